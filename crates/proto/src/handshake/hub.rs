@@ -27,10 +27,6 @@ pub enum HubInput<'a> {
 
 /// What a hub wants done, in this order.
 #[derive(Debug)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "there is no heap to box a frame on, and an output is moved once"
-)]
 pub enum HubOutput {
     /// Put this on durable storage before anything that follows.
     Save(HubRecord),
