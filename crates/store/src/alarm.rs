@@ -1,0 +1,92 @@
+//! Alarms and what people did with them.
+
+use crate::Store;
+use crate::error::Error;
+use bodywire_proto::wire::{HubId, SensorId};
+use sqlx::Row;
+
+/// One alarm.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AlarmRow {
+    /// Its number on the console.
+    pub alarm: u64,
+    /// The hub that raised it.
+    pub hub: HubId,
+    /// The sensor it came from.
+    pub sensor: SensorId,
+    /// Code of the condition.
+    pub condition: u8,
+    /// When it was raised, milliseconds since 1970.
+    pub raised_ms: u64,
+    /// When the condition ended.
+    pub ended_ms: Option<u64>,
+    /// When somebody acknowledged it, and who.
+    pub acknowledged: Option<(u64, String)>,
+}
+
+impl Store {
+    /// Records a new alarm.
+    pub async fn raise_alarm(&self, row: &AlarmRow) -> Result<(), Error> {
+        sqlx::query(
+            "INSERT INTO alarm (alarm, hub, sensor, condition_code, raised_ms) VALUES ($1, $2, $3, $4, $5)",
+        )
+        .bind(row.alarm.cast_signed())
+        .bind(i64::from(row.hub.0))
+        .bind(i64::from(row.sensor.0))
+        .bind(i64::from(row.condition))
+        .bind(row.raised_ms.cast_signed())
+        .execute(&self.writer)
+        .await?;
+        Ok(())
+    }
+
+    /// Records that an alarm's condition has ended.
+    pub async fn end_alarm(&self, alarm: u64, at_ms: u64) -> Result<(), Error> {
+        sqlx::query("UPDATE alarm SET ended_ms = $2 WHERE alarm = $1 AND ended_ms IS NULL")
+            .bind(alarm.cast_signed())
+            .bind(at_ms.cast_signed())
+            .execute(&self.writer)
+            .await?;
+        Ok(())
+    }
+
+    /// Records who acknowledged an alarm. The first one counts.
+    pub async fn acknowledge_alarm(&self, alarm: u64, at_ms: u64, who: &str) -> Result<(), Error> {
+        sqlx::query(
+            "UPDATE alarm SET acknowledged_ms = $2, acknowledged_by = $3 WHERE alarm = $1 AND acknowledged_ms IS NULL",
+        )
+        .bind(alarm.cast_signed())
+        .bind(at_ms.cast_signed())
+        .bind(who)
+        .execute(&self.writer)
+        .await?;
+        Ok(())
+    }
+
+    /// All alarms, oldest first.
+    pub async fn alarms(&self) -> Result<Vec<AlarmRow>, Error> {
+        let rows = sqlx::query(
+            "SELECT alarm, hub, sensor, condition_code, raised_ms, ended_ms, acknowledged_ms, acknowledged_by \
+             FROM alarm ORDER BY alarm",
+        )
+        .fetch_all(&self.readers)
+        .await?;
+        rows.iter().map(alarm_row).collect()
+    }
+}
+
+fn alarm_row(row: &sqlx::sqlite::SqliteRow) -> Result<AlarmRow, Error> {
+    let get = |column: &'static str| row.try_get::<i64, _>(column).map_err(Error::Backend);
+    let damaged = |_| Error::Damaged("alarm");
+    let acknowledged_ms: Option<i64> = row.try_get("acknowledged_ms")?;
+    let acknowledged_by: Option<String> = row.try_get("acknowledged_by")?;
+    Ok(AlarmRow {
+        alarm: get("alarm")?.cast_unsigned(),
+        hub: HubId(get("hub")?.try_into().map_err(damaged)?),
+        sensor: SensorId(get("sensor")?.try_into().map_err(damaged)?),
+        condition: get("condition_code")?.try_into().map_err(damaged)?,
+        raised_ms: get("raised_ms")?.cast_unsigned(),
+        ended_ms: row.try_get::<Option<i64>, _>("ended_ms")?.map(i64::cast_unsigned),
+        acknowledged: acknowledged_ms.map(i64::cast_unsigned).zip(acknowledged_by),
+    })
+}

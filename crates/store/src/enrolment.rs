@@ -1,0 +1,153 @@
+//! Hubs and sensors that were enrolled in the secure room.
+
+use crate::error::Error;
+use crate::{Store, pair};
+use bodywire_proto::RiskClass;
+use bodywire_proto::observation::Signal;
+use bodywire_proto::prf::Key;
+use bodywire_proto::puf::{Challenge, Response};
+use bodywire_proto::wire::{HubId, SensorId};
+use sqlx::Row;
+
+/// An enrolled hub.
+#[derive(Debug, Clone)]
+pub struct HubRow {
+    /// Its number.
+    pub hub: HubId,
+    /// Its Ed25519 verification key.
+    pub verify_key: [u8; 32],
+    /// The secret behind its topic names.
+    pub rendezvous: [u8; 32],
+}
+
+/// What was measured of a PUF at enrolment.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct PufQuality {
+    /// Share of bits that read the same again, 0 to 1.
+    pub reliability: f64,
+    /// Share of ones, 0 to 1; one half is best.
+    pub uniformity: f64,
+}
+
+/// An enrolled sensor.
+#[derive(Debug, Clone)]
+pub struct SensorRow {
+    /// The hub it belongs to.
+    pub hub: HubId,
+    /// Its number there.
+    pub sensor: SensorId,
+    /// What it measures.
+    pub kind: Signal,
+    /// Its risk class.
+    pub class: RiskClass,
+    /// Opens its consents (class III).
+    pub wrapping_key: Key,
+    /// When it was enrolled, milliseconds since 1970.
+    pub enrolled_ms: i64,
+    /// Its PUF.
+    pub quality: PufQuality,
+}
+
+impl Store {
+    /// Enrols a hub.
+    pub async fn enroll_hub(&self, row: &HubRow) -> Result<(), Error> {
+        let hub = i64::from(row.hub.0);
+        let rendezvous = self.vault.seal("hub.rendezvous", &[hub], &row.rendezvous)?;
+        sqlx::query("INSERT INTO hub (hub, verify_key, rendezvous) VALUES ($1, $2, $3)")
+            .bind(hub)
+            .bind(&row.verify_key[..])
+            .bind(rendezvous)
+            .execute(&self.writer)
+            .await
+            .map_err(|error| already(error, || format!("hub {hub}")))?;
+        Ok(())
+    }
+
+    /// All enrolled hubs.
+    pub async fn hubs(&self) -> Result<Vec<HubRow>, Error> {
+        let rows = sqlx::query("SELECT hub, verify_key, rendezvous FROM hub ORDER BY hub")
+            .fetch_all(&self.readers)
+            .await?;
+        rows.iter()
+            .map(|row| {
+                let hub: i64 = row.try_get("hub")?;
+                let verify_key: Vec<u8> = row.try_get("verify_key")?;
+                Ok(HubRow {
+                    hub: HubId(hub.try_into().map_err(|_| Error::Damaged("hub.hub"))?),
+                    verify_key: verify_key.try_into().map_err(|_| Error::Damaged("hub.verify_key"))?,
+                    rendezvous: self.vault.open_array(
+                        "hub.rendezvous",
+                        &[hub],
+                        row.try_get("rendezvous")?,
+                    )?,
+                })
+            })
+            .collect()
+    }
+
+    /// Enrols a sensor with its pairs, all or nothing.
+    pub async fn enroll_sensor(&self, row: &SensorRow, pairs: &[(Challenge, Response)]) -> Result<(), Error> {
+        let (hub, sensor) = (i64::from(row.hub.0), i64::from(row.sensor.0));
+        let wrapping_key =
+            self.vault.seal("sensor.wrapping_key", &[hub, sensor], row.wrapping_key.as_bytes())?;
+        let mut transaction = self.writer.begin().await?;
+        sqlx::query(
+            "INSERT INTO sensor (hub, sensor, kind, class, wrapping_key, enrolled_ms, reliability, uniformity, pairs) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+        )
+        .bind(hub)
+        .bind(sensor)
+        .bind(i64::from(row.kind.code()))
+        .bind(i64::from(row.class.code()))
+        .bind(wrapping_key)
+        .bind(row.enrolled_ms)
+        .bind(row.quality.reliability)
+        .bind(row.quality.uniformity)
+        .bind(pairs.len() as i64)
+        .execute(&mut *transaction)
+        .await
+        .map_err(|error| already(error, || format!("sensor {sensor}")))?;
+        pair::insert(&mut transaction, &self.vault, hub, sensor, pairs).await?;
+        transaction.commit().await?;
+        Ok(())
+    }
+
+    /// All enrolled sensors.
+    pub async fn sensors(&self) -> Result<Vec<SensorRow>, Error> {
+        let rows = sqlx::query(
+            "SELECT hub, sensor, kind, class, wrapping_key, enrolled_ms, reliability, uniformity FROM sensor \
+             ORDER BY hub, sensor",
+        )
+        .fetch_all(&self.readers)
+        .await?;
+        rows.iter().map(|row| self.sensor_row(row)).collect()
+    }
+
+    fn sensor_row(&self, row: &sqlx::sqlite::SqliteRow) -> Result<SensorRow, Error> {
+        let (hub, sensor): (i64, i64) = (row.try_get("hub")?, row.try_get("sensor")?);
+        let code = |column: &'static str| -> Result<u8, Error> {
+            row.try_get::<i64, _>(column)?.try_into().map_err(|_| Error::Damaged(column))
+        };
+        let key =
+            self.vault.open_array("sensor.wrapping_key", &[hub, sensor], row.try_get("wrapping_key")?)?;
+        Ok(SensorRow {
+            hub: HubId(hub.try_into().map_err(|_| Error::Damaged("sensor.hub"))?),
+            sensor: SensorId(sensor.try_into().map_err(|_| Error::Damaged("sensor.sensor"))?),
+            kind: Signal::from_code(code("kind")?).ok_or(Error::Damaged("sensor.kind"))?,
+            class: RiskClass::from_code(code("class")?).ok_or(Error::Damaged("sensor.class"))?,
+            wrapping_key: Key::new(key),
+            enrolled_ms: row.try_get("enrolled_ms")?,
+            quality: PufQuality {
+                reliability: row.try_get("reliability")?,
+                uniformity: row.try_get("uniformity")?,
+            },
+        })
+    }
+}
+
+fn already(error: sqlx::Error, what: impl FnOnce() -> String) -> Error {
+    match &error {
+        sqlx::Error::Database(inner) if inner.is_unique_violation() => Error::AlreadyEnrolled(what()),
+        _ => Error::Backend(error),
+    }
+}

@@ -1,0 +1,134 @@
+//! The database as its users see it, on a SQLite file.
+
+use bodywire_proto::RiskClass;
+use bodywire_proto::observation::Signal;
+use bodywire_proto::prf::Key;
+use bodywire_proto::puf::{Challenge, Response};
+use bodywire_proto::wire::{HubId, SensorId};
+use bodywire_store::{AlarmRow, DatabaseKey, Error, HubRow, PufQuality, ReportRow, SensorRow, Store};
+use std::collections::HashSet;
+use std::path::Path;
+
+const HUB: HubId = HubId(1);
+const SENSOR: SensorId = SensorId(2);
+
+async fn open(directory: &Path) -> Store {
+    Store::open(&directory.join("test.db"), &DatabaseKey::new([7; 32])).await.expect("the database opens")
+}
+
+fn sensor() -> SensorRow {
+    SensorRow {
+        hub: HUB,
+        sensor: SENSOR,
+        kind: Signal::Ecg,
+        class: RiskClass::II,
+        wrapping_key: Key::new([5; 32]),
+        enrolled_ms: 1_000,
+        quality: PufQuality { reliability: 0.96, uniformity: 0.5 },
+    }
+}
+
+fn pairs(count: u64) -> Vec<(Challenge, Response)> {
+    (0..count).map(|i| (Challenge(i.to_be_bytes()), Response([i as u8; 32]))).collect()
+}
+
+async fn enrolled(directory: &Path, count: u64) -> Store {
+    let store = open(directory).await;
+    let hub = HubRow { hub: HUB, verify_key: [3; 32], rendezvous: [4; 32] };
+    store.enroll_hub(&hub).await.expect("the hub is new");
+    store.enroll_sensor(&sensor(), &pairs(count)).await.expect("the sensor is new");
+    store
+}
+
+#[tokio::test]
+async fn enrolment_survives_a_restart_and_is_refused_twice() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = enrolled(directory.path(), 3).await;
+    assert!(matches!(store.enroll_sensor(&sensor(), &[]).await, Err(Error::AlreadyEnrolled(_))));
+    store.close().await;
+    let store = open(directory.path()).await;
+    let rows = store.sensors().await.unwrap();
+    assert_eq!((rows.len(), rows[0].kind, rows[0].class), (1, Signal::Ecg, RiskClass::II));
+    assert_eq!(rows[0].wrapping_key, Key::new([5; 32]));
+    let hubs = store.hubs().await.unwrap();
+    assert_eq!((hubs[0].verify_key, hubs[0].rendezvous), ([3; 32], [4; 32]));
+    assert_eq!(store.pairs_left(HUB, SENSOR).await.unwrap(), 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn racing_claims_serve_no_pair_twice_and_starve_nobody() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = enrolled(directory.path(), 640).await;
+    let tasks: Vec<_> = (0..64)
+        .map(|_| {
+            let store = store.clone();
+            tokio::spawn(async move {
+                let mut claimed = Vec::new();
+                for _ in 0..10 {
+                    claimed
+                        .push(store.claim_pair(HUB, SENSOR).await.unwrap().expect("there is one for each"));
+                }
+                claimed
+            })
+        })
+        .collect();
+    let mut seen = HashSet::new();
+    for task in tasks {
+        for (challenge, response) in task.await.unwrap() {
+            assert_eq!(response.0[0], challenge.0[7]);
+            assert!(seen.insert(challenge), "{challenge:?} was served twice");
+        }
+    }
+    assert_eq!(seen.len(), 640);
+    assert!(store.claim_pair(HUB, SENSOR).await.unwrap().is_none());
+    assert!(store.claim_pair(HUB, SensorId(99)).await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn secrets_do_not_stand_in_the_file_and_need_the_key() {
+    let directory = tempfile::tempdir().unwrap();
+    enrolled(directory.path(), 3).await.close().await;
+    let file = directory.path().join("test.db");
+    let bytes = std::fs::read(&file).unwrap();
+    for secret in [[4u8; 32], [5; 32], [1; 32], [2; 32]] {
+        assert!(!bytes.windows(32).any(|window| window == secret), "a secret is readable in the file");
+    }
+    let store = Store::open(&file, &DatabaseKey::new([8; 32])).await.unwrap();
+    assert!(matches!(store.sensors().await, Err(Error::Undecryptable { .. })));
+}
+
+#[tokio::test]
+async fn a_report_is_indexed_once() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = open(directory.path()).await;
+    let row = ReportRow { hub: HUB, number: 5, ledger_index: 9, sensor: SENSOR, kind: 1, hub_time_ms: 1_000 };
+    assert_eq!(store.last_indexed().await.unwrap(), None);
+    store.index_reports(&[row]).await.unwrap();
+    assert!(store.has_report(HUB, 5).await.unwrap() && !store.has_report(HUB, 6).await.unwrap());
+    let other = ReportRow { number: 6, ledger_index: 10, ..row };
+    assert!(store.index_reports(&[other, row]).await.is_err());
+    assert!(!store.has_report(HUB, 6).await.unwrap(), "a failed batch leaves nothing behind");
+    assert_eq!(store.last_indexed().await.unwrap(), Some(9));
+    assert_eq!(store.reports(HUB).await.unwrap(), [row]);
+}
+
+#[tokio::test]
+async fn the_first_acknowledgement_counts() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = open(directory.path()).await;
+    let row = AlarmRow {
+        alarm: 1,
+        hub: HUB,
+        sensor: SENSOR,
+        condition: 3,
+        raised_ms: 10,
+        ended_ms: None,
+        acknowledged: None,
+    };
+    store.raise_alarm(&row).await.unwrap();
+    store.acknowledge_alarm(1, 20, "S. Ode").await.unwrap();
+    store.acknowledge_alarm(1, 30, "later").await.unwrap();
+    store.end_alarm(1, 40).await.unwrap();
+    let expected = AlarmRow { ended_ms: Some(40), acknowledged: Some((20, "S. Ode".into())), ..row };
+    assert_eq!(store.alarms().await.unwrap(), [expected]);
+}
