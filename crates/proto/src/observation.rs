@@ -4,7 +4,7 @@
 //! needed to read it alone. Missing samples are never filled in: a gap is a jump of `first_index`.
 //!
 //! ```text
-//! signal 1 | flags 1 | period_us 4 | gain_milli 4 | baseline 2 | first_index 8 | time_us 8 | count 2 | deltas
+//! signal 1 | flags 1 | rate_millihertz 4 | gain_milli 4 | baseline 2 | first_index 8 | time_us 8 | count 2 | deltas
 //! ```
 //!
 //! The first sample is a delta against `baseline`; each delta is a zig-zag LEB128 number.
@@ -92,14 +92,22 @@ pub struct BatchHeader {
     pub signal: Signal,
     /// The samples come from a simulation; shown as test data everywhere.
     pub simulated: bool,
-    /// Time from one sample to the next, in microseconds; never 0.
-    pub period_us: u32,
+    /// Samples per second, times 1,000; never 0. A reading every five seconds is 200.
+    pub rate_millihertz: u32,
     /// Steps and zero of the samples.
     pub scale: Scale,
     /// Number of the first sample since the sensor was enrolled or switched on.
     pub first_index: u64,
     /// The sensor's clock at the first sample, in microseconds since its own epoch.
     pub time_us: u64,
+}
+
+impl BatchHeader {
+    /// The sensor's clock at sample `first_index + after`, in microseconds.
+    pub fn time_of(&self, after: u64) -> u64 {
+        let elapsed = u128::from(after) * 1_000_000_000 / u128::from(self.rate_millihertz.max(1));
+        self.time_us.saturating_add(u64::try_from(elapsed).unwrap_or(u64::MAX))
+    }
 }
 
 /// Bytes before the samples.
@@ -111,8 +119,8 @@ const FLAG_SIMULATED: u8 = 1;
 /// Writes `header` and as many of `samples` as fit into `buffer`.
 /// Returns the bytes written and the number of samples taken, at least one; the rest belongs to the next batch.
 pub fn emit(header: &BatchHeader, samples: &[i16], buffer: &mut [u8]) -> Result<(usize, usize), Error> {
-    if samples.is_empty() || header.period_us == 0 || header.scale.gain_milli == 0 {
-        return Err(Error::Misuse("a batch needs a sample, a period and a gain"));
+    if samples.is_empty() || header.rate_millihertz == 0 || header.scale.gain_milli == 0 {
+        return Err(Error::Misuse("a batch needs a sample, a rate and a gain"));
     }
     let size = buffer.len() as u64;
     let (head, body) = buffer
@@ -133,7 +141,7 @@ pub fn emit(header: &BatchHeader, samples: &[i16], buffer: &mut [u8]) -> Result<
     let count = (taken as u16).to_be_bytes();
     Writer::new(head)
         .put(&[header.signal.code(), if header.simulated { FLAG_SIMULATED } else { 0 }])?
-        .put(&header.period_us.to_be_bytes())?
+        .put(&header.rate_millihertz.to_be_bytes())?
         .put(&header.scale.gain_milli.to_be_bytes())?
         .put(&header.scale.baseline.to_be_bytes())?
         .put(&header.first_index.to_be_bytes())?
@@ -187,14 +195,14 @@ impl<'a> Batch<'a> {
         let header = BatchHeader {
             signal,
             simulated: flags & FLAG_SIMULATED != 0,
-            period_us: r.u32()?,
+            rate_millihertz: r.u32()?,
             scale: Scale { gain_milli: r.u32()?, baseline: i16::from_be_bytes(r.array()?) },
             first_index: r.u64()?,
             time_us: r.u64()?,
         };
         let count = r.u16()?;
-        if flags & !FLAG_SIMULATED != 0 || header.period_us == 0 || header.scale.gain_milli == 0 {
-            return Err(Error::malformed("batch", "unknown flag, or no period or gain"));
+        if flags & !FLAG_SIMULATED != 0 || header.rate_millihertz == 0 || header.scale.gain_milli == 0 {
+            return Err(Error::malformed("batch", "unknown flag, or no rate or gain"));
         }
         if count == 0 || usize::from(count) > BATCH_SAMPLES_MAX {
             return Err(Error::malformed("batch", "no samples or too many"));
@@ -251,7 +259,7 @@ mod tests {
         BatchHeader {
             signal: Signal::Ecg,
             simulated: true,
-            period_us: 2_778,
+            rate_millihertz: 360_000,
             scale: Scale { gain_milli: 200_000, baseline },
             first_index: 12,
             time_us: 34,
@@ -267,6 +275,7 @@ mod tests {
         let batch = Batch::parse(&buffer[..used]).unwrap();
         assert_eq!(batch.header, header(1024));
         assert_eq!(batch.samples().collect::<Vec<_>>(), samples);
+        assert_eq!(batch.header.time_of(360), 34 + 1_000_000);
         assert!((batch.header.scale.value(1224) - 1.0).abs() < 1e-12);
     }
 

@@ -1,7 +1,7 @@
 //! Reports: what a hub tells the clinic, as the plaintext of one end-to-end message.
 //!
 //! ```text
-//! version 1 | kind 1 | sensor 2 | number 8 | hub_time_ms 8 | offset_ms 8 | body
+//! version 1 | kind 1 | sensor 2 | number 8 | hub_time_ms 8 | offset_ms 8 | backlog 4 | body
 //! ```
 //!
 //! `number` counts the hub's reports without a gap, so that the clinic stores each once. `offset_ms` is the hub's clock
@@ -15,7 +15,7 @@ use crate::wire::{Reader, SensorId, Writer};
 /// Version of the format.
 pub const VERSION: u8 = 1;
 /// Bytes before the body.
-pub const REPORT_HEADER_BYTES: usize = 28;
+pub const REPORT_HEADER_BYTES: usize = 32;
 /// Longest report. A second of ECG is below 2 KiB; a catch-up of a minute still fits.
 pub const REPORT_BYTES_MAX: usize = 60 * 1024;
 
@@ -36,7 +36,8 @@ pub enum Kind {
 }
 
 impl Kind {
-    fn from_code(code: u8) -> Option<Self> {
+    /// The kind of a code on the wire.
+    pub fn from_code(code: u8) -> Option<Self> {
         [Self::Observations, Self::Sealed, Self::Consent, Self::Alarm, Self::Session]
             .into_iter()
             .find(|kind| *kind as u8 == code)
@@ -56,6 +57,8 @@ pub struct ReportHeader {
     pub hub_time_ms: u64,
     /// The hub's clock minus the sensor's clock, in milliseconds.
     pub offset_ms: i64,
+    /// Reports that waited in the hub's spool when this one was made.
+    pub backlog: u32,
 }
 
 /// A report with a checked header.
@@ -83,6 +86,7 @@ impl<'a> Report<'a> {
             number: r.u64()?,
             hub_time_ms: r.u64()?,
             offset_ms: i64::from_be_bytes(r.array()?),
+            backlog: r.u32()?,
         };
         Ok(Self { header, body: r.rest() })
     }
@@ -126,7 +130,8 @@ pub fn emit_header(header: &ReportHeader) -> Result<[u8; REPORT_HEADER_BYTES], E
         .put(&header.sensor.0.to_be_bytes())?
         .put(&header.number.to_be_bytes())?
         .put(&header.hub_time_ms.to_be_bytes())?
-        .put(&header.offset_ms.to_be_bytes())?;
+        .put(&header.offset_ms.to_be_bytes())?
+        .put(&header.backlog.to_be_bytes())?;
     Ok(out)
 }
 
@@ -311,7 +316,7 @@ mod tests {
     use std::vec::Vec;
 
     fn header(kind: Kind) -> ReportHeader {
-        ReportHeader { kind, sensor: SensorId(2), number: 9, hub_time_ms: 1_000, offset_ms: -40 }
+        ReportHeader { kind, sensor: SensorId(2), number: 9, hub_time_ms: 1_000, offset_ms: -40, backlog: 3 }
     }
 
     #[test]

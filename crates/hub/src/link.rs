@@ -1,0 +1,136 @@
+//! One sensor's link at the hub: handshake, then records, then the handshake again when the sensor asks for it.
+
+use bodywire_proto::Error;
+use bodywire_proto::handshake::{HubHandshake, HubInput, HubOutput, HubRecord};
+use bodywire_proto::puf::{Challenge, Response};
+use bodywire_proto::record::{Direction, PAYLOAD_BYTES_MAX, RecordReader};
+use bodywire_proto::wire::{Frame, SensorId, TYPE_RECORD};
+use rand_core::CryptoRng;
+use std::collections::VecDeque;
+use std::time::Duration;
+
+/// What the link wants done, in this order.
+#[derive(Debug)]
+pub enum Output {
+    /// Put this on durable storage before anything that follows.
+    Save(Box<HubRecord>),
+    /// Take one pair out of the database and come back with [`Link::pair`].
+    ClaimPair,
+    /// Put this frame on the air.
+    Send(Box<Frame>),
+    /// The sensor has proved itself and so has the hub.
+    Established {
+        /// Epoch of the key that was used.
+        epoch: u32,
+        /// Bits of this run on the air, both ways, everything counted.
+        bits: u32,
+        /// Bits in which the PUF's reading differed from the enrolled one.
+        noise_bits: u32,
+    },
+    /// What the sensor has sealed.
+    Payload(Vec<u8>),
+    /// The run ended without a session.
+    Failed(Error),
+}
+
+/// The link to one sensor.
+pub struct Link {
+    sensor: SensorId,
+    handshake: HubHandshake,
+    records: Option<RecordReader>,
+    /// Bits on the air since the last session began.
+    bits: u32,
+    outputs: VecDeque<Output>,
+}
+
+impl Link {
+    /// A link that continues from the stored record.
+    pub fn new(record: HubRecord) -> Self {
+        Self {
+            sensor: record.sensor,
+            handshake: HubHandshake::new(record),
+            records: None,
+            bits: 0,
+            outputs: VecDeque::new(),
+        }
+    }
+
+    /// True when there is a session.
+    pub const fn is_established(&self) -> bool {
+        self.records.is_some()
+    }
+
+    /// Takes a frame from the air. An error changes nothing; it is counted and otherwise met with silence.
+    pub fn frame(&mut self, now: Duration, bytes: &[u8], rng: &mut impl CryptoRng) -> Result<(), Error> {
+        if bytes.first() == Some(&TYPE_RECORD) {
+            let reader = self.records.as_mut().ok_or(Error::Misuse("a record without a session"))?;
+            let mut buffer = [0u8; PAYLOAD_BYTES_MAX];
+            let opened = reader.open(bytes, &mut buffer)?;
+            self.outputs.push_back(Output::Payload(opened.payload.to_vec()));
+            return Ok(());
+        }
+        let result = self.handshake.handle(now, HubInput::Frame(bytes), rng);
+        if result.is_ok() {
+            self.count(bytes.len());
+        }
+        self.drain();
+        result
+    }
+
+    /// The answer to [`Output::ClaimPair`].
+    pub fn pair(
+        &mut self,
+        now: Duration,
+        pair: Option<(Challenge, Response)>,
+        rng: &mut impl CryptoRng,
+    ) -> Result<(), Error> {
+        let input = match &pair {
+            Some((challenge, response)) => HubInput::Pair(*challenge, response),
+            None => HubInput::NoPair,
+        };
+        let result = self.handshake.handle(now, input, rng);
+        self.drain();
+        result
+    }
+
+    /// To be called when [`Self::next_timeout`] has passed.
+    pub fn timeout(&mut self, now: Duration, rng: &mut impl CryptoRng) -> Result<(), Error> {
+        let result = self.handshake.handle(now, HubInput::Timeout, rng);
+        self.drain();
+        result
+    }
+
+    /// When to call [`Self::timeout`].
+    pub fn next_timeout(&self) -> Option<Duration> {
+        self.handshake.next_timeout()
+    }
+
+    /// The next thing to do, or `None`.
+    pub fn poll(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    fn count(&mut self, bytes: usize) {
+        self.bits = self.bits.saturating_add(8 * bytes as u32);
+    }
+
+    fn drain(&mut self) {
+        while let Some(output) = self.handshake.poll() {
+            let output = match output {
+                HubOutput::Save(record) => Output::Save(Box::new(record)),
+                HubOutput::ClaimPair => Output::ClaimPair,
+                HubOutput::Send(frame) => {
+                    self.count(frame.as_bytes().len());
+                    Output::Send(Box::new(frame))
+                }
+                HubOutput::Established { keys, noise_bits } => {
+                    self.records = Some(RecordReader::new(keys.up, Direction::Up, self.sensor));
+                    let bits = std::mem::take(&mut self.bits);
+                    Output::Established { epoch: self.handshake.record().epoch, bits, noise_bits }
+                }
+                HubOutput::Failed(error) => Output::Failed(error),
+            };
+            self.outputs.push_back(output);
+        }
+    }
+}
