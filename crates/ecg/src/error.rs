@@ -86,7 +86,9 @@ pub enum Error {
         hz: f64,
     },
     /// Part weights that are negative, not finite, or sum to nothing.
-    #[error("the part weights must be finite, not negative, and sum to more than zero; use the default 0.2, 0.6, 0.2")]
+    #[error(
+        "the part weights must be finite, not negative, and sum to more than zero; use the default 0.2, 0.6, 0.2"
+    )]
     Weights,
     /// A setting outside its clinical range.
     #[error("setting {name}: {what}; see Settings for the ranges")]

@@ -4,7 +4,13 @@
 #![no_std]
 #![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
+pub mod clean;
+pub mod detect;
 mod error;
+pub mod evaluate;
+mod rate;
+pub mod strip;
 pub mod wfdb;
 
 pub use error::Error;
+pub use rate::{SAMPLE_RATE_MAX_HZ, SAMPLE_RATE_MIN_HZ, SampleRate};

@@ -85,8 +85,7 @@ impl<'a> Annotations<'a> {
     fn take(&mut self, len: usize) -> Result<&'a [u8], Error> {
         let end = self.at.saturating_add(len);
         let found = self.bytes.len() as u64;
-        let part =
-            self.bytes.get(self.at..end).ok_or(Error::Truncated { expected: end as u64, found })?;
+        let part = self.bytes.get(self.at..end).ok_or(Error::Truncated { expected: end as u64, found })?;
         self.at = end;
         Ok(part)
     }
@@ -174,7 +173,8 @@ mod tests {
     #[test]
     fn reads_intervals_skips_and_text() {
         let bytes = [
-            18, 0x70, 0x05, 0xfc, b'(', b'V', b'F', b'L', 0, 0, // + at 18 with 5 bytes of text and padding
+            18, 0x70, 0x05, 0xfc, b'(', b'V', b'F', b'L', 0,
+            0, // + at 18 with 5 bytes of text and padding
             0x4d, 0x04, // N 77 later
             0x00, 0xec, 0x01, 0x00, 0x00, 0x00, // skip 65536
             0x0a, 0x14, 0x03, 0xf4, // V 10 later, subtype 3
@@ -190,10 +190,7 @@ mod tests {
 
     #[test]
     fn damage_is_named() {
-        assert_eq!(
-            Annotations::new(&[1]).next(),
-            Some(Err(Error::Truncated { expected: 2, found: 1 }))
-        );
+        assert_eq!(Annotations::new(&[1]).next(), Some(Err(Error::Truncated { expected: 2, found: 1 })));
         let stray = Annotations::new(&[3, 0xf4]).next();
         assert!(matches!(stray, Some(Err(Error::AnnotationMalformed { at: 0, .. }))));
     }

@@ -90,8 +90,9 @@ impl<'a> Header<'a> {
         let record = parse_record_line(line, first)?;
         let mut signals = [SignalSpec::EMPTY; SIGNALS_MAX];
         for slot in signals.iter_mut().take(record.signals) {
-            let (line, text) =
-                lines.next().ok_or(Error::HeaderMalformed { line, what: "fewer signal lines than signals" })?;
+            let (line, text) = lines
+                .next()
+                .ok_or(Error::HeaderMalformed { line, what: "fewer signal lines than signals" })?;
             *slot = parse_signal_line(line, text)?;
         }
         Ok(Self {
@@ -390,7 +391,9 @@ mod tests {
         assert_eq!(Header::parse("r 17 360"), Err(Error::TooManySignals { found: 17, max: 16 }));
         assert!(matches!(Header::parse("r 1 360\na 16x4 200"), Err(Error::Unsupported { .. })));
         assert!(matches!(Header::parse("r 1 360\na 16:4 200"), Err(Error::Unsupported { .. })));
-        for text in ["", "r", "r x", "r 1", "r 1 0\na 16", "r 1 nan\na 16", "r 1 360 -1\na 16", "r 1 360\na 16 1("] {
+        for text in
+            ["", "r", "r x", "r 1", "r 1 0\na 16", "r 1 nan\na 16", "r 1 360 -1\na 16", "r 1 360\na 16 1("]
+        {
             assert!(matches!(Header::parse(text), Err(Error::HeaderMalformed { .. })), "{text:?}");
         }
     }
