@@ -5,11 +5,16 @@
 #![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
 pub mod clean;
+pub mod correlate;
 pub mod detect;
 mod error;
 pub mod evaluate;
+pub mod fibrillation;
+pub mod qualify;
 mod rate;
+pub mod segment;
 pub mod strip;
+pub mod template;
 pub mod wfdb;
 
 pub use error::Error;
