@@ -30,7 +30,7 @@ const SEARCH_BACK_SHARE: f32 = 0.6;
 /// Search-back starts after this many mean RR intervals without a beat (Pan and Tompkins).
 const SEARCH_BACK_RR: f64 = 1.66;
 /// Without any beat for this long the signal level is halved, again and again.
-const DECAY_S: f64 = 2.0;
+const DECAY_S: f64 = 2.5;
 /// Lowest threshold, mV of averaged slope: a QRS complex of about 0.1 mV.
 const THRESHOLD_MIN_MV: f32 = 0.008;
 /// Highest signal level, mV of averaged slope: beyond it there is an artefact, not a heart.

@@ -65,3 +65,58 @@ pub fn features(strip: &Strip, rate: SampleRate) -> Option<Features> {
         magnitude_mv: size / count as f32,
     })
 }
+
+/// A window of fibrillation leaks less than this (sinus rhythm: 0.7 and more).
+const LEAKAGE_MAX: f32 = 0.65;
+/// A window of fibrillation has at least this share beyond a fifth of the peak (sinus rhythm: 0.2).
+const CROSSING_MIN: f32 = 0.5;
+/// Mean frequencies of ventricular flutter and fibrillation, Hz.
+const FREQUENCY_HZ: core::ops::RangeInclusive<f32> = 1.8..=10.0;
+/// Mean magnitude below which there is asystole or the finest fibrillation, which are treated alike, mV.
+const MAGNITUDE_MIN_MV: f32 = 0.04;
+
+impl Features {
+    /// Whether a window with these features looks like fibrillation or flutter.
+    pub fn looks_fibrillating(&self) -> bool {
+        self.leakage < LEAKAGE_MAX
+            && self.crossing > CROSSING_MIN
+            && FREQUENCY_HZ.contains(&self.frequency_hz)
+            && self.magnitude_mv > MAGNITUDE_MIN_MV
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(hz: f64, signal: impl Fn(f64) -> f64) -> Features {
+        let mut strip = Strip::new(0);
+        let rate = SampleRate::new(hz).unwrap();
+        for i in 0..rate.samples(WINDOW_S) + 10 {
+            strip.push(signal(i as f64 / hz) as f32);
+        }
+        features(&strip, rate).unwrap()
+    }
+
+    #[test]
+    fn a_wave_fibrillates_and_beats_do_not() {
+        for hz in [100.0, 128.0, 250.0, 360.0, 500.0, 1000.0] {
+            let wave = of(hz, |t| 0.5 * libm::sin(31.0 * t) * (1.0 + 0.3 * libm::sin(3.0 * t)));
+            assert!(wave.looks_fibrillating() && (wave.frequency_hz - 4.93).abs() < 0.6, "{hz} {wave:?}");
+            let beat = of(hz, |t| {
+                let phase = t - libm::floor(t / 0.8) * 0.8;
+                libm::exp(-((phase - 0.3) / 0.02) * ((phase - 0.3) / 0.02))
+                    + 0.2 * libm::exp(-((phase - 0.55) / 0.05) * ((phase - 0.55) / 0.05))
+            });
+            assert!(!beat.looks_fibrillating(), "{hz} {beat:?}");
+        }
+    }
+
+    #[test]
+    fn no_window_no_features() {
+        assert_eq!(features(&Strip::new(0), SampleRate::new(360.0).unwrap()), None);
+        let mut flat = Strip::new(0);
+        (0..2000).for_each(|_| flat.push(0.1));
+        assert_eq!(features(&flat, SampleRate::new(360.0).unwrap()), None);
+    }
+}

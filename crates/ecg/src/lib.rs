@@ -6,14 +6,18 @@
 
 pub mod clean;
 pub mod correlate;
+pub mod decide;
 pub mod detect;
 mod error;
 pub mod evaluate;
 pub mod fibrillation;
+pub mod monitor;
 pub mod qualify;
 mod rate;
 pub mod segment;
+pub mod settings;
 pub mod strip;
+pub mod synthetic;
 pub mod template;
 pub mod wfdb;
 

@@ -132,11 +132,11 @@ fn blend(old: &Cycle, new: &Cycle) -> Cycle {
 }
 
 /// Threshold until enough beats were seen: between a noisy normal beat and a ventricular one.
-pub const THRESHOLD_DEFAULT: f64 = 0.5;
+pub const THRESHOLD_DEFAULT: f64 = 0.4;
 /// Lowest threshold a patient can get: ventricular beats and fibrillation lie below.
-pub const THRESHOLD_MIN: f64 = 0.4;
+pub const THRESHOLD_MIN: f64 = 0.3;
 /// Highest threshold a patient can get: a quiet first minute must not make later noise an emergency.
-pub const THRESHOLD_MAX: f64 = 0.85;
+pub const THRESHOLD_MAX: f64 = 0.6;
 /// Beats before the learnt threshold replaces the default: the 1st percentile of fewer is their minimum.
 pub const THRESHOLD_BEATS_MIN: u32 = 100;
 /// Beats after which the threshold stays: about five minutes.
@@ -206,19 +206,10 @@ mod tests {
     fn beat(width: f32, gain: f32) -> Cycle {
         let mut mv = [0.0; CYCLE_WITH_MARGINS];
         for (i, v) in mv.iter_mut().enumerate() {
-            let t = |centre: f32, w: f32| libm::expf(-((i as f32 - centre) / w).powi(2));
+            let t = |centre: f32, w: f32| libm::expf(-(i as f32 - centre) * (i as f32 - centre) / (w * w));
             *v = gain * (t(18.0, width) + t(306.0, width) + 0.3 * t(110.0, 25.0) + 0.1 * t(260.0, 12.0));
         }
         Cycle::from_millivolts(mv)
-    }
-
-    trait Power {
-        fn powi(self, n: i32) -> f32;
-    }
-    impl Power for f32 {
-        fn powi(self, n: i32) -> f32 {
-            (0..n).fold(1.0, |p, _| p * self)
-        }
     }
 
     #[test]

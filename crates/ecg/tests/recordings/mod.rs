@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use bodywire_ecg::wfdb::{Annotations, Header, Recording};
 
 /// The folder of one database, or nothing (said by name) where the recordings are absent.
-pub fn database(name: &str) -> Option<PathBuf> {
+pub(crate) fn database(name: &str) -> Option<PathBuf> {
     let root = std::env::var_os("BODYWIRE_ECG_DATA").map_or_else(
         || PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/data/ecg")),
         PathBuf::from,
@@ -20,20 +20,20 @@ pub fn database(name: &str) -> Option<PathBuf> {
 }
 
 /// One signal of a recording.
-pub struct Loaded {
-    pub name: String,
-    pub rate_hz: f64,
-    pub gain: f64,
-    pub baseline: i32,
-    pub samples: Vec<i16>,
+pub(crate) struct Loaded {
+    pub(crate) name: String,
+    pub(crate) rate_hz: f64,
+    pub(crate) gain: f64,
+    pub(crate) baseline: i32,
+    pub(crate) samples: Vec<i16>,
     /// Frame, code number, auxiliary text.
-    pub annotations: Vec<(u64, bodywire_ecg::wfdb::AnnotationCode, String)>,
+    pub(crate) annotations: Vec<(u64, bodywire_ecg::wfdb::AnnotationCode, String)>,
     /// CUDB: one digit per 5 s, 1 is fibrillation.
-    pub windows: String,
+    pub(crate) windows: String,
 }
 
 /// Loads the first signal of every recording of a database, in order of names.
-pub fn load_all(name: &str) -> Vec<Loaded> {
+pub(crate) fn load_all(name: &str) -> Vec<Loaded> {
     let Some(folder) = database(name) else { return Vec::new() };
     let mut headers: Vec<PathBuf> = std::fs::read_dir(folder)
         .unwrap()

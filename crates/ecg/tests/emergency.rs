@@ -1,0 +1,287 @@
+//! Emergencies: synthetic patients that deteriorate, and real ones.
+#![allow(missing_docs, clippy::print_stdout, reason = "a test prints its figures")]
+
+mod recordings;
+
+use bodywire_ecg::{
+    SampleRate,
+    decide::{EmergencyReason, State, UndeterminedReason, Verdict},
+    monitor::{Event, Monitor},
+    qualify::PoorReason,
+    settings::Settings,
+    synthetic::{EcgModel, Rhythm},
+};
+use recordings::Loaded;
+
+/// SplitMix64, for seeds that lie close together.
+fn random(seed: u64) -> impl FnMut() -> u32 {
+    let mut state = seed;
+    move || {
+        state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let z = (state ^ state >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let z = (z ^ z >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (z >> 32) as u32
+    }
+}
+
+/// Verdicts of a monitor on rhythms that follow each other, each for so many seconds.
+fn live(seed: u64, rate_hz: f64, noise_mv: f64, course: &[(Rhythm, u32)]) -> Vec<Verdict> {
+    let mut random = random(seed);
+    let rate = SampleRate::new(rate_hz).unwrap();
+    let mut model = EcgModel::new(rate, 200.0, 1024, noise_mv, course[0].0).unwrap();
+    let mut monitor = Monitor::new(Settings::new(rate_hz, 200.0, 1024)).unwrap();
+    let mut verdicts = Vec::new();
+    for (i, (rhythm, seconds)) in course.iter().enumerate() {
+        if i > 0 {
+            model.switch(*rhythm).unwrap();
+        }
+        for _ in 0..rate.samples(f64::from(*seconds)) {
+            monitor.push(model.next_sample(&mut random));
+            while let Some(event) = monitor.poll() {
+                if let Event::Verdict(v) = event {
+                    verdicts.push(v);
+                }
+            }
+        }
+    }
+    verdicts
+}
+
+/// Seconds from `from_s` to the first emergency after it, and that emergency.
+fn first_emergency(verdicts: &[Verdict], rate_hz: f64, from_s: f64) -> Option<(f64, EmergencyReason)> {
+    verdicts.iter().find_map(|v| match v.state {
+        State::Emergency(reason) => Some((v.decided_at as f64 / rate_hz - from_s, reason)),
+        _ => None,
+    })
+}
+
+const SINUS: Rhythm = Rhythm::Sinus { bpm: 75.0 };
+
+#[test]
+fn fibrillation_after_twelve_seconds_is_an_emergency_within_ten() {
+    let mut worst = 0.0f64;
+    for seed in 0..30 {
+        for rate in [250.0, 360.0, 1000.0] {
+            let v = live(seed, rate, 0.02, &[(SINUS, 12), (Rhythm::VentricularFibrillation, 12)]);
+            let (after, _) =
+                first_emergency(&v, rate, 12.0).unwrap_or_else(|| panic!("missed: seed {seed} {v:?}"));
+            assert!((0.0..=10.0).contains(&after), "seed {seed}, {rate} Hz: {after} s, {v:?}");
+            assert!(v.iter().any(|v| v.state == State::Emergency(EmergencyReason::VentricularFibrillation)));
+            worst = worst.max(after);
+        }
+    }
+    println!("synthetic fibrillation: emergency within {worst:.1} s in 90 runs");
+}
+
+#[test]
+fn asystole_and_tachycardia_are_emergencies() {
+    for seed in 0..20 {
+        let v = live(seed, 360.0, 0.02, &[(SINUS, 20), (Rhythm::Asystole, 10)]);
+        let (after, _) = first_emergency(&v, 360.0, 20.0).unwrap();
+        assert!((2.0..=6.0).contains(&after), "seed {seed}: {after}");
+        assert_eq!(v.last().unwrap().state, State::Emergency(EmergencyReason::Asystole), "seed {seed} {v:?}");
+
+        let v = live(seed, 360.0, 0.02, &[(SINUS, 20), (Rhythm::VentricularTachycardia { bpm: 170.0 }, 10)]);
+        let (after, reason) = first_emergency(&v, 360.0, 20.0).unwrap();
+        assert!((0.0..=8.0).contains(&after), "seed {seed}: {after} {reason:?}");
+        let v = live(seed, 360.0, 0.02, &[(SINUS, 20), (Rhythm::Sinus { bpm: 200.0 }, 20)]);
+        let (after, _) = first_emergency(&v, 360.0, 20.0).unwrap();
+        assert!((0.0..=14.0).contains(&after), "seed {seed}: {after}");
+        let v = live(seed, 360.0, 0.02, &[(SINUS, 20), (Rhythm::Sinus { bpm: 28.0 }, 25)]);
+        let (after, _) = first_emergency(&v, 360.0, 20.0).unwrap();
+        assert!((0.0..=18.0).contains(&after), "seed {seed}: {after}");
+    }
+}
+
+#[test]
+fn sinus_rhythm_is_no_emergency() {
+    for seed in 0..20 {
+        let bpm = 50.0 + 5.0 * seed as f64;
+        for noise in [0.005, 0.03] {
+            let v = live(seed, 360.0, noise, &[(Rhythm::Sinus { bpm }, 300)]);
+            let states: Vec<State> = v.iter().map(|v| v.state).collect();
+            assert_eq!(states, [State::Normal], "seed {seed} {bpm}/min noise {noise}: {v:?}");
+        }
+    }
+}
+
+#[test]
+fn recovery_leads_back_to_normal() {
+    let v = live(1, 360.0, 0.02, &[(SINUS, 20), (Rhythm::VentricularFibrillation, 15), (SINUS, 30)]);
+    assert_eq!(v.last().unwrap().state, State::Normal, "{v:?}");
+}
+
+#[test]
+fn lead_off_is_not_asystole() {
+    let mut monitor = Monitor::new(Settings::new(250.0, 200.0, 0)).unwrap();
+    let rate = SampleRate::new(250.0).unwrap();
+    let mut model = EcgModel::new(rate, 200.0, 0, 0.02, SINUS).unwrap();
+    let mut random = random(7);
+    for _ in 0..20 * 250 {
+        monitor.push(model.next_sample(&mut random));
+    }
+    assert_eq!(monitor.state(), State::Normal);
+    for _ in 0..20 * 250 {
+        monitor.push(0);
+        assert!(!matches!(monitor.state(), State::Emergency(_)));
+    }
+    let off = State::Undetermined(UndeterminedReason::Signal(PoorReason::LeadOff));
+    assert_eq!(monitor.state(), off);
+    for _ in 0..15 * 250 {
+        monitor.push(model.next_sample(&mut random));
+        assert!(!matches!(monitor.state(), State::Emergency(_)));
+    }
+    assert_eq!(monitor.state(), State::Normal);
+    monitor.gap(100_000);
+    assert_eq!(monitor.state(), State::Undetermined(UndeterminedReason::Gap));
+    for _ in 0..15 * 250 {
+        monitor.push(model.next_sample(&mut random));
+        assert!(!matches!(monitor.state(), State::Emergency(_)));
+    }
+    assert_eq!(monitor.state(), State::Normal);
+    assert_eq!(monitor.next_sample(), 70 * 250 + 100_000);
+}
+
+#[test]
+fn any_samples_at_any_rate_do_no_harm() {
+    for (seed, rate) in [100.0, 128.0, 360.0, 997.0, 1000.0].into_iter().enumerate() {
+        let mut random = random(seed as u64);
+        let mut monitor = Monitor::new(Settings::new(rate, 0.001, i32::MIN)).unwrap();
+        for i in 0..60_000 {
+            let noise = random() as i16;
+            monitor.push(if i % 9000 < 3000 {
+                noise
+            } else if i % 9000 < 6000 {
+                i16::MAX
+            } else {
+                noise / 300
+            });
+            if i % 7919 == 0 {
+                monitor.gap(u64::from(random()) << 8);
+            }
+            while let Some(event) = monitor.poll() {
+                if let Event::Beat { correlation: Some(c), .. } = event {
+                    assert!(c.rho().is_none_or(|r| r.abs() <= 1.0));
+                }
+            }
+        }
+        monitor.gap(u64::MAX);
+    }
+}
+
+fn monitor(r: &Loaded, mut each: impl FnMut(u64, State)) -> Vec<Verdict> {
+    let mut monitor = Monitor::new(Settings::new(r.rate_hz, r.gain, r.baseline)).unwrap();
+    let mut verdicts = Vec::new();
+    for (i, &sample) in r.samples.iter().enumerate() {
+        monitor.push(sample);
+        while let Some(event) = monitor.poll() {
+            if let Event::Verdict(v) = event {
+                verdicts.push(v);
+            }
+        }
+        each(i as u64, monitor.state());
+    }
+    verdicts
+}
+
+#[test]
+fn mitdb_100_has_no_emergency() {
+    let mut hours = 0.0;
+    let mut total = 0;
+    for r in recordings::load_all("mitdb") {
+        let verdicts = monitor(&r, |_, _| {});
+        let reasons: Vec<_> = verdicts
+            .iter()
+            .filter_map(|v| match v.state {
+                State::Emergency(reason) => Some((reason, (v.decided_at as f64 / r.rate_hz) as u32)),
+                _ => None,
+            })
+            .collect();
+        println!("mitdb {}: {} emergencies {:?}", r.name, reasons.len(), reasons);
+        hours += r.samples.len() as f64 / r.rate_hz / 3600.0;
+        total += reasons.len();
+        if r.name == "100" {
+            assert!(reasons.is_empty(), "{reasons:?}");
+            assert_eq!(verdicts.last().unwrap().state, State::Normal);
+        }
+    }
+    println!("mitdb: {total} emergencies in {hours:.1} h, true ones included");
+}
+
+/// Onsets of fibrillation or flutter that last at least 10 s, in samples.
+fn fibrillation_onsets(r: &Loaded) -> Vec<u64> {
+    let mut changes: Vec<(u64, bool)> = r
+        .annotations
+        .iter()
+        .filter(|(_, c, _)| c.number() == 28)
+        .map(|(at, _, text)| (*at, text.starts_with("(VF")))
+        .collect();
+    let window = (5.0 * r.rate_hz) as u64;
+    changes.extend(r.windows.bytes().enumerate().map(|(i, b)| (i as u64 * window, b == b'1')));
+    changes.push((r.samples.len() as u64, false));
+    let mut onsets = Vec::new();
+    let mut began = None;
+    for (at, fibrillating) in changes {
+        match (fibrillating, began) {
+            (true, None) => began = Some(at),
+            (false, Some(from)) => {
+                if (at - from) as f64 >= 10.0 * r.rate_hz {
+                    onsets.push(from);
+                }
+                began = None;
+            }
+            _ => {}
+        }
+    }
+    onsets
+}
+
+#[test]
+fn fibrillation_of_real_patients_is_flagged() {
+    let (mut onsets, mut named, mut any, mut fresh) = (0u32, 0u32, 0u32, 0u32);
+    for db in ["vfdb", "cudb"] {
+        for r in recordings::load_all(db) {
+            let list = fibrillation_onsets(&r);
+            let mut hits = vec![(false, false, false); list.len()];
+            let reach = (10.0 * r.rate_hz) as u64;
+            let mut count = 0;
+            let mut was = State::Learning;
+            monitor(&r, |at, state| {
+                let emergency = matches!(state, State::Emergency(_));
+                count += u32::from(emergency && !matches!(was, State::Emergency(_)));
+                for (onset, hit) in
+                    list.iter().zip(&mut hits).filter(|(o, _)| (**o..**o + reach).contains(&at))
+                {
+                    if at == *onset {
+                        hit.2 = !emergency;
+                    }
+                    hit.0 |= matches!(
+                        state,
+                        State::Emergency(
+                            EmergencyReason::VentricularFibrillation
+                                | EmergencyReason::VentricularTachycardia
+                        )
+                    );
+                    hit.1 |= emergency;
+                }
+                was = state;
+            });
+            println!(
+                "{db} {}: {} onsets, {} named, {} any; {count} emergencies in {:.2} h",
+                r.name,
+                list.len(),
+                hits.iter().filter(|h| h.0).count(),
+                hits.iter().filter(|h| h.1).count(),
+                r.samples.len() as f64 / r.rate_hz / 3600.0
+            );
+            onsets += list.len() as u32;
+            named += hits.iter().filter(|h| h.0).count() as u32;
+            any += hits.iter().filter(|h| h.1).count() as u32;
+            fresh += hits.iter().filter(|h| h.2).count() as u32;
+        }
+    }
+    println!(
+        "onsets {onsets}: in emergency within 10 s {any}, named ventricular {named}; not in emergency before {fresh}"
+    );
+    assert!(onsets == 0 || f64::from(any) >= 0.5 * f64::from(onsets));
+}
