@@ -134,8 +134,7 @@ pub fn correlate_samples(
     let lag_max = margin / 2;
     let sane = |v: &f64| v.abs() <= AMPLITUDE_MAX_MV;
     let finite = reference.iter().chain(current).all(sane) && sane(&noise_mv2) && noise_mv2 >= 0.0;
-    if n < 2
-        || n > CYCLE_SAMPLES
+    if !(2..=CYCLE_SAMPLES).contains(&n)
         || current.len() < n
         || !margin.is_multiple_of(2)
         || lag_max > LAG_MAX_SAMPLES
@@ -144,19 +143,16 @@ pub fn correlate_samples(
     {
         return Correlation::Degenerate(DegenerateReason::Window);
     }
-    let omega = SampleWeights::new(parts, weights);
-    if weighted(reference, reference, parts, &omega).variance_x <= FLAT_MV2 {
+    let Some(search) = WeightedReference::new(reference, parts, weights) else {
         return Correlation::Degenerate(DegenerateReason::FlatReference);
-    }
+    };
     let shifted = |lag: i32| {
         let from = usize::try_from(lag_max as i64 + i64::from(lag)).unwrap_or(0);
         current.get(from..from + n).unwrap_or(&[])
     };
     let chosen = match form {
         Form::Printed => best_lag(lag_max, |lag| Some(printed_r(reference, shifted(lag), parts, weights))),
-        Form::VersionA | Form::VersionB => {
-            best_lag(lag_max, |lag| rho_a(reference, shifted(lag), parts, &omega))
-        }
+        Form::VersionA | Form::VersionB => best_lag(lag_max, |lag| search.rho(shifted(lag))),
     };
     let Some((lag, best)) = chosen else {
         return Correlation::Degenerate(DegenerateReason::FlatCurrent);
@@ -191,64 +187,70 @@ fn best_lag(lag_max: usize, mut value: impl FnMut(i32) -> Option<f64>) -> Option
     best
 }
 
-/// Weight of one sample of each part: the part's weight over its number of samples, scaled to sum 1 over the parts
-/// that occur.
-struct SampleWeights([f64; 3]);
-
-impl SampleWeights {
-    fn new(parts: &[Part], weights: Weights) -> Self {
-        let count = Part::ALL.map(|part| parts.iter().filter(|&&p| p == part).count());
-        let mut omega = [0.0; 3];
-        for ((slot, part), n) in omega.iter_mut().zip(Part::ALL).zip(count) {
-            *slot = if n == 0 { 0.0 } else { weights.of(part) / n as f64 };
-        }
-        let total: f64 = omega.iter().zip(count).map(|(w, n)| w * n as f64).sum();
-        if total > 0.0 {
-            omega.iter_mut().for_each(|w| *w /= total);
-        }
-        Self(omega)
-    }
-
-    fn of(&self, part: Part) -> f64 {
-        let [pr, qrs, st] = self.0;
-        match part {
-            Part::Pr => pr,
-            Part::Qrs => qrs,
-            Part::St => st,
-        }
-    }
-}
-
-struct Moments {
-    covariance: f64,
+/// Version A against one reference: what does not depend on the lag is worked out once.
+struct WeightedReference {
+    /// Weight of each sample; they sum to 1. Zero behind the reference's end.
+    omega: [f64; CYCLE_SAMPLES],
+    /// Weight times difference from the weighted mean. Zero behind the reference's end.
+    weighted_x: [f64; CYCLE_SAMPLES],
     variance_x: f64,
-    variance_y: f64,
+    len: usize,
 }
 
-/// Weighted moments in two passes: means first, then products of differences.
-fn weighted(x: &[f64], y: &[f64], parts: &[Part], omega: &SampleWeights) -> Moments {
-    let (mut mean_x, mut mean_y) = (0.0, 0.0);
-    for ((x, y), part) in x.iter().zip(y).zip(parts) {
-        let w = omega.of(*part);
-        mean_x += w * x;
-        mean_y += w * y;
+impl WeightedReference {
+    /// Nothing when the reference is flat under these weights.
+    fn new(x: &[f64], parts: &[Part], weights: Weights) -> Option<Self> {
+        let count = Part::ALL.map(|part| parts.iter().filter(|&&p| p == part).count());
+        // A part's weight is shared by its samples; a part that does not occur leaves its weight to the others.
+        let total: f64 =
+            Part::ALL.iter().zip(count).filter(|(_, n)| *n > 0).map(|(p, _)| weights.of(*p)).sum();
+        if total <= 0.0 {
+            return None;
+        }
+        let [pr, qrs, st] = count;
+        let mut omega = [0.0; CYCLE_SAMPLES];
+        for (w, part) in omega.iter_mut().zip(parts) {
+            let n = match part {
+                Part::Pr => pr,
+                Part::Qrs => qrs,
+                Part::St => st,
+            };
+            *w = weights.of(*part) / (total * n as f64);
+        }
+        let mean: f64 = omega.iter().zip(x).map(|(w, x)| w * x).sum();
+        let mut weighted_x = [0.0; CYCLE_SAMPLES];
+        let mut variance_x = 0.0;
+        for ((out, w), x) in weighted_x.iter_mut().zip(&omega).zip(x) {
+            *out = w * (x - mean);
+            variance_x += *out * (x - mean);
+        }
+        (variance_x > FLAT_MV2).then_some(Self { omega, weighted_x, variance_x, len: x.len() })
     }
-    let mut m = Moments { covariance: 0.0, variance_x: 0.0, variance_y: 0.0 };
-    for ((x, y), part) in x.iter().zip(y).zip(parts) {
-        let (w, dx, dy) = (omega.of(*part), x - mean_x, y - mean_y);
-        m.covariance += w * dx * dy;
-        m.variance_x += w * dx * dx;
-        m.variance_y += w * dy * dy;
+
+    /// The coefficient with `y`, of the reference's length; nothing when `y` is flat. Two passes: the mean first.
+    fn rho(&self, y: &[f64]) -> Option<f64> {
+        let omega = self.omega.get(..self.len)?;
+        let mean = lanes(omega, y, |w, y| w * y);
+        let variance_y = lanes(omega, y, |w, y| w * (y - mean) * (y - mean));
+        let covariance = lanes(self.weighted_x.get(..self.len)?, y, |x, y| x * (y - mean));
+        if variance_y <= FLAT_MV2 {
+            return None;
+        }
+        Some((covariance / libm::sqrt(self.variance_x * variance_y)).clamp(-1.0, 1.0))
     }
-    m
 }
 
-fn rho_a(x: &[f64], y: &[f64], parts: &[Part], omega: &SampleWeights) -> Option<f64> {
-    let m = weighted(x, y, parts, omega);
-    if m.variance_x <= FLAT_MV2 || m.variance_y <= FLAT_MV2 {
-        return None;
+/// Sum of `term` over both slices in four lanes, so that one addition need not wait for the one before.
+fn lanes(a: &[f64], b: &[f64], term: impl Fn(f64, f64) -> f64) -> f64 {
+    let mut sums = [0.0; 4];
+    let ((a4, a_rest), (b4, b_rest)) = (a.as_chunks::<4>(), b.as_chunks::<4>());
+    for ([a0, a1, a2, a3], [b0, b1, b2, b3]) in a4.iter().zip(b4) {
+        let [s0, s1, s2, s3] = sums;
+        sums = [s0 + term(*a0, *b0), s1 + term(*a1, *b1), s2 + term(*a2, *b2), s3 + term(*a3, *b3)];
     }
-    Some((m.covariance / libm::sqrt(m.variance_x * m.variance_y)).clamp(-1.0, 1.0))
+    let rest: f64 = a_rest.iter().zip(b_rest).map(|(a, b)| term(*a, *b)).sum();
+    let [p, q, r, s] = sums;
+    (p + q) + (r + s) + rest
 }
 
 /// Pearson's coefficient of one part with the noise floor; 0 where the part is flat and no noise is given.

@@ -11,8 +11,11 @@ use crate::{
     settings::Limits,
 };
 
-/// Beats below the threshold, of the last [`VOTE_OF`], that make an emergency.
-pub const VOTE_BELOW: u32 = 5;
+/// Beats below the threshold, of the last [`VOTE_OF`], that make an emergency: within 10 s at 50 per minute. Five of
+/// eight, as first thought of, takes every bigeminy for one.
+pub const VOTE_BELOW: u32 = 7;
+/// Above the threshold with the same meaning, of the last [`VOTE_OF`], that end an emergency.
+const VOTE_RECOVERED: u32 = 5;
 /// Beats that vote.
 pub const VOTE_OF: u32 = 8;
 /// Above the threshold by this much a beat speaks for normal again.
@@ -29,6 +32,10 @@ const FIBRILLATION_WINDOWS: u32 = 3;
 const FIBRILLATION_OF: u32 = 4;
 /// Normal beats, of the last four, that contradict the fibrillation index (a sine-like but normal rhythm).
 const CONTRADICTING_BEATS: u32 = 3;
+/// Correlation of a beat with the one before that speaks for an organised rhythm while there is no template.
+const ORGANISED_RHO: f64 = 0.9;
+/// Interval from which such beats are organised, in seconds: flutter is regular too, but faster.
+const ORGANISED_RR_S: f64 = 0.45;
 /// A beat older than this contradicts nothing, in seconds.
 const CONTRADICTION_S: f64 = 2.0;
 /// Slack for beats that the detector still holds back, in seconds.
@@ -101,6 +108,8 @@ pub struct BeatFacts {
     pub rr_s: Option<f64>,
     /// Correlation of the cycle that it ends with the template; none without template or cycle.
     pub correlation: Option<Correlation>,
+    /// Correlation of that cycle with the cycle before it (rho_1 of Algorithm 2), while there is no template.
+    pub with_previous: Option<Correlation>,
     /// Whether its QRS complex is wide.
     pub wide: bool,
 }
@@ -126,6 +135,7 @@ pub struct Decider {
     // One bit per beat, newest lowest.
     below: u32,
     above: u32,
+    organised: u32,
     below_since: u64,
     wide_run: u32,
     wide_since: u64,
@@ -150,6 +160,7 @@ impl Decider {
             threshold,
             below: 0,
             above: 0,
+            organised: 0,
             below_since: start,
             wide_run: 0,
             wide_since: start,
@@ -189,6 +200,8 @@ impl Decider {
             self.last_correlation = facts.correlation;
         }
         let onset = before.unwrap_or(facts.r_sample);
+        let like_the_last = facts.with_previous.and_then(|c| c.rho()).is_some_and(|r| r >= ORGANISED_RHO);
+        self.organised = self.organised << 1 | u32::from(like_the_last && rr_s >= ORGANISED_RR_S);
         self.vote(facts, rr_s, onset);
         self.run(facts, rr_s, onset);
         self.watch_rate(rr_s, onset);
@@ -293,7 +306,8 @@ impl Decider {
     fn contradicted(&self, now: u64) -> bool {
         let recent =
             self.last_beat.is_some_and(|b| self.rate.seconds(now.saturating_sub(b)) < CONTRADICTION_S);
-        recent && (self.above & 0b1111).count_ones() >= CONTRADICTING_BEATS
+        let beats = if self.has_template { self.above } else { self.organised };
+        recent && (beats & 0b1111).count_ones() >= CONTRADICTING_BEATS
     }
 
     fn tick_rules(&self, now: u64) -> Option<(EmergencyReason, u64)> {
@@ -324,7 +338,7 @@ impl Decider {
     }
 
     fn restart_watch(&mut self, now: u64) {
-        (self.below, self.above) = (0, 0);
+        (self.below, self.above, self.organised) = (0, 0, 0);
         (self.wide_run, self.fibrillating) = (0, 0);
         (self.alive_since, self.quiet_since) = (now, now);
         self.last_beat = None;
@@ -366,7 +380,8 @@ impl Decider {
     }
 
     fn recover(&mut self, now: u64) -> Option<Verdict> {
-        let normal = (self.above & ((1 << VOTE_OF) - 1)).count_ones() >= VOTE_BELOW && self.above & 1 == 1;
+        let normal =
+            (self.above & ((1 << VOTE_OF) - 1)).count_ones() >= VOTE_RECOVERED && self.above & 1 == 1;
         let settled = self.fibrillating & 0b11 == 0 && self.outside_since.is_none();
         if normal && settled {
             self.below = 0;

@@ -9,7 +9,7 @@ use crate::{
     detect::Detector,
     fibrillation,
     qualify::{Qualifier, Quality},
-    segment::{qrs_width_s, segment},
+    segment::{Cycle, qrs_width_s, segment},
     settings::Settings,
     strip::Strip,
     template::{Template, Threshold},
@@ -37,6 +37,8 @@ pub enum Event {
         rr_samples: Option<u64>,
         /// Correlation of the cycle that it ends with the patient's template, once there is one.
         correlation: Option<Correlation>,
+        /// Correlation of that cycle with the cycle before it, while there is no template.
+        with_previous: Option<Correlation>,
     },
     /// Heart rate, once a second while there are beats.
     Rate {
@@ -64,6 +66,7 @@ pub struct Monitor {
     threshold: Threshold,
     decider: Decider,
     last_r: Option<u64>,
+    last_cycle: Option<Cycle>,
     rr_samples: [u64; RATE_BEATS],
     rr_count: usize,
     events: [Option<Event>; EVENTS_MAX],
@@ -90,6 +93,7 @@ impl Monitor {
             decider: Decider::new(rate, settings.limits, threshold.value(), 0),
             threshold,
             last_r: None,
+            last_cycle: None,
             rr_samples: [0; RATE_BEATS],
             rr_count: 0,
             events: [None; EVENTS_MAX],
@@ -132,6 +136,7 @@ impl Monitor {
         self.qualifier = Qualifier::new(self.rate);
         self.template.discard_collected();
         self.last_r = None;
+        self.last_cycle = None;
         self.rr_count = 0;
         if let Some(verdict) = self.decider.gap(next) {
             self.emit(Event::Verdict(verdict));
@@ -183,22 +188,29 @@ impl Monitor {
             (Some(x), Some(y)) => Some(correlate(x, y, Form::VersionB, self.settings.weights, noise)),
             _ => None,
         };
-        self.emit(Event::Beat { r_sample: r, rr_samples, correlation });
+        let with_previous = match (&self.last_cycle, &cycle) {
+            (Some(x), Some(y)) if correlation.is_none() => {
+                Some(correlate(x, y, Form::VersionA, self.settings.weights, 0.0))
+            }
+            _ => None,
+        };
+        self.emit(Event::Beat { r_sample: r, rr_samples, correlation, with_previous });
         let wide = qrs_width_s(&self.strip, self.rate, r).is_some_and(|w| w > WIDE_S);
         let rr_s = rr_samples.map(|n| self.rate.seconds(n));
-        let facts = BeatFacts { r_sample: r, rr_s, correlation, wide };
+        let facts = BeatFacts { r_sample: r, rr_s, correlation, with_previous, wide };
         if let Some(verdict) = self.decider.beat(&facts, now) {
             self.emit(Event::Verdict(verdict));
         }
-        if let (Some(cycle), Some(rr_s)) = (cycle, rr_s)
+        if let (Some(cycle), Some(rr_s)) = (&cycle, rr_s)
             && self.decider.may_learn()
             && self.qualifier.quality() == Quality::Good
         {
-            self.learn(&cycle, rr_s, correlation);
+            self.learn(cycle, rr_s, correlation);
         }
+        self.last_cycle = cycle;
     }
 
-    fn learn(&mut self, cycle: &crate::segment::Cycle, rr_s: f64, correlation: Option<Correlation>) {
+    fn learn(&mut self, cycle: &Cycle, rr_s: f64, correlation: Option<Correlation>) {
         if let Some(correlation) = correlation {
             self.threshold.learn(&correlation);
             self.decider.set_threshold(self.threshold.value());

@@ -87,8 +87,12 @@ impl Template {
             let (Some(beat), Some(&rr)) = (self.collected.get(i).copied(), self.rr_s.get(i)) else {
                 continue;
             };
-            let rho = correlate(median, &to_cycle(&beat), Form::VersionA, weights, 0.0).rho();
-            let agrees = rho.is_some_and(|r| r >= MUTUAL_RHO) && (rr / rr_median - 1.0).abs() <= RR_TOLERANCE;
+            // Beats for an update were compared with the template before they came here.
+            let alike = self.reference.is_some()
+                || correlate(median, &to_cycle(&beat), Form::VersionA, weights, 0.0)
+                    .rho()
+                    .is_some_and(|r| r >= MUTUAL_RHO);
+            let agrees = alike && (rr / rr_median - 1.0).abs() <= RR_TOLERANCE;
             if agrees && let (Some(slot), Some(to)) = (self.collected.get_mut(kept), self.rr_s.get_mut(kept))
             {
                 *slot = beat;
@@ -135,7 +139,8 @@ fn blend(old: &Cycle, new: &Cycle) -> Cycle {
 pub const THRESHOLD_DEFAULT: f64 = 0.4;
 /// Lowest threshold a patient can get: ventricular beats and fibrillation lie below.
 pub const THRESHOLD_MIN: f64 = 0.3;
-/// Highest threshold a patient can get: a quiet first minute must not make later noise an emergency.
+/// Highest threshold a patient can get: a quiet first minute must not make later noise an emergency. With 0.85 the
+/// MIT-BIH records gave a third more emergencies.
 pub const THRESHOLD_MAX: f64 = 0.6;
 /// Beats before the learnt threshold replaces the default: the 1st percentile of fewer is their minimum.
 pub const THRESHOLD_BEATS_MIN: u32 = 100;
@@ -248,10 +253,10 @@ mod tests {
         let mut t = Threshold::new();
         assert_eq!(t.value(), THRESHOLD_DEFAULT);
         for i in 0..200 {
-            t.learn(&defined(if i % 50 == 0 { 0.70 } else { 0.95 }));
+            t.learn(&defined(if i % 50 == 0 { 0.50 } else { 0.95 }));
             t.learn(&defined(-0.3));
         }
-        assert!(t.is_learnt() && (t.value() - 0.70).abs() < 0.01, "{}", t.value());
+        assert!(t.is_learnt() && (t.value() - 0.50).abs() < 0.01, "{}", t.value());
         let mut quiet = Threshold::new();
         (0..500).for_each(|_| quiet.learn(&defined(0.999)));
         assert_eq!(quiet.value(), THRESHOLD_MAX);

@@ -1,6 +1,11 @@
 //! QRS detection against the reference annotations of the MIT-BIH Arrhythmia Database.
-#![allow(missing_docs, clippy::print_stdout, reason = "a test prints its figures")]
+#![expect(
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a test prints its figures and stops at a surprise"
+)]
 
+#[expect(dead_code, reason = "the window labels of CUDB are for another test")]
 mod recordings;
 
 use bodywire_ecg::{
