@@ -218,7 +218,7 @@ impl Decider {
         let different = match rho {
             Some(rho) => rho < self.threshold,
             // Too fast to cut a cycle: no normal beat.
-            None if rr_s < crate::segment::RR_MIN_S => true,
+            None if self.has_template && rr_s < crate::segment::RR_MIN_S => true,
             None => return,
         };
         let clear = rho.is_some_and(|r| r >= self.threshold + HYSTERESIS);
@@ -409,3 +409,6 @@ impl Decider {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

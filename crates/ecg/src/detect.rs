@@ -35,9 +35,7 @@ const DECAY_S: f64 = 2.5;
 const THRESHOLD_MIN_MV: f32 = 0.008;
 /// Highest signal level, mV of averaged slope: beyond it there is an artefact, not a heart.
 const LEVEL_MAX_MV: f32 = 2.0;
-/// Largest look-ahead: the time between an R peak and its report, search-back excepted.
-pub const LOOK_AHEAD_S: f64 = 1.0;
-
+/// Ring sizes at 1000 Hz, with room.
 const AVERAGE_SAMPLES_MAX: usize = 160;
 const SLOPE_SAMPLES_MAX: usize = 16;
 const LEVELS: usize = 8;
@@ -152,11 +150,6 @@ impl Detector {
             None => self.search_back(now),
         };
         self.report(beat, strip)
-    }
-
-    /// Index before which no further beat will be reported, search-back excepted.
-    pub fn decided_until(&self) -> u64 {
-        self.now.saturating_sub(self.rate.samples(2.0 * REFRACTORY_S + AVERAGE_S))
     }
 
     fn envelope(&mut self, qrs_mv: f32) -> f32 {
@@ -326,5 +319,64 @@ impl Detector {
         }
         self.reported_until = Some(r);
         Some(r)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    extern crate std;
+    use super::*;
+    use crate::clean::Cleaner;
+    use std::vec::Vec;
+
+    fn beats(hz: f64, seconds: f64, signal: impl Fn(f64) -> f64) -> Vec<f64> {
+        let rate = SampleRate::new(hz).unwrap();
+        let (mut cleaner, mut detector, mut strip) =
+            (Cleaner::new(rate), Detector::new(rate, 0), Strip::new(0));
+        let mut found = Vec::new();
+        for i in 0..rate.samples(seconds) {
+            let cleaned = cleaner.push(signal(rate.seconds(i)) as f32);
+            strip.push(cleaned.shape_mv);
+            found.extend(detector.push(cleaned, &strip).map(|r| rate.seconds(r)));
+        }
+        found
+    }
+
+    /// R peaks of `mv` at 0.3 s, 1.1 s and so on, each with a T wave.
+    fn heart(mv: f64) -> impl Fn(f64) -> f64 {
+        move |t| {
+            let phase = t - libm::floor(t / 0.8) * 0.8;
+            let bell = |at: f64, width: f64| libm::exp(-(phase - at) * (phase - at) / (2.0 * width * width));
+            mv * (bell(0.3, 0.011) + 0.3 * bell(0.58, 0.05))
+        }
+    }
+
+    #[test]
+    fn finds_each_beat_once_at_every_rate_amplitude_and_polarity() {
+        for hz in [100.0, 128.0, 250.0, 360.0, 500.0, 1000.0] {
+            for mv in [0.3, 1.0, 4.0, -1.0] {
+                let found = beats(hz, 30.0, heart(mv));
+                // Those of the filters' first instants may be missed.
+                assert!((36..=38).contains(&found.len()), "{hz} Hz {mv} mV: {}", found.len());
+                for r in found {
+                    let phase = r - libm::floor(r / 0.8) * 0.8;
+                    assert!((phase - 0.3).abs() < 0.025, "{hz} Hz {mv} mV: {r} s");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_tall_artefact_does_not_silence_the_heart() {
+        let found =
+            beats(360.0, 60.0, |t| heart(1.0)(t) + if (20.0..20.1).contains(&t) { 30.0 } else { 0.0 });
+        let late = found.iter().filter(|r| (30.0..60.0).contains(*r)).count();
+        assert!((37..=38).contains(&late), "{late}");
+    }
+
+    #[test]
+    fn silence_has_no_beats() {
+        assert!(beats(360.0, 30.0, |_| 0.7).is_empty());
+        assert!(beats(360.0, 30.0, |t| 0.5 * libm::sin(t)).is_empty());
     }
 }

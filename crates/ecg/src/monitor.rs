@@ -17,6 +17,8 @@ use crate::{
 
 /// Events kept until polled. One sample yields at most four; a caller that polls after each push loses none.
 pub const EVENTS_MAX: usize = 16;
+/// Sample indices stop here, 146 million years at 1000 Hz: a gap of any reported length cannot make them overflow.
+const SAMPLE_INDEX_MAX: u64 = 1 << 62;
 /// Largest noise variance taken as the correlation's floor, mV^2: 50 microvolts of noise.
 const NOISE_FLOOR_MAX_MV2: f64 = 0.0025;
 /// A QRS complex wider than this is wide, in seconds: 120 ms on the surface, less the shoulders that the slope misses.
@@ -128,7 +130,7 @@ impl Monitor {
     /// Tells that the next `missing_samples` samples were lost. Filters and windows start afresh; template, threshold
     /// and an emergency stay.
     pub fn gap(&mut self, missing_samples: u64) {
-        self.next_sample = self.next_sample.saturating_add(missing_samples);
+        self.next_sample = self.next_sample.saturating_add(missing_samples).min(SAMPLE_INDEX_MAX);
         let next = self.next_sample;
         self.cleaner = Cleaner::new(self.rate);
         self.strip.restart(next);
@@ -272,5 +274,40 @@ mod tests {
     #[test]
     fn fits_its_memory() {
         assert!(size_of::<Monitor>() <= 32 * 1024, "{}", size_of::<Monitor>());
+    }
+    #[test]
+    fn verdicts_outlive_beats_that_nobody_polls() {
+        let mut monitor = Monitor::new(Settings::new(250.0, 200.0, 0)).unwrap();
+        let verdict = |at| {
+            Event::Verdict(Verdict {
+                state: State::Normal,
+                decided_at: at,
+                onset: at,
+                correlation: None,
+                threshold: 0.5,
+            })
+        };
+        monitor.emit(verdict(1));
+        for at_sample in 0..100 {
+            monitor.emit(Event::Rate { bpm_tenths: 750, at_sample });
+        }
+        assert_eq!(monitor.poll(), Some(verdict(1)));
+        assert_eq!(monitor.poll(), Some(Event::Rate { bpm_tenths: 750, at_sample: 85 }));
+        (0..100).for_each(|at| monitor.emit(verdict(at)));
+        let mut last = None;
+        while let Some(event) = monitor.poll() {
+            last = Some(event);
+        }
+        assert_eq!(last, Some(verdict(99)));
+    }
+
+    #[test]
+    fn a_gap_of_any_length_is_survived() {
+        let mut monitor = Monitor::new(Settings::new(250.0, 200.0, 0)).unwrap();
+        for missing in [0, 1, u64::MAX] {
+            monitor.gap(missing);
+            (0..2000).for_each(|i| monitor.push(i % 97));
+        }
+        assert_eq!(monitor.next_sample(), SAMPLE_INDEX_MAX + 2000);
     }
 }
