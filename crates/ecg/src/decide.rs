@@ -1,0 +1,414 @@
+//! Algorithm 2 of paper B as a state machine: normal or emergency, by correlation with the patient's template, and by
+//! the rules that correlation cannot see (no beats, rates, fibrillation, tachycardia).
+//!
+//! Once in emergency the template is not learnt from, and only normal beats lead back. A poor signal is
+//! `Undetermined`: never normal, never a new emergency.
+
+use crate::{
+    SampleRate,
+    correlate::Correlation,
+    qualify::{PoorReason, Quality},
+    settings::Limits,
+};
+
+/// Beats below the threshold, of the last [`VOTE_OF`], that make an emergency: within 10 s at 50 per minute. Five of
+/// eight, as first thought of, takes every bigeminy for one.
+pub const VOTE_BELOW: u32 = 7;
+/// Above the threshold with the same meaning, of the last [`VOTE_OF`], that end an emergency.
+const VOTE_RECOVERED: u32 = 5;
+/// Beats that vote.
+pub const VOTE_OF: u32 = 8;
+/// Above the threshold by this much a beat speaks for normal again.
+pub const HYSTERESIS: f64 = 0.05;
+/// Beats in a row that make ventricular tachycardia: wide, different, fast. Three are a salvo, not yet an emergency.
+const TACHYCARDIA_BEATS: u32 = 6;
+/// Correlation below which a wide, fast beat counts as of another origin than the template's. Higher than any
+/// threshold of shape alone, because width and rate speak too.
+const TACHYCARDIA_RHO: f64 = 0.7;
+/// Slower wide beats are an accelerated rhythm of the ventricle, not tachycardia, in seconds between beats (120/min).
+const TACHYCARDIA_RR_S: f64 = 0.5;
+/// Fibrillating windows, of the last [`FIBRILLATION_OF`] (one a second), that make an emergency.
+const FIBRILLATION_WINDOWS: u32 = 3;
+const FIBRILLATION_OF: u32 = 4;
+/// Normal beats, of the last four, that contradict the fibrillation index (a sine-like but normal rhythm).
+const CONTRADICTING_BEATS: u32 = 3;
+/// Correlation of a beat with the one before that speaks for an organised rhythm while there is no template.
+const ORGANISED_RHO: f64 = 0.9;
+/// Interval from which such beats are organised, in seconds: flutter is regular too, but faster.
+const ORGANISED_RR_S: f64 = 0.45;
+/// A beat older than this contradicts nothing, in seconds.
+const CONTRADICTION_S: f64 = 2.0;
+/// Slack for beats that the detector still holds back, in seconds.
+const DETECTION_SLACK_S: f64 = 0.3;
+/// Quiet time after which an emergency without a template ends, in seconds.
+const QUIET_S: f64 = 10.0;
+
+/// Why there is an emergency, most severe first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum EmergencyReason {
+    /// Ventricular fibrillation or flutter, by the index over windows.
+    VentricularFibrillation,
+    /// No beat for longer than the asystole limit, with a signal present.
+    Asystole,
+    /// A run of wide, different, fast beats.
+    VentricularTachycardia,
+    /// No beat for longer than the pause limit.
+    Pause,
+    /// Rate above the limit for longer than allowed.
+    Tachycardia,
+    /// Rate below the limit for longer than allowed.
+    Bradycardia,
+    /// Correlation with the template below the patient's threshold in most of the last beats.
+    ShapeChange,
+}
+
+/// Why nothing can be said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UndeterminedReason {
+    /// The signal is poor.
+    Signal(PoorReason),
+    /// Samples are missing.
+    Gap,
+}
+
+/// The state of a patient's ECG.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum State {
+    /// No template yet; the rules that need none are already active.
+    Learning,
+    /// Beats like the template, within the limits.
+    Normal,
+    /// Nothing can be said.
+    Undetermined(UndeterminedReason),
+    /// An emergency.
+    Emergency(EmergencyReason),
+}
+
+/// A change of state, with its evidence.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Verdict {
+    /// The new state.
+    pub state: State,
+    /// Sample index at which it was decided.
+    pub decided_at: u64,
+    /// Sample index at which what led to it began.
+    pub onset: u64,
+    /// Correlation of the last beat with the template.
+    pub correlation: Option<Correlation>,
+    /// The patient's threshold at that time.
+    pub threshold: f64,
+}
+
+/// What is known about a beat.
+#[derive(Debug, Clone, Copy)]
+pub struct BeatFacts {
+    /// Sample index of its R peak.
+    pub r_sample: u64,
+    /// Seconds since the beat before, if there was one.
+    pub rr_s: Option<f64>,
+    /// Correlation of the cycle that it ends with the template; none without template or cycle.
+    pub correlation: Option<Correlation>,
+    /// Correlation of that cycle with the cycle before it (rho_1 of Algorithm 2), while there is no template.
+    pub with_previous: Option<Correlation>,
+    /// Whether its QRS complex is wide.
+    pub wide: bool,
+}
+
+/// What is known at the end of a half second.
+#[derive(Debug, Clone, Copy)]
+pub struct TickFacts {
+    /// Signal quality of the last seconds.
+    pub quality: Quality,
+    /// Outcome of the fibrillation index, when this tick ends one of its windows.
+    pub fibrillating: Option<bool>,
+    /// Whether a template exists.
+    pub has_template: bool,
+}
+
+/// The state machine.
+#[derive(Debug, Clone)]
+pub struct Decider {
+    rate: SampleRate,
+    limits: Limits,
+    state: State,
+    threshold: f64,
+    // One bit per beat, newest lowest.
+    below: u32,
+    above: u32,
+    organised: u32,
+    below_since: u64,
+    wide_run: u32,
+    wide_since: u64,
+    // One bit per window.
+    fibrillating: u32,
+    recent_rr_s: [f64; 3],
+    outside_since: Option<(u64, EmergencyReason)>,
+    alive_since: u64,
+    last_beat: Option<u64>,
+    quiet_since: u64,
+    last_correlation: Option<Correlation>,
+    has_template: bool,
+}
+
+impl Decider {
+    /// Starts in [`State::Learning`] at sample index `start`.
+    pub fn new(rate: SampleRate, limits: Limits, threshold: f64, start: u64) -> Self {
+        Self {
+            rate,
+            limits,
+            state: State::Learning,
+            threshold,
+            below: 0,
+            above: 0,
+            organised: 0,
+            below_since: start,
+            wide_run: 0,
+            wide_since: start,
+            fibrillating: 0,
+            recent_rr_s: [0.8; 3],
+            outside_since: None,
+            alive_since: start,
+            last_beat: None,
+            quiet_since: start,
+            last_correlation: None,
+            has_template: false,
+        }
+    }
+
+    /// The present state.
+    pub fn state(&self) -> State {
+        self.state
+    }
+
+    /// Whether beats may be learnt from: no emergency, a good signal, and nothing that hints at one.
+    pub fn may_learn(&self) -> bool {
+        matches!(self.state, State::Learning | State::Normal)
+            && self.fibrillating & 0b11 == 0
+            && self.outside_since.is_none()
+    }
+
+    /// Sets the patient's threshold.
+    pub fn set_threshold(&mut self, threshold: f64) {
+        self.threshold = threshold;
+    }
+
+    /// Takes a beat.
+    pub fn beat(&mut self, facts: &BeatFacts, now: u64) -> Option<Verdict> {
+        let before = self.last_beat.replace(facts.r_sample);
+        let rr_s = facts.rr_s?;
+        if facts.correlation.is_some() {
+            self.last_correlation = facts.correlation;
+        }
+        let onset = before.unwrap_or(facts.r_sample);
+        let like_the_last = facts.with_previous.and_then(|c| c.rho()).is_some_and(|r| r >= ORGANISED_RHO);
+        self.organised = self.organised << 1 | u32::from(like_the_last && rr_s >= ORGANISED_RR_S);
+        self.vote(facts, rr_s, onset);
+        self.run(facts, rr_s, onset);
+        self.watch_rate(rr_s, onset);
+        if matches!(self.state, State::Undetermined(_)) {
+            return None;
+        }
+        let found = self.beat_rules(now);
+        self.conclude(found, now)
+    }
+
+    /// Counts a beat for or against the template; a beat that cannot be compared does not count.
+    fn vote(&mut self, facts: &BeatFacts, rr_s: f64, onset: u64) {
+        let rho = facts.correlation.and_then(|c| c.rho());
+        let different = match rho {
+            Some(rho) => rho < self.threshold,
+            // Too fast to cut a cycle: no normal beat.
+            None if self.has_template && rr_s < crate::segment::RR_MIN_S => true,
+            None => return,
+        };
+        let clear = rho.is_some_and(|r| r >= self.threshold + HYSTERESIS);
+        if different && self.below & ((1 << VOTE_OF) - 1) == 0 {
+            self.below_since = onset;
+        }
+        self.below = self.below << 1 | u32::from(different);
+        self.above = self.above << 1 | u32::from(clear);
+    }
+
+    fn run(&mut self, facts: &BeatFacts, rr_s: f64, onset: u64) {
+        let foreign = facts.correlation.is_none_or(|c| c.rho().is_some_and(|r| r < TACHYCARDIA_RHO));
+        if facts.wide && foreign && self.has_template && rr_s <= TACHYCARDIA_RR_S {
+            if self.wide_run == 0 {
+                self.wide_since = onset;
+            }
+            self.wide_run += 1;
+        } else {
+            self.wide_run = 0;
+        }
+    }
+
+    fn watch_rate(&mut self, rr_s: f64, onset: u64) {
+        let [_, a, b] = self.recent_rr_s;
+        self.recent_rr_s = [a, b, rr_s];
+        // The median of three: one missed or extra beat does not end (or begin) an excursion.
+        let median = a.max(b).min(a.min(b).max(rr_s));
+        let bpm = 60.0 / median;
+        let reason = if bpm > self.limits.rate_max_bpm {
+            Some(EmergencyReason::Tachycardia)
+        } else if bpm < self.limits.rate_min_bpm {
+            Some(EmergencyReason::Bradycardia)
+        } else {
+            None
+        };
+        self.outside_since = match (reason, self.outside_since) {
+            (Some(r), Some((since, before))) if r == before => Some((since, r)),
+            (Some(r), _) => Some((onset, r)),
+            (None, _) => None,
+        };
+    }
+
+    fn beat_rules(&self, now: u64) -> Option<(EmergencyReason, u64)> {
+        let sustained =
+            |since: u64| self.rate.seconds(now.saturating_sub(since)) >= self.limits.rate_sustained_s;
+        if self.wide_run >= TACHYCARDIA_BEATS {
+            return Some((EmergencyReason::VentricularTachycardia, self.wide_since));
+        }
+        if let Some((since, reason)) = self.outside_since.filter(|(since, _)| sustained(*since)) {
+            return Some((reason, since));
+        }
+        let votes = (self.below & ((1 << VOTE_OF) - 1)).count_ones();
+        (votes >= VOTE_BELOW).then_some((EmergencyReason::ShapeChange, self.below_since))
+    }
+
+    /// Takes the facts of a half second that ends at sample index `now`.
+    pub fn tick(&mut self, facts: &TickFacts, now: u64) -> Option<Verdict> {
+        self.has_template = facts.has_template;
+        if let Quality::Poor(reason) = facts.quality {
+            self.restart_watch(now);
+            if matches!(self.state, State::Emergency(_)) {
+                return None;
+            }
+            return self.enter(State::Undetermined(UndeterminedReason::Signal(reason)), now, now);
+        }
+        if let Some(fibrillating) = facts.fibrillating {
+            self.fibrillating = self.fibrillating << 1 | u32::from(fibrillating && !self.contradicted(now));
+        }
+        let found = self.tick_rules(now).or_else(|| self.beat_rules(now));
+        if found.is_some() {
+            return self.conclude(found, now);
+        }
+        if let State::Undetermined(_) = self.state {
+            return self.resume(now);
+        }
+        if let State::Learning = self.state
+            && self.has_template
+        {
+            return self.enter(State::Normal, now, now);
+        }
+        self.conclude(None, now)
+    }
+
+    /// Whether present normal beats speak against fibrillation.
+    fn contradicted(&self, now: u64) -> bool {
+        let recent =
+            self.last_beat.is_some_and(|b| self.rate.seconds(now.saturating_sub(b)) < CONTRADICTION_S);
+        let beats = if self.has_template { self.above } else { self.organised };
+        recent && (beats & 0b1111).count_ones() >= CONTRADICTING_BEATS
+    }
+
+    fn tick_rules(&self, now: u64) -> Option<(EmergencyReason, u64)> {
+        let windows = (self.fibrillating & ((1 << FIBRILLATION_OF) - 1)).count_ones();
+        if windows >= FIBRILLATION_WINDOWS {
+            let back = crate::fibrillation::WINDOW_S + f64::from(FIBRILLATION_WINDOWS - 1);
+            let onset = now.saturating_sub(self.rate.samples(back)).max(self.alive_since);
+            return Some((EmergencyReason::VentricularFibrillation, onset));
+        }
+        let since = self.last_beat.map_or(self.alive_since, |b| b.max(self.alive_since));
+        let without = self.rate.seconds(now.saturating_sub(since)) - DETECTION_SLACK_S;
+        if without > self.limits.asystole_s {
+            Some((EmergencyReason::Asystole, since))
+        } else if without > self.limits.pause_s && self.last_beat.is_some() {
+            Some((EmergencyReason::Pause, since))
+        } else {
+            None
+        }
+    }
+
+    /// Samples are missing: what was under way is forgotten, an emergency is not.
+    pub fn gap(&mut self, now: u64) -> Option<Verdict> {
+        self.restart_watch(now);
+        if matches!(self.state, State::Emergency(_)) {
+            return None;
+        }
+        self.enter(State::Undetermined(UndeterminedReason::Gap), now, now)
+    }
+
+    fn restart_watch(&mut self, now: u64) {
+        (self.below, self.above, self.organised) = (0, 0, 0);
+        (self.wide_run, self.fibrillating) = (0, 0);
+        (self.alive_since, self.quiet_since) = (now, now);
+        self.last_beat = None;
+        self.outside_since = None;
+    }
+
+    /// Out of `Undetermined`: with normal beats, or back to learning.
+    fn resume(&mut self, now: u64) -> Option<Verdict> {
+        if !self.has_template {
+            return self.enter(State::Learning, now, self.alive_since);
+        }
+        if (self.above & 0b1111).count_ones() >= CONTRADICTING_BEATS {
+            return self.enter(State::Normal, now, self.alive_since);
+        }
+        None
+    }
+
+    /// Enters, raises or ends an emergency.
+    fn conclude(&mut self, found: Option<(EmergencyReason, u64)>, now: u64) -> Option<Verdict> {
+        let current = match self.state {
+            State::Emergency(reason) => Some(reason),
+            _ => None,
+        };
+        match (found, current) {
+            (Some((reason, onset)), _) => {
+                self.quiet_since = now;
+                // The order of the reasons is their severity; a lesser one does not replace a graver one.
+                if current.is_none_or(|c| reason < c) {
+                    if current.is_none() {
+                        self.above = 0;
+                    }
+                    return self.enter(State::Emergency(reason), now, onset);
+                }
+                None
+            }
+            (None, Some(_)) => self.recover(now),
+            (None, None) => None,
+        }
+    }
+
+    fn recover(&mut self, now: u64) -> Option<Verdict> {
+        let normal =
+            (self.above & ((1 << VOTE_OF) - 1)).count_ones() >= VOTE_RECOVERED && self.above & 1 == 1;
+        let settled = self.fibrillating & 0b11 == 0 && self.outside_since.is_none();
+        if normal && settled {
+            self.below = 0;
+            return self.enter(State::Normal, now, now);
+        }
+        let quiet = self.rate.seconds(now.saturating_sub(self.quiet_since)) > QUIET_S;
+        // Without a template no beat votes; then quiet has to do.
+        if !self.has_template && quiet && settled {
+            return self.enter(State::Learning, now, now);
+        }
+        None
+    }
+
+    fn enter(&mut self, state: State, now: u64, onset: u64) -> Option<Verdict> {
+        if state == self.state {
+            return None;
+        }
+        self.state = state;
+        Some(Verdict {
+            state,
+            decided_at: now,
+            onset,
+            correlation: self.last_correlation,
+            threshold: self.threshold,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;

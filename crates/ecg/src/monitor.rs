@@ -1,0 +1,313 @@
+//! The one object a hub feeds: samples in, beats, rates and verdicts out. Fixed memory; the caller puts it where it
+//! likes.
+
+use crate::{
+    Error, SampleRate,
+    clean::Cleaner,
+    correlate::{Correlation, Form, correlate},
+    decide::{BeatFacts, Decider, State, TickFacts, Verdict},
+    detect::Detector,
+    fibrillation,
+    qualify::{Qualifier, Quality},
+    segment::{Cycle, qrs_width_s, segment},
+    settings::Settings,
+    strip::Strip,
+    template::{Template, Threshold},
+};
+
+/// Events kept until polled. One sample yields at most four; a caller that polls after each push loses none.
+pub const EVENTS_MAX: usize = 16;
+/// Sample indices stop here, 146 million years at 1000 Hz: a gap of any reported length cannot make them overflow.
+const SAMPLE_INDEX_MAX: u64 = 1 << 62;
+/// Largest noise variance taken as the correlation's floor, mV^2: 50 microvolts of noise.
+const NOISE_FLOOR_MAX_MV2: f64 = 0.0025;
+/// A QRS complex wider than this is wide, in seconds: 120 ms on the surface, less the shoulders that the slope misses.
+const WIDE_S: f64 = 0.11;
+/// Beats whose median interval gives the rate.
+const RATE_BEATS: usize = 8;
+/// Without a beat for this long no rate is given, in seconds.
+const RATE_STALE_S: f64 = 3.0;
+
+/// What the monitor has to say.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Event {
+    /// A beat was found.
+    Beat {
+        /// Sample index of its R peak.
+        r_sample: u64,
+        /// Samples since the beat before, if that was found without a gap between.
+        rr_samples: Option<u64>,
+        /// Correlation of the cycle that it ends with the patient's template, once there is one.
+        correlation: Option<Correlation>,
+        /// Correlation of that cycle with the cycle before it, while there is no template.
+        with_previous: Option<Correlation>,
+    },
+    /// Heart rate, once a second while there are beats.
+    Rate {
+        /// Tenths of beats per minute.
+        bpm_tenths: u16,
+        /// Sample index it holds for.
+        at_sample: u64,
+    },
+    /// The state changed.
+    Verdict(Verdict),
+}
+
+/// One lead of one patient.
+#[derive(Debug, Clone)]
+pub struct Monitor {
+    settings: Settings,
+    rate: SampleRate,
+    next_sample: u64,
+    ticks: u64,
+    cleaner: Cleaner,
+    strip: Strip,
+    detector: Detector,
+    qualifier: Qualifier,
+    template: Template,
+    threshold: Threshold,
+    decider: Decider,
+    last_r: Option<u64>,
+    last_cycle: Option<Cycle>,
+    rr_samples: [u64; RATE_BEATS],
+    rr_count: usize,
+    events: [Option<Event>; EVENTS_MAX],
+}
+
+impl Monitor {
+    /// A monitor that knows nothing of its patient yet. The first sample has index 0.
+    ///
+    /// # Errors
+    /// As [`Settings::check`].
+    pub fn new(settings: Settings) -> Result<Self, Error> {
+        let rate = settings.check()?;
+        let threshold = Threshold::new();
+        Ok(Self {
+            settings,
+            rate,
+            next_sample: 0,
+            ticks: 0,
+            cleaner: Cleaner::new(rate),
+            strip: Strip::new(0),
+            detector: Detector::new(rate, 0),
+            qualifier: Qualifier::new(rate),
+            template: Template::new(),
+            decider: Decider::new(rate, settings.limits, threshold.value(), 0),
+            threshold,
+            last_r: None,
+            last_cycle: None,
+            rr_samples: [0; RATE_BEATS],
+            rr_count: 0,
+            events: [None; EVENTS_MAX],
+        })
+    }
+
+    /// Takes the next sample in ADC units. Poll to `None` afterwards.
+    pub fn push(&mut self, sample_adu: i16) {
+        let now = self.next_sample;
+        self.next_sample += 1;
+        let (low, high) = self.settings.rails_adu;
+        let at_rail = sample_adu <= low || sample_adu >= high;
+        let offset = f64::from(sample_adu) - f64::from(self.settings.baseline_adu);
+        let raw_mv = (offset / self.settings.adu_per_mv) as f32;
+        let cleaned = self.cleaner.push(raw_mv);
+        self.strip.push(cleaned.shape_mv);
+        if let Some(r) = self.detector.push(cleaned, &self.strip) {
+            self.beat(r, now);
+        }
+        if let Some(quality) = self.qualifier.push(raw_mv, at_rail, cleaned) {
+            self.tick(quality, now);
+        }
+    }
+
+    /// The next event, oldest first.
+    pub fn poll(&mut self) -> Option<Event> {
+        let first = self.events.first_mut()?.take()?;
+        self.events.rotate_left(1);
+        Some(first)
+    }
+
+    /// Tells that the next `missing_samples` samples were lost. Filters and windows start afresh; template, threshold
+    /// and an emergency stay.
+    pub fn gap(&mut self, missing_samples: u64) {
+        self.next_sample = self.next_sample.saturating_add(missing_samples).min(SAMPLE_INDEX_MAX);
+        let next = self.next_sample;
+        self.cleaner = Cleaner::new(self.rate);
+        self.strip.restart(next);
+        self.detector = Detector::new(self.rate, next);
+        self.qualifier = Qualifier::new(self.rate);
+        self.template.discard_collected();
+        self.last_r = None;
+        self.last_cycle = None;
+        self.rr_count = 0;
+        if let Some(verdict) = self.decider.gap(next) {
+            self.emit(Event::Verdict(verdict));
+        }
+    }
+
+    /// Forgets template and threshold and learns anew: a clinician says that the present rhythm is this patient's
+    /// normal.
+    pub fn relearn(&mut self) {
+        self.template = Template::new();
+        self.threshold = Threshold::new();
+        let next = self.next_sample;
+        self.decider = Decider::new(self.rate, self.settings.limits, self.threshold.value(), next);
+    }
+
+    /// The present state.
+    pub fn state(&self) -> State {
+        self.decider.state()
+    }
+
+    /// The patient's threshold.
+    pub fn threshold(&self) -> f64 {
+        self.threshold.value()
+    }
+
+    /// The cleaned signal of the last seconds, as evidence.
+    pub fn strip(&self) -> &Strip {
+        &self.strip
+    }
+
+    /// Index of the next sample.
+    pub fn next_sample(&self) -> u64 {
+        self.next_sample
+    }
+
+    fn beat(&mut self, r: u64, now: u64) {
+        let before = self.last_r.replace(r);
+        let rr_samples = before.map(|b| r.saturating_sub(b));
+        if let Some(rr) = rr_samples {
+            self.rr_samples.rotate_right(1);
+            if let Some(slot) = self.rr_samples.first_mut() {
+                *slot = rr;
+            }
+            self.rr_count = (self.rr_count + 1).min(RATE_BEATS);
+        }
+        let cycle = before.and_then(|b| segment(&self.strip, self.rate, b, r).ok());
+        let noise = self.qualifier.noise_mv2().min(NOISE_FLOOR_MAX_MV2);
+        let correlation = match (self.template.reference(), &cycle) {
+            (Some(x), Some(y)) => Some(correlate(x, y, Form::VersionB, self.settings.weights, noise)),
+            _ => None,
+        };
+        let with_previous = match (&self.last_cycle, &cycle) {
+            (Some(x), Some(y)) if correlation.is_none() => {
+                Some(correlate(x, y, Form::VersionA, self.settings.weights, 0.0))
+            }
+            _ => None,
+        };
+        self.emit(Event::Beat { r_sample: r, rr_samples, correlation, with_previous });
+        let wide = qrs_width_s(&self.strip, self.rate, r).is_some_and(|w| w > WIDE_S);
+        let rr_s = rr_samples.map(|n| self.rate.seconds(n));
+        let facts = BeatFacts { r_sample: r, rr_s, correlation, with_previous, wide };
+        if let Some(verdict) = self.decider.beat(&facts, now) {
+            self.emit(Event::Verdict(verdict));
+        }
+        if let (Some(cycle), Some(rr_s)) = (&cycle, rr_s)
+            && self.decider.may_learn()
+            && self.qualifier.quality() == Quality::Good
+        {
+            self.learn(cycle, rr_s, correlation);
+        }
+        self.last_cycle = cycle;
+    }
+
+    fn learn(&mut self, cycle: &Cycle, rr_s: f64, correlation: Option<Correlation>) {
+        if let Some(correlation) = correlation {
+            self.threshold.learn(&correlation);
+            self.decider.set_threshold(self.threshold.value());
+            if correlation.rho().is_none_or(|rho| rho < self.threshold.value()) {
+                return;
+            }
+        }
+        self.template.learn(cycle, rr_s, self.settings.weights);
+    }
+
+    fn tick(&mut self, quality: Quality, now: u64) {
+        self.ticks += 1;
+        let whole_second = self.ticks.is_multiple_of(2);
+        let fibrillating = whole_second
+            .then(|| fibrillation::features(&self.strip, self.rate))
+            .map(|f| f.is_some_and(|f| f.looks_fibrillating()));
+        let has_template = self.template.reference().is_some();
+        if let Some(verdict) = self.decider.tick(&TickFacts { quality, fibrillating, has_template }, now) {
+            self.emit(Event::Verdict(verdict));
+        }
+        if whole_second {
+            self.report_rate(now);
+        }
+    }
+
+    fn report_rate(&mut self, now: u64) {
+        let fresh = self.last_r.is_some_and(|r| self.rate.seconds(now.saturating_sub(r)) < RATE_STALE_S);
+        let mut sorted = self.rr_samples;
+        let Some(used) = sorted.get_mut(..self.rr_count).filter(|u| fresh && !u.is_empty()) else { return };
+        used.sort_unstable();
+        let Some(&rr) = used.get(used.len() / 2).filter(|&&rr| rr > 0) else { return };
+        // The cast saturates.
+        let bpm_tenths = libm::round(600.0 / self.rate.seconds(rr)) as u16;
+        self.emit(Event::Rate { bpm_tenths, at_sample: now });
+    }
+
+    /// Queues an event. When the caller does not poll, beats and rates make room for verdicts, older ones first.
+    fn emit(&mut self, event: Event) {
+        if self.events.iter().all(Option::is_some) {
+            let dispensable =
+                self.events.iter().position(|e| !matches!(e, Some(Event::Verdict(_)))).unwrap_or(0);
+            if let Some(tail) = self.events.get_mut(dispensable..) {
+                tail.rotate_left(1);
+            }
+            if let Some(last) = self.events.last_mut() {
+                *last = None;
+            }
+        }
+        if let Some(slot) = self.events.iter_mut().find(|e| e.is_none()) {
+            *slot = Some(event);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fits_its_memory() {
+        assert!(size_of::<Monitor>() <= 32 * 1024, "{}", size_of::<Monitor>());
+    }
+    #[test]
+    fn verdicts_outlive_beats_that_nobody_polls() {
+        let mut monitor = Monitor::new(Settings::new(250.0, 200.0, 0)).unwrap();
+        let verdict = |at| {
+            Event::Verdict(Verdict {
+                state: State::Normal,
+                decided_at: at,
+                onset: at,
+                correlation: None,
+                threshold: 0.5,
+            })
+        };
+        monitor.emit(verdict(1));
+        for at_sample in 0..100 {
+            monitor.emit(Event::Rate { bpm_tenths: 750, at_sample });
+        }
+        assert_eq!(monitor.poll(), Some(verdict(1)));
+        assert_eq!(monitor.poll(), Some(Event::Rate { bpm_tenths: 750, at_sample: 85 }));
+        (0..100).for_each(|at| monitor.emit(verdict(at)));
+        let mut last = None;
+        while let Some(event) = monitor.poll() {
+            last = Some(event);
+        }
+        assert_eq!(last, Some(verdict(99)));
+    }
+
+    #[test]
+    fn a_gap_of_any_length_is_survived() {
+        let mut monitor = Monitor::new(Settings::new(250.0, 200.0, 0)).unwrap();
+        for missing in [0, 1, u64::MAX] {
+            monitor.gap(missing);
+            (0..2000).for_each(|i| monitor.push(i % 97));
+        }
+        assert_eq!(monitor.next_sample(), SAMPLE_INDEX_MAX + 2000);
+    }
+}
