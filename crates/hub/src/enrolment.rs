@@ -62,7 +62,11 @@ fn read_votes(puf: &mut impl Puf, challenge: &Challenge) -> [u32; RESPONSE_BITS]
 fn judge(quality: PufQuality) -> Result<(), Error> {
     // Written so that a measure that is not a number is refused.
     if !(quality.reliability >= RELIABILITY_MIN) {
-        return Err(Error::PoorPuf { what: "reliability", found: quality.reliability, needed: "at least 0.95" });
+        return Err(Error::PoorPuf {
+            what: "reliability",
+            found: quality.reliability,
+            needed: "at least 0.95",
+        });
     }
     if !(UNIFORMITY_RANGE.0..=UNIFORMITY_RANGE.1).contains(&quality.uniformity) {
         return Err(Error::PoorPuf { what: "uniformity", found: quality.uniformity, needed: "0.45 to 0.55" });

@@ -34,10 +34,11 @@ pub struct Spool {
 impl Spool {
     /// Opens or creates the spool's file.
     pub fn open(file: &Path) -> Result<Self, Error> {
-        let database = Database::builder().set_cache_size(CACHE_BYTES).create(file).map_err(|error| match error {
-            redb::DatabaseError::DatabaseAlreadyOpen => Error::SpoolTaken(file.display().to_string()),
-            other => Error::Spool(other.into()),
-        })?;
+        let database =
+            Database::builder().set_cache_size(CACHE_BYTES).create(file).map_err(|error| match error {
+                redb::DatabaseError::DatabaseAlreadyOpen => Error::SpoolTaken(file.display().to_string()),
+                other => Error::Spool(other.into()),
+            })?;
         let transaction = database.begin_write()?;
         let (next_number, pending, bytes);
         {
@@ -93,8 +94,10 @@ impl Spool {
         let transaction = self.database.begin_read()?;
         let outbox = transaction.open_table(OUTBOX)?;
         let rows = outbox.range(from..)?.take(limit);
-        rows.map(|row| row.map(|(number, report)| (number.value(), report.value().to_vec())).map_err(Error::from))
-            .collect()
+        rows.map(|row| {
+            row.map(|(number, report)| (number.value(), report.value().to_vec())).map_err(Error::from)
+        })
+        .collect()
     }
 
     /// Drops acknowledged reports; returns how many were there. Not synced: after a crash they are sent once more,

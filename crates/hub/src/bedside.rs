@@ -1,0 +1,425 @@
+//! What the hub makes of its sensors' payloads: an emergency verdict from the ECG, and reports for the clinic.
+
+use bodywire_ecg::decide::{EmergencyReason, State, UndeterminedReason, Verdict};
+use bodywire_ecg::monitor::{Event, Monitor};
+use bodywire_ecg::qualify::PoorReason;
+use bodywire_ecg::settings::Settings;
+use bodywire_proto::observation::{self, BATCH_HEADER_BYTES, Batch, BatchHeader, Scale, Signal};
+use bodywire_proto::report::{self, Alarm, Condition, Kind, ReportHeader, Session};
+use bodywire_proto::wire::SensorId;
+use bodywire_proto::{Error, RiskClass, consent};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// Observations are sent when the oldest has waited this long: short enough for a live trace.
+pub const REPORT_AGE: Duration = Duration::from_millis(400);
+/// Observations are sent earlier when they fill this much: a recording played fast must not make giant reports.
+pub const REPORT_PARTS_BYTES: usize = 16 * 1024;
+
+/// A sensor as the hub was told of it at enrolment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SensorProfile {
+    /// Its number.
+    pub sensor: SensorId,
+    /// What it measures.
+    pub kind: Signal,
+    /// Its risk class.
+    pub class: RiskClass,
+}
+
+/// A report that has no number yet.
+struct Draft {
+    kind: Kind,
+    sensor: SensorId,
+    offset_ms: i64,
+    body: Vec<u8>,
+}
+
+/// Parts that wait to be sent together.
+#[derive(Default)]
+struct Waiting {
+    body: Vec<u8>,
+    since_ms: u64,
+    offset_ms: i64,
+}
+
+struct Bed {
+    profile: SensorProfile,
+    observations: Waiting,
+    sealed: Waiting,
+    watch: Option<Box<EcgWatch>>,
+}
+
+/// The sensors of one patient.
+pub struct Bedside {
+    beds: BTreeMap<SensorId, Bed>,
+    ready: Vec<Draft>,
+}
+
+impl Bedside {
+    /// A bedside with these sensors.
+    pub fn new(profiles: impl IntoIterator<Item = SensorProfile>) -> Self {
+        let bed = |profile: SensorProfile| {
+            let (observations, sealed) = Default::default();
+            (profile.sensor, Bed { profile, observations, sealed, watch: None })
+        };
+        Self { beds: profiles.into_iter().map(bed).collect(), ready: Vec::new() }
+    }
+
+    /// Takes the payload of an opened record. `now_ms` is the hub's clock, milliseconds since 1970.
+    pub fn payload(&mut self, sensor: SensorId, now_ms: u64, payload: &[u8]) -> Result<(), Error> {
+        let bed =
+            self.beds.get_mut(&sensor).ok_or(Error::Misuse("a payload of a sensor that is not enrolled"))?;
+        match (payload.first(), bed.profile.class) {
+            (Some(&consent::TYPE_CONSENT), RiskClass::III) => {
+                let body = payload.to_vec();
+                self.ready.push(Draft { kind: Kind::Consent, sensor, offset_ms: 0, body });
+                Ok(())
+            }
+            (Some(&consent::TYPE_SEALED), RiskClass::III) => {
+                if bed.sealed.add(payload, now_ms, 0) {
+                    self.flush_sensor(sensor);
+                }
+                Ok(())
+            }
+            (Some(_), RiskClass::I | RiskClass::II) => self.batch(sensor, now_ms, payload),
+            _ => Err(Error::Malformed { what: "payload", why: "does not fit the sensor's risk class" }),
+        }
+    }
+
+    fn batch(&mut self, sensor: SensorId, now_ms: u64, payload: &[u8]) -> Result<(), Error> {
+        let batch = Batch::parse(payload)?;
+        let Some(bed) = self.beds.get_mut(&sensor) else { return Ok(()) };
+        if batch.header.signal != bed.profile.kind {
+            return Err(Error::Malformed {
+                what: "payload",
+                why: "is of another signal than the sensor was enrolled for",
+            });
+        }
+        let offset_ms = now_ms.cast_signed() - (batch.header.time_us / 1_000).cast_signed();
+        let mut full = bed.observations.add(payload, now_ms, offset_ms);
+        if batch.header.signal == Signal::Ecg {
+            let found = EcgWatch::of(&mut bed.watch, &batch.header)?.push(&batch);
+            for rate in &found.rates {
+                full |= bed.observations.add(rate, now_ms, offset_ms);
+            }
+            if !found.alarms.is_empty() {
+                // The evidence goes first.
+                self.flush_sensor(sensor);
+                for alarm in found.alarms {
+                    let body = alarm.to_bytes()?.to_vec();
+                    self.ready.push(Draft { kind: Kind::Alarm, sensor, offset_ms, body });
+                }
+            }
+        }
+        if full {
+            self.flush_sensor(sensor);
+        }
+        Ok(())
+    }
+
+    /// A sensor and the hub have authenticated each other.
+    pub fn established(
+        &mut self,
+        sensor: SensorId,
+        epoch: u32,
+        bits: u32,
+        noise_bits: u32,
+    ) -> Result<(), Error> {
+        let bed =
+            self.beds.get(&sensor).ok_or(Error::Misuse("a session of a sensor that is not enrolled"))?;
+        let noise_bits = u16::try_from(noise_bits).unwrap_or(u16::MAX);
+        let body = Session { epoch, class: bed.profile.class, bits, noise_bits }.to_bytes()?.to_vec();
+        self.ready.push(Draft { kind: Kind::Session, sensor, offset_ms: 0, body });
+        Ok(())
+    }
+
+    /// When [`Self::take`] has something to give that was not ready at once.
+    pub fn next_due_ms(&self) -> Option<u64> {
+        let waiting = self.beds.values().flat_map(|bed| [&bed.observations, &bed.sealed]);
+        waiting.filter(|w| !w.body.is_empty()).map(|w| w.since_ms + REPORT_AGE.as_millis() as u64).min()
+    }
+
+    /// The reports that are due at `now_ms`, numbered from `first` on; all that wait when `everything` is set.
+    pub fn take(
+        &mut self,
+        now_ms: u64,
+        first: u64,
+        backlog: u64,
+        everything: bool,
+    ) -> Result<Vec<Vec<u8>>, Error> {
+        let age = REPORT_AGE.as_millis() as u64;
+        let due: Vec<SensorId> = self
+            .beds
+            .iter()
+            .filter(|(_, bed)| {
+                [&bed.observations, &bed.sealed]
+                    .iter()
+                    .any(|w| !w.body.is_empty() && (everything || now_ms >= w.since_ms + age))
+            })
+            .map(|(sensor, _)| *sensor)
+            .collect();
+        due.into_iter().for_each(|sensor| self.flush_sensor(sensor));
+        let backlog = u32::try_from(backlog).unwrap_or(u32::MAX);
+        (first..)
+            .zip(self.ready.drain(..))
+            .map(|(number, draft)| {
+                let Draft { kind, sensor, offset_ms, body } = draft;
+                let header = ReportHeader { kind, sensor, number, hub_time_ms: now_ms, offset_ms, backlog };
+                Ok([&report::emit_header(&header)?[..], &body].concat())
+            })
+            .collect()
+    }
+
+    /// True when [`Self::take`] has something to give now.
+    pub fn has_ready(&self) -> bool {
+        !self.ready.is_empty()
+    }
+
+    fn flush_sensor(&mut self, sensor: SensorId) {
+        let Some(bed) = self.beds.get_mut(&sensor) else { return };
+        for (kind, waiting) in [(Kind::Observations, &mut bed.observations), (Kind::Sealed, &mut bed.sealed)]
+        {
+            if !waiting.body.is_empty() {
+                let Waiting { body, offset_ms, .. } = std::mem::take(waiting);
+                self.ready.push(Draft { kind, sensor, offset_ms, body });
+            }
+        }
+    }
+}
+
+impl Waiting {
+    /// Adds a part; true when there is enough for a report.
+    fn add(&mut self, part: &[u8], now_ms: u64, offset_ms: i64) -> bool {
+        if self.body.is_empty() {
+            (self.since_ms, self.offset_ms) = (now_ms, offset_ms);
+        }
+        let len = u16::try_from(part.len()).unwrap_or(u16::MAX);
+        self.body.extend_from_slice(&len.to_be_bytes());
+        self.body.extend_from_slice(part.get(..usize::from(len)).unwrap_or(part));
+        self.body.len() >= REPORT_PARTS_BYTES
+    }
+}
+
+/// The emergency detector on one ECG.
+struct EcgWatch {
+    monitor: Monitor,
+    header: BatchHeader,
+    /// Sample number that the monitor counts as zero.
+    base: u64,
+    /// Number of the next heart rate.
+    rates: u64,
+    active: Option<Condition>,
+}
+
+#[derive(Default)]
+struct Found {
+    /// Heart rates, as batches.
+    rates: Vec<Vec<u8>>,
+    alarms: Vec<Alarm>,
+}
+
+impl EcgWatch {
+    /// The watch of a stream; begun anew when the stream starts over or changes its scale.
+    fn of<'a>(slot: &'a mut Option<Box<Self>>, header: &BatchHeader) -> Result<&'a mut Self, Error> {
+        let goes_on = slot.as_ref().is_some_and(|watch| {
+            (watch.header.scale, watch.header.rate_millihertz) == (header.scale, header.rate_millihertz)
+                && header.first_index >= watch.base + watch.monitor.next_sample()
+        });
+        if !goes_on {
+            let settings = Settings::new(
+                f64::from(header.rate_millihertz) / 1_000.0,
+                f64::from(header.scale.gain_milli) / 1_000.0,
+                i32::from(header.scale.baseline),
+            );
+            let monitor = Monitor::new(settings)
+                .map_err(|_| Error::Malformed { what: "ECG", why: "rate or gain is not that of an ECG" })?;
+            let fresh = Self { monitor, header: *header, base: header.first_index, rates: 0, active: None };
+            *slot = Some(Box::new(fresh));
+        }
+        slot.as_deref_mut().ok_or(Error::Misuse("the watch has just been set"))
+    }
+
+    fn push(&mut self, batch: &Batch<'_>) -> Found {
+        let mut found = Found::default();
+        let missing = batch.header.first_index.saturating_sub(self.base + self.monitor.next_sample());
+        if missing > 0 {
+            self.monitor.gap(missing);
+            self.drain(&batch.header, &mut found);
+        }
+        for sample in batch.samples() {
+            self.monitor.push(sample);
+            self.drain(&batch.header, &mut found);
+        }
+        found
+    }
+
+    fn drain(&mut self, header: &BatchHeader, found: &mut Found) {
+        while let Some(event) = self.monitor.poll() {
+            match event {
+                Event::Rate { bpm_tenths, at_sample } => {
+                    found.rates.extend(self.rate_batch(header, bpm_tenths, at_sample));
+                }
+                Event::Verdict(verdict) => self.verdict(&verdict, &mut found.alarms),
+                Event::Beat { .. } => {}
+            }
+        }
+    }
+
+    fn rate_batch(&mut self, header: &BatchHeader, bpm_tenths: u16, at_sample: u64) -> Option<Vec<u8>> {
+        let behind = header.first_index.saturating_sub(self.base + at_sample);
+        let since_first = (self.base + at_sample).saturating_sub(header.first_index);
+        let period_us = 1_000_000_000 / u64::from(header.rate_millihertz);
+        let rate = BatchHeader {
+            signal: Signal::HeartRate,
+            simulated: header.simulated,
+            rate_millihertz: 1_000,
+            scale: Scale { gain_milli: 10_000, baseline: 0 },
+            first_index: self.rates,
+            time_us: header.time_of(since_first).saturating_sub(behind * period_us),
+        };
+        self.rates += 1;
+        let mut buffer = [0u8; BATCH_HEADER_BYTES + 3];
+        let sample = i16::try_from(bpm_tenths).ok()?;
+        let (len, _) = observation::emit(&rate, &[sample], &mut buffer).ok()?;
+        buffer.get(..len).map(<[u8]>::to_vec)
+    }
+
+    fn verdict(&mut self, verdict: &Verdict, alarms: &mut Vec<Alarm>) {
+        let next = condition_of(verdict.state);
+        if next == self.active {
+            return;
+        }
+        let alarm = |condition, present| Alarm {
+            condition,
+            present,
+            onset_index: self.base + verdict.onset,
+            decided_index: self.base + verdict.decided_at,
+            correlation: verdict.correlation.and_then(|c| c.rho()).map(|rho| rho as f32),
+            threshold: verdict.threshold as f32,
+        };
+        alarms.extend(self.active.map(|condition| alarm(condition, false)));
+        alarms.extend(next.map(|condition| alarm(condition, true)));
+        self.active = next;
+    }
+}
+
+/// The alarm that a state of the detector means, if any.
+fn condition_of(state: State) -> Option<Condition> {
+    match state {
+        State::Learning | State::Normal => None,
+        State::Undetermined(UndeterminedReason::Signal(PoorReason::LeadOff)) => Some(Condition::LeadOff),
+        State::Undetermined(_) => Some(Condition::PoorSignal),
+        State::Emergency(reason) => Some(match reason {
+            EmergencyReason::VentricularFibrillation => Condition::VentricularFibrillation,
+            EmergencyReason::Asystole => Condition::Asystole,
+            EmergencyReason::VentricularTachycardia => Condition::VentricularTachycardia,
+            EmergencyReason::Pause => Condition::Pause,
+            EmergencyReason::Tachycardia => Condition::Tachycardia,
+            EmergencyReason::Bradycardia => Condition::Bradycardia,
+            EmergencyReason::ShapeChange => Condition::PatternLost,
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bodywire_ecg::SampleRate;
+    use bodywire_ecg::synthetic::{EcgModel, Rhythm};
+    use bodywire_proto::report::{Priority, Report};
+    use rand_chacha::ChaCha20Rng;
+    use rand_core::{Rng, SeedableRng};
+
+    const ECG: SensorId = SensorId(1);
+    const PUMP: SensorId = SensorId(2);
+
+    fn bedside() -> Bedside {
+        Bedside::new([
+            SensorProfile { sensor: ECG, kind: Signal::Ecg, class: RiskClass::II },
+            SensorProfile { sensor: PUMP, kind: Signal::InsulinRate, class: RiskClass::III },
+        ])
+    }
+
+    fn feed(bedside: &mut Bedside, first: u64, samples: &[i16]) {
+        let header = BatchHeader {
+            signal: Signal::Ecg,
+            simulated: true,
+            rate_millihertz: 360_000,
+            scale: Scale { gain_milli: 200_000, baseline: 0 },
+            first_index: first,
+            time_us: first * 1_000_000 / 360,
+        };
+        let mut buffer = [0; 1_000];
+        let (len, taken) = observation::emit(&header, samples, &mut buffer).unwrap();
+        assert_eq!(taken, samples.len());
+        bedside.payload(ECG, header.time_us / 1_000, &buffer[..len]).unwrap();
+    }
+
+    fn alarms(bedside: &mut Bedside) -> Vec<Alarm> {
+        let reports = bedside.take(0, 0, 0, true).unwrap();
+        let parsed = reports.iter().map(|bytes| Report::parse(bytes).unwrap());
+        parsed.filter(|r| r.header.kind == Kind::Alarm).map(|r| Alarm::parse(r.body()).unwrap()).collect()
+    }
+
+    #[test]
+    fn a_deteriorating_patient_raises_a_high_alarm_within_ten_seconds() {
+        let mut bedside = bedside();
+        let mut rng = ChaCha20Rng::seed_from_u64(7);
+        let rate = SampleRate::new(360.0).unwrap();
+        let mut model = EcgModel::new(rate, 200.0, 0, 0.02, Rhythm::Sinus { bpm: 75.0 }).unwrap();
+        let mut raised = None;
+        for chunk in 0..4 * 30u64 {
+            if chunk == 4 * 15 {
+                model.switch(Rhythm::VentricularFibrillation).unwrap();
+            }
+            let samples: Vec<i16> = (0..90).map(|_| model.next_sample(&mut || rng.next_u32())).collect();
+            feed(&mut bedside, chunk * 90, &samples);
+            for alarm in alarms(&mut bedside) {
+                assert!(chunk >= 4 * 15, "a false alarm: {alarm:?}");
+                if alarm.present && alarm.condition.priority() == Priority::High {
+                    raised.get_or_insert(chunk);
+                }
+            }
+        }
+        assert!(raised.expect("an alarm is raised") <= 4 * 25);
+    }
+
+    #[test]
+    fn reports_carry_the_samples_unchanged_and_in_order() {
+        let mut bedside = bedside();
+        let samples: Vec<i16> = (0..360).map(|i| (i * 7 % 400) as i16).collect();
+        for (first, part) in (0..).step_by(90).zip(samples.chunks(90)) {
+            feed(&mut bedside, first, part);
+        }
+        let reports = bedside.take(10_000, 5, 2, false).unwrap();
+        let report = Report::parse(&reports[0]).unwrap();
+        assert_eq!((report.header.number, report.header.backlog, reports.len()), (5, 2, 1));
+        let read: Vec<i16> = report
+            .parts()
+            .flat_map(|part| Batch::parse(part.unwrap()).unwrap().samples().collect::<Vec<_>>())
+            .collect();
+        assert_eq!(read, samples);
+    }
+
+    #[test]
+    fn a_class_iii_sensor_speaks_sealed_or_not_at_all() {
+        let mut bedside = bedside();
+        let mut buffer = [0; 64];
+        let header = BatchHeader {
+            signal: Signal::InsulinRate,
+            simulated: true,
+            rate_millihertz: 200,
+            scale: Scale { gain_milli: 1_000, baseline: 0 },
+            first_index: 0,
+            time_us: 0,
+        };
+        let (len, _) = observation::emit(&header, &[5], &mut buffer).unwrap();
+        assert!(bedside.payload(PUMP, 0, &buffer[..len]).is_err());
+        assert!(bedside.payload(ECG, 0, &[consent::TYPE_SEALED, 1, 2]).is_err());
+        assert!(bedside.payload(SensorId(9), 0, &[1]).is_err());
+        bedside.payload(PUMP, 0, &[consent::TYPE_SEALED, 1, 2]).unwrap();
+        let reports = bedside.take(0, 0, 0, true).unwrap();
+        assert_eq!(Report::parse(&reports[0]).unwrap().header.kind, Kind::Sealed);
+    }
+}

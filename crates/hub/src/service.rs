@@ -1,0 +1,447 @@
+//! The hub as a service: moves bytes between link, bedside, spool and paths, and wakes their timers.
+
+use crate::bedside::{Bedside, SensorProfile};
+use crate::error::Error;
+use crate::link::{Link, Output as LinkOutput};
+use crate::mqtt::{Path, PathEvent};
+use crate::spool::Spool;
+use bodywire_channels::sender::{Input, Output, Sender, Token};
+use bodywire_channels::session::{self, HubNumber};
+use bodywire_channels::topic::{Rendezvous, Shard};
+use bodywire_channels::{Threshold, ack};
+use bodywire_proto::wire::{Frame, HubId, SensorId};
+use bodywire_store::Store;
+use ed25519_dalek::{SigningKey, VerifyingKey};
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+use tokio::sync::{mpsc, watch};
+
+/// Frames from the air that wait for the hub: a second of a full bed played at a hundred times its speed.
+pub const FRAMES_QUEUE: usize = 4_096;
+/// Path events that wait for the hub.
+const EVENTS_QUEUE: usize = 4_096;
+/// Frames to a sensor that wait for the radio; a handshake has two.
+pub const RADIO_QUEUE: usize = 64;
+/// Reports read from the spool at once.
+const SPOOL_READ: usize = 64;
+/// How long a stopping hub waits for the clinic to acknowledge what is in the spool.
+pub const DRAIN_TIMEOUT: Duration = Duration::from_secs(20);
+/// Longest sleep between two looks at the timers.
+const TICK: Duration = Duration::from_millis(100);
+
+/// Where a path's broker is.
+#[derive(Debug, Clone)]
+pub struct PathConfig {
+    /// A name for people.
+    pub name: String,
+    /// Host of the broker.
+    pub host: String,
+    /// Port of the broker.
+    pub port: u16,
+}
+
+/// What a hub is told at start.
+pub struct Config {
+    /// Its number at the clinic.
+    pub hub: HubId,
+    /// Signs the start of sessions.
+    pub signing_key: SigningKey,
+    /// The clinic's verification key.
+    pub clinic: VerifyingKey,
+    /// The secret behind the topic names.
+    pub rendezvous: Rendezvous,
+    /// The shard of the clinic.
+    pub shard: Shard,
+    /// The paths, one for each fragment.
+    pub paths: Vec<PathConfig>,
+    /// How many fragments bring a message back.
+    pub threshold: Threshold,
+    /// The sensors.
+    pub sensors: Vec<SensorProfile>,
+}
+
+/// What a hub has done so far; read by whoever runs it.
+#[derive(Debug, Default)]
+pub struct Counters {
+    /// Reports made.
+    pub reports: AtomicU64,
+    /// Reports the clinic has acknowledged.
+    pub acknowledged: AtomicU64,
+    /// Reports that wait in the spool.
+    pub pending: AtomicU64,
+    /// Messages that had to be sent again.
+    pub resent: AtomicU64,
+    /// Completed authentications.
+    pub authentications: AtomicU64,
+    /// Bits of the last authentication on the air.
+    pub handshake_bits: AtomicU64,
+    /// Frames, acknowledgements and prekeys that were refused.
+    pub refused: AtomicU64,
+    /// Payload bytes of the fragments that went out.
+    pub fragment_bytes: AtomicU64,
+}
+
+/// A running hub.
+pub struct Hub {
+    config: Config,
+    store: Store,
+    spool: Spool,
+    links: BTreeMap<SensorId, Link>,
+    radio: BTreeMap<SensorId, mpsc::Sender<Frame>>,
+    bedside: Bedside,
+    paths: Vec<Path>,
+    up: Vec<bool>,
+    sender: Option<Sender>,
+    /// The clinic's newest prekey, and the one the session was started with.
+    prekey: Option<Vec<u8>>,
+    /// Reports below this number have been given to the sender of this session.
+    submitted: u64,
+    rng: StdRng,
+    started: Instant,
+    counters: Arc<Counters>,
+}
+
+impl Hub {
+    /// Opens nothing but connections: spool and database are the caller's, so that it can say where they are.
+    /// `radio` leads to the sensors.
+    pub fn new(
+        config: Config,
+        store: Store,
+        spool: Spool,
+        radio: BTreeMap<SensorId, mpsc::Sender<Frame>>,
+    ) -> Result<Self, Error> {
+        let links = spool.sensors()?.into_iter().map(|record| (record.sensor, Link::new(record))).collect();
+        let bedside = Bedside::new(config.sensors.iter().copied());
+        let counters = Arc::new(Counters::default());
+        counters.pending.store(spool.pending(), Ordering::Relaxed);
+        Ok(Self {
+            up: vec![false; config.paths.len()],
+            config,
+            store,
+            spool,
+            links,
+            radio,
+            bedside,
+            paths: Vec::new(),
+            sender: None,
+            prekey: None,
+            submitted: 0,
+            rng: StdRng::from_rng(&mut rand::rng()),
+            started: Instant::now(),
+            counters,
+        })
+    }
+
+    /// What the hub has done; stays valid while it runs.
+    pub fn counters(&self) -> Arc<Counters> {
+        Arc::clone(&self.counters)
+    }
+
+    /// Runs until `stop` turns true, then sends what is left and waits for the clinic's word on it.
+    /// `frames` are what the radio hears, with the sensor's radio address.
+    pub async fn run(
+        mut self,
+        mut frames: mpsc::Receiver<(SensorId, Vec<u8>)>,
+        mut stop: watch::Receiver<bool>,
+    ) -> Result<(), Error> {
+        let (events_in, mut events) = mpsc::channel(EVENTS_QUEUE);
+        for (index, path) in self.config.paths.iter().enumerate() {
+            let client_id = format!("bw{:016x}", self.rng.next_u64());
+            self.paths.push(Path::connect(index, &path.host, path.port, &client_id, events_in.clone()));
+        }
+        drop(events_in);
+        let mut stopping: Option<Instant> = None;
+        loop {
+            tokio::select! {
+                Some((sensor, frame)) = frames.recv() => self.frame(sensor, &frame).await?,
+                Some((path, event)) = events.recv() => self.path_event(path, event)?,
+                _ = tokio::time::sleep(self.until_next_timer()) => {}
+                _ = stop.changed(), if stopping.is_none() => stopping = Some(Instant::now()),
+            }
+            // Take what else has come, so that reports of one moment share one sync of the spool.
+            while let Ok((sensor, frame)) = frames.try_recv() {
+                self.frame(sensor, &frame).await?;
+            }
+            self.timers().await?;
+            self.report(stopping.is_some())?;
+            self.submit()?;
+            if let Some(since) = stopping
+                && (self.spool.pending() == 0 || since.elapsed() > DRAIN_TIMEOUT)
+            {
+                self.paths.iter().for_each(Path::disconnect);
+                return Ok(());
+            }
+        }
+    }
+
+    fn now(&self) -> Duration {
+        self.started.elapsed()
+    }
+
+    fn until_next_timer(&self) -> Duration {
+        let now = self.now();
+        let sender = self.sender.as_ref().and_then(Sender::next_timeout);
+        let links = self.links.values().filter_map(Link::next_timeout);
+        let next = links.chain(sender).map(|due| due.saturating_sub(now)).min().unwrap_or(TICK);
+        let reports = self
+            .bedside
+            .next_due_ms()
+            .map_or(TICK, |due| Duration::from_millis(due.saturating_sub(now_ms())));
+        next.min(reports).clamp(Duration::from_millis(1), TICK)
+    }
+
+    async fn timers(&mut self) -> Result<(), Error> {
+        let now = self.now();
+        let due: Vec<SensorId> = self
+            .links
+            .iter()
+            .filter(|(_, link)| link.next_timeout().is_some_and(|at| now >= at))
+            .map(|(sensor, _)| *sensor)
+            .collect();
+        for sensor in due {
+            let refused = match self.links.get_mut(&sensor) {
+                Some(link) => link_result(link.timeout(now, &mut self.rng)),
+                None => false,
+            };
+            self.refused_if(refused);
+            self.drain_link(sensor).await?;
+        }
+        if let Some(sender) = &mut self.sender
+            && sender.next_timeout().is_some_and(|at| now >= at)
+        {
+            sender.handle(now, Input::Timeout, &mut self.rng)?;
+            self.counters.resent.store(sender.resent(), Ordering::Relaxed);
+            self.drain_sender()?;
+        }
+        Ok(())
+    }
+
+    fn refused_if(&self, refused: bool) {
+        if refused {
+            self.counters.refused.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    async fn frame(&mut self, sensor: SensorId, bytes: &[u8]) -> Result<(), Error> {
+        let now = self.now();
+        let refused = match self.links.get_mut(&sensor) {
+            Some(link) => link_result(link.frame(now, bytes, &mut self.rng)),
+            None => true,
+        };
+        self.refused_if(refused);
+        self.drain_link(sensor).await
+    }
+
+    async fn drain_link(&mut self, sensor: SensorId) -> Result<(), Error> {
+        loop {
+            let Some(output) = self.links.get_mut(&sensor).and_then(Link::poll) else { return Ok(()) };
+            match output {
+                LinkOutput::Save(record) => blocking(|| self.spool.save_sensor(&record))?,
+                LinkOutput::ClaimPair => self.claim_pair(sensor).await?,
+                LinkOutput::Send(frame) => {
+                    // A full radio loses the frame as the air would; the sensor tries again.
+                    let sent = self.radio.get(&sensor).is_some_and(|radio| radio.try_send(*frame).is_ok());
+                    self.refused_if(!sent);
+                }
+                LinkOutput::Established { epoch, bits, noise_bits } => {
+                    self.counters.authentications.fetch_add(1, Ordering::Relaxed);
+                    self.counters.handshake_bits.store(u64::from(bits), Ordering::Relaxed);
+                    self.bedside.established(sensor, epoch, bits, noise_bits)?;
+                }
+                LinkOutput::Payload(payload) => {
+                    let taken = self.bedside.payload(sensor, now_ms(), &payload);
+                    self.refused_if(link_result(taken));
+                }
+                LinkOutput::Failed(error) => tracing::warn!(%error, "a handshake failed"),
+            }
+        }
+    }
+
+    async fn claim_pair(&mut self, sensor: SensorId) -> Result<(), Error> {
+        let pair = match self.store.claim_pair(self.config.hub, sensor).await {
+            Ok(pair) => pair,
+            Err(error) => {
+                // The pair may be gone with the error. It is burnt, never asked for again.
+                tracing::warn!(%error, "no pair could be claimed");
+                None
+            }
+        };
+        let now = self.now();
+        let refused = match self.links.get_mut(&sensor) {
+            Some(link) => link_result(link.pair(now, pair, &mut self.rng)),
+            None => false,
+        };
+        self.refused_if(refused);
+        Ok(())
+    }
+
+    /// Moves what is due from the bedside into the spool.
+    fn report(&mut self, everything: bool) -> Result<(), Error> {
+        let reports =
+            self.bedside.take(now_ms(), self.spool.next_number(), self.spool.pending(), everything)?;
+        if !reports.is_empty() {
+            blocking(|| self.spool.push(&reports))?;
+            self.counters.reports.fetch_add(reports.len() as u64, Ordering::Relaxed);
+            self.counters.pending.store(self.spool.pending(), Ordering::Relaxed);
+        }
+        Ok(())
+    }
+
+    /// Gives the sender what it can take, from the spool and in order.
+    fn submit(&mut self) -> Result<(), Error> {
+        let now = self.now();
+        while self.sender.as_ref().is_some_and(Sender::ready) && self.submitted < self.spool.next_number() {
+            let batch = self.spool.waiting(self.submitted, SPOOL_READ)?;
+            let Some(sender) = &mut self.sender else { return Ok(()) };
+            if batch.is_empty() {
+                self.submitted = self.spool.next_number();
+            }
+            for (number, report) in batch {
+                if !sender.ready() {
+                    break;
+                }
+                sender.handle(now, Input::Submit(Token(number), &report), &mut self.rng)?;
+                self.submitted = number + 1;
+            }
+            self.drain_sender()?;
+        }
+        Ok(())
+    }
+
+    fn drain_sender(&mut self) -> Result<(), Error> {
+        let mut acknowledged = Vec::new();
+        let Some(sender) = &mut self.sender else { return Ok(()) };
+        while let Some(output) = sender.poll() {
+            match output {
+                Output::Start { path, payload } => {
+                    let topic = self.config.rendezvous.session_topic(&self.config.shard, path)?;
+                    publish(&self.paths, path, &topic, payload);
+                }
+                Output::Fragment { path, payload } => {
+                    self.counters.fragment_bytes.fetch_add(payload.len() as u64, Ordering::Relaxed);
+                    if let Some(topic) = self.config.shard.fragments(sender.keys(), path) {
+                        publish(&self.paths, path, &topic, payload);
+                    }
+                }
+                Output::Confirmed => tracing::info!("the clinic has confirmed the session"),
+                Output::Acknowledged(Token(number)) => acknowledged.push(number),
+            }
+        }
+        if !acknowledged.is_empty() {
+            let removed = blocking(|| self.spool.acknowledge(&acknowledged))?;
+            self.counters.acknowledged.fetch_add(removed as u64, Ordering::Relaxed);
+            self.counters.pending.store(self.spool.pending(), Ordering::Relaxed);
+        }
+        Ok(())
+    }
+
+    fn path_event(&mut self, path: usize, event: PathEvent) -> Result<(), Error> {
+        match event {
+            PathEvent::Up => {
+                self.set_up(path, true);
+                let prekeys = self.config.rendezvous.prekey_topic(&self.config.shard, path)?;
+                self.subscribe(path, &prekeys);
+                self.listen_for_acks(path);
+                self.sender_input(|| Input::PathUp(path))
+            }
+            PathEvent::Down(reason) => {
+                tracing::warn!(path, reason, "a path is down");
+                self.set_up(path, false);
+                self.sender_input(|| Input::PathDown(path))
+            }
+            PathEvent::Message { topic, payload } if topic.ends_with("/p") => self.prekey(payload),
+            PathEvent::Message { payload, .. } => {
+                let known = self.sender.as_ref().is_some_and(|s| ack::open(s.keys(), path, &payload).is_ok());
+                self.refused_if(!known);
+                if known { self.sender_input(|| Input::Ack(path, &payload)) } else { Ok(()) }
+            }
+        }
+    }
+
+    fn set_up(&mut self, path: usize, up: bool) {
+        if let Some(slot) = self.up.get_mut(path) {
+            *slot = up;
+        }
+    }
+
+    fn subscribe(&self, path: usize, topic: &str) {
+        let listening = self.paths.get(path).is_some_and(|p| p.subscribe(topic));
+        if !listening {
+            tracing::warn!(path, "the path's queue is full; it will be asked again at its next connection");
+        }
+    }
+
+    fn listen_for_acks(&self, path: usize) {
+        if let Some(topic) = self.sender.as_ref().and_then(|s| self.config.shard.acks(s.keys(), path)) {
+            self.subscribe(path, &topic);
+        }
+    }
+
+    fn sender_input<'a>(&mut self, input: impl FnOnce() -> Input<'a>) -> Result<(), Error> {
+        let now = self.now();
+        if let Some(sender) = &mut self.sender {
+            sender.handle(now, input(), &mut self.rng)?;
+        }
+        self.drain_sender()
+    }
+
+    /// A prekey of the clinic: the same one again changes nothing, a new one begins a new session.
+    fn prekey(&mut self, prekey: Vec<u8>) -> Result<(), Error> {
+        if self.prekey.as_ref() == Some(&prekey) {
+            return Ok(());
+        }
+        let Config { hub, signing_key, clinic, threshold, .. } = &self.config;
+        let number = HubNumber(hub.0);
+        let started =
+            session::start(number, signing_key, clinic, &prekey, *threshold, now_ms(), &mut self.rng);
+        let started = match started {
+            Ok(started) => started,
+            Err(error) => {
+                tracing::warn!(%error, "a prekey was refused");
+                self.refused_if(true);
+                return Ok(());
+            }
+        };
+        self.prekey = Some(prekey);
+        self.submitted = 0;
+        let now = self.now();
+        let mut sender = Sender::new(started, now);
+        for path in (0..self.up.len()).filter(|path| self.up.get(*path) == Some(&true)) {
+            sender.handle(now, Input::PathUp(path), &mut self.rng)?;
+        }
+        self.sender = Some(sender);
+        // The acknowledgements are asked for before the start goes out, or the first would be missed.
+        (0..self.paths.len()).for_each(|path| self.listen_for_acks(path));
+        self.drain_sender()
+    }
+}
+
+/// True when a peer's input was refused. What is refused is counted; the peer gets no answer.
+fn link_result(result: Result<(), bodywire_proto::Error>) -> bool {
+    if let Err(error) = &result {
+        tracing::debug!(%error, "refused");
+    }
+    result.is_err()
+}
+
+fn publish(paths: &[Path], path: usize, topic: &str, payload: Vec<u8>) {
+    let published = paths.get(path).is_some_and(|p| p.publish(topic, payload));
+    if !published {
+        tracing::debug!(path, "the path's queue is full");
+    }
+}
+
+/// Runs a short synchronous piece of work, such as a sync of the spool, without holding up other tasks.
+fn blocking<T>(work: impl FnOnce() -> T) -> T {
+    tokio::task::block_in_place(work)
+}
+
+/// Milliseconds since 1970 by this machine's clock.
+fn now_ms() -> u64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    since.map_or(0, |elapsed| elapsed.as_millis() as u64)
+}
