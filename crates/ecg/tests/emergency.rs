@@ -150,6 +150,13 @@ fn lead_off_is_not_asystole() {
     }
     assert_eq!(monitor.state(), State::Normal);
     assert_eq!(monitor.next_sample(), 70 * 250 + 100_000);
+    while monitor.poll().is_some() {}
+    monitor.relearn();
+    assert!(matches!(monitor.poll(), Some(Event::Verdict(Verdict { state: State::Learning, .. }))));
+    for _ in 0..15 * 250 {
+        monitor.push(model.next_sample(&mut random));
+    }
+    assert_eq!(monitor.state(), State::Normal);
 }
 
 #[test]
