@@ -146,12 +146,22 @@ impl Monitor {
     }
 
     /// Forgets template and threshold and learns anew: a clinician says that the present rhythm is this patient's
-    /// normal.
+    /// normal. Ends an emergency, with a verdict that says so; the rules that need no template stay active.
     pub fn relearn(&mut self) {
         self.template = Template::new();
         self.threshold = Threshold::new();
         let next = self.next_sample;
+        let before = self.decider.state();
         self.decider = Decider::new(self.rate, self.settings.limits, self.threshold.value(), next);
+        if before != State::Learning {
+            self.emit(Event::Verdict(Verdict {
+                state: State::Learning,
+                decided_at: next,
+                onset: next,
+                correlation: None,
+                threshold: self.threshold.value(),
+            }));
+        }
     }
 
     /// The present state.

@@ -104,11 +104,14 @@ fn asystole_and_tachycardia_are_emergencies() {
 fn sinus_rhythm_is_no_emergency() {
     for seed in 0..20 {
         let bpm = 50.0 + 5.0 * seed as f64;
-        for noise in [0.005, 0.03] {
+        for noise in [0.005, 0.03, 0.1] {
             let v = live(seed, 360.0, noise, &[(Rhythm::Sinus { bpm }, 300)]);
             let states: Vec<State> = v.iter().map(|v| v.state).collect();
             assert_eq!(states, [State::Normal], "seed {seed} {bpm}/min noise {noise}: {v:?}");
         }
+        let v = live(seed, 360.0, 0.3, &[(Rhythm::Sinus { bpm }, 60)]);
+        let noise = State::Undetermined(UndeterminedReason::Signal(PoorReason::Noise));
+        assert!(v.iter().all(|v| v.state == noise), "drowned in noise, seed {seed}: {v:?}");
     }
 }
 
@@ -147,6 +150,13 @@ fn lead_off_is_not_asystole() {
     }
     assert_eq!(monitor.state(), State::Normal);
     assert_eq!(monitor.next_sample(), 70 * 250 + 100_000);
+    while monitor.poll().is_some() {}
+    monitor.relearn();
+    assert!(matches!(monitor.poll(), Some(Event::Verdict(Verdict { state: State::Learning, .. }))));
+    for _ in 0..15 * 250 {
+        monitor.push(model.next_sample(&mut random));
+    }
+    assert_eq!(monitor.state(), State::Normal);
 }
 
 #[test]
@@ -194,7 +204,7 @@ fn monitor(r: &Loaded, mut each: impl FnMut(u64, State)) -> Vec<Verdict> {
 #[test]
 fn mitdb_100_has_no_emergency() {
     let mut hours = 0.0;
-    let mut total = 0;
+    let mut total = 0u32;
     for r in recordings::load_all("mitdb") {
         let verdicts = monitor(&r, |_, _| {});
         let reasons: Vec<_> = verdicts
@@ -206,13 +216,15 @@ fn mitdb_100_has_no_emergency() {
             .collect();
         println!("mitdb {}: {} emergencies {:?}", r.name, reasons.len(), reasons);
         hours += r.samples.len() as f64 / r.rate_hz / 3600.0;
-        total += reasons.len();
+        total += reasons.len() as u32;
         if r.name == "100" {
             assert!(reasons.is_empty(), "{reasons:?}");
             assert_eq!(verdicts.last().unwrap().state, State::Normal);
         }
     }
     println!("mitdb: {total} emergencies in {hours:.1} h, true ones included");
+    // Measured: 2.9 an hour. True ones are those of records 203 and 207.
+    assert!(f64::from(total) <= 3.5 * hours);
 }
 
 /// Onsets of fibrillation or flutter that last at least 10 s, in samples.
@@ -305,8 +317,9 @@ fn fibrillation_of_real_patients_is_flagged() {
         count(|o| !o.before && o.emergency),
         count(|o| !o.before),
     );
-    assert!(10 * count(|o| o.emergency) >= 9 * all.len());
-    assert!(10 * count(|o| o.index) >= 8 * all.len());
+    // Measured: 38 and 36 of 39.
+    assert!(100 * count(|o| o.emergency) >= 94 * all.len());
+    assert!(100 * count(|o| o.index) >= 89 * all.len());
 }
 
 /// Samples at which three of the last four windows of the fibrillation index agree, with nothing else known.
