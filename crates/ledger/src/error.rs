@@ -82,8 +82,8 @@ pub enum Error {
         /// Entries in the tree.
         size: u64,
     },
-    /// Nothing has been published yet, so there is no checkpoint to prove against.
-    #[error("the log has no published checkpoint yet: publish first")]
+    /// There is no published checkpoint to prove against.
+    #[error("there is no file `checkpoint` here: this is not a log directory, or not a whole copy of one")]
     Unpublished,
     /// The writer has stopped after an earlier disk error.
     #[error(

@@ -88,7 +88,6 @@ impl HeadSlot {
 }
 
 /// The two slots of a head file; an error where one cannot be read or stands in the other's place.
-#[must_use]
 pub fn parse_file(bytes: &[u8]) -> [Result<HeadSlot, Error>; 2] {
     let bad = |why| Error::Malformed { what: "a head slot", why };
     let slot = |place: usize| {

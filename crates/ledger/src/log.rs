@@ -58,7 +58,7 @@ pub(crate) struct Contents {
     /// Signed checkpoint of the last frame.
     pub(crate) signed: Option<String>,
     /// Size of the published checkpoint.
-    pub(crate) published: Option<u64>,
+    pub(crate) published: u64,
     /// Number of the head slot written last.
     pub(crate) head_seq: u64,
 }
@@ -128,7 +128,8 @@ impl<D: Disk> Log<D> {
         floor: Floor,
     ) -> Result<(Self, Recovery), Error> {
         let verifier = VerifierKey::new(origin.as_str(), key.verifying_key())?;
-        let (contents, recovery) = recovery::open(&mut disk, &verifier, floor)?;
+        let empty = Checkpoint { origin: origin.clone(), size: 0, root: Hash::empty_root() }.sign(&key)?;
+        let (contents, recovery) = recovery::open(&mut disk, &verifier, &empty, floor)?;
         Ok((Self { disk, origin, key, contents, segment_bytes: SEGMENT_BYTES, stopped: false }, recovery))
     }
 
@@ -157,9 +158,9 @@ impl<D: Disk> Log<D> {
         Checkpoint { origin: self.origin.clone(), size: self.size(), root: self.root() }
     }
 
-    /// Size of the published checkpoint, if one has been published.
+    /// Size of the published checkpoint; a new log begins with that of the empty tree.
     #[must_use]
-    pub fn published(&self) -> Option<u64> {
+    pub fn published(&self) -> u64 {
         self.contents.published
     }
 
@@ -240,7 +241,7 @@ impl<D: Disk> Log<D> {
         }
         contents.offsets.extend(staged.offsets.iter().map(|offset| extent.len + offset));
         for (node, hash) in staged.completed {
-            contents.edge.completed(node, hash, contents.published.unwrap_or(0));
+            contents.edge.completed(node, hash, contents.published);
         }
         contents.frontier = staged.frontier;
         contents.streams.extend(staged.streams);
@@ -292,7 +293,7 @@ impl<D: Disk> Log<D> {
     pub fn publish(&mut self) -> Result<Checkpoint, Error> {
         self.running()?;
         let head = self.checkpoint();
-        if self.contents.published == Some(head.size) {
+        if self.contents.published == head.size {
             return Ok(head);
         }
         let signed = match &self.contents.signed {
@@ -303,7 +304,7 @@ impl<D: Disk> Log<D> {
         self.publish_tiles()?;
         self.contents.write_head(&mut self.disk)?;
         self.replace(CHECKPOINT_FILE, signed.as_bytes())?;
-        self.contents.published = Some(head.size);
+        self.contents.published = head.size;
         self.remove_partials()?;
         self.stopped = false;
         Ok(head)
@@ -313,7 +314,7 @@ impl<D: Disk> Log<D> {
         let changed: Vec<(TilePath, Vec<Hash>)> = self
             .contents
             .edge
-            .changed(self.contents.published.unwrap_or(0), self.size())
+            .changed(self.contents.published, self.size())
             .into_iter()
             .map(|(path, hashes)| (path, hashes.to_vec()))
             .collect();

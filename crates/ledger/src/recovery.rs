@@ -52,26 +52,29 @@ struct Claim {
 pub(crate) fn open<D: Disk>(
     disk: &mut D,
     key: &VerifierKey,
+    empty: &str,
     floor: Floor,
 ) -> Result<(Contents, Recovery), Error> {
-    let created = check_key(disk, key)?;
+    let created = check_key(disk, key, empty)?;
     if created {
-        begin(disk, key)?;
+        begin(disk, key, empty)?;
     }
     remove_temporaries(disk)?;
     let (head, bad_slot) = read_head(disk)?;
     let published = read_checkpoint(disk, key)?;
-    let mut claims = vec![
+    let claims = vec![
         Claim { size: floor.size, root: floor.root, witness: "the caller", file: "" },
         Claim { size: head.size, root: Some(head.root), witness: "the head slots", file: HEAD_FILE },
+        Claim {
+            size: published.size,
+            root: Some(published.root),
+            witness: "the published checkpoint",
+            file: CHECKPOINT_FILE,
+        },
     ];
-    if let Some(checkpoint) = &published {
-        let (size, root) = (checkpoint.size, Some(checkpoint.root));
-        claims.push(Claim { size, root, witness: "the published checkpoint", file: CHECKPOINT_FILE });
-    }
     let floor = claims.iter().map(|claim| claim.size).max().unwrap_or(0);
     let mut scan = Scan::new(key, claims, floor);
-    scan.contents.published = published.map(|checkpoint| checkpoint.size);
+    scan.contents.published = published.size;
     scan.contents.head_seq = head.seq;
     scan.run(disk)?;
     let Scan { mut contents, frames, torn_tail, .. } = scan;
@@ -90,11 +93,11 @@ fn read_if_present(disk: &impl Disk, path: &str) -> Result<Option<Vec<u8>>, Erro
 }
 
 /// Whether the log has to be begun; an error if the directory belongs to another key or has lost its head.
-fn check_key(disk: &impl Disk, key: &VerifierKey) -> Result<bool, Error> {
+fn check_key(disk: &impl Disk, key: &VerifierKey, empty: &str) -> Result<bool, Error> {
     let stored = read_if_present(disk, KEY_FILE)?;
     let has_head = read_if_present(disk, HEAD_FILE)?.is_some();
     let has_data = !disk.list(SEGMENT_FOLDER).map_err(Error::disk("list", SEGMENT_FOLDER))?.is_empty()
-        || read_if_present(disk, CHECKPOINT_FILE)?.is_some();
+        || read_if_present(disk, CHECKPOINT_FILE)?.is_some_and(|bytes| bytes != empty.as_bytes());
     if let Some(bytes) = &stored
         && *bytes != key_file(key)
     {
@@ -104,7 +107,7 @@ fn check_key(disk: &impl Disk, key: &VerifierKey) -> Result<bool, Error> {
             _ => Err(Error::damaged(KEY_FILE, 0, "it is not a verifier key")),
         };
     }
-    // The key file and the head are durable before the first segment is made, so neither can be missing after it.
+    // A log is begun when its head is there; key, checkpoint and head are durable before the first segment is made.
     let lost = [(KEY_FILE, stored.is_none()), (HEAD_FILE, !has_head)].into_iter().find(|(_, gone)| *gone);
     match lost {
         Some((file, _)) if has_data => Err(Error::damaged(file, 0, "the file is missing")),
@@ -118,8 +121,9 @@ fn key_file(key: &VerifierKey) -> Vec<u8> {
     format!("{key}\n").into_bytes()
 }
 
-fn begin(disk: &mut impl Disk, key: &VerifierKey) -> Result<(), Error> {
+fn begin(disk: &mut impl Disk, key: &VerifierKey, empty: &str) -> Result<(), Error> {
     disk.replace(KEY_FILE, &key_file(key)).map_err(Error::disk("replace", KEY_FILE))?;
+    disk.replace(CHECKPOINT_FILE, empty.as_bytes()).map_err(Error::disk("replace", CHECKPOINT_FILE))?;
     let slot = |seq| HeadSlot { seq, size: 0, root: Hash::empty_root(), segment_first: 0, segment_len: 0 };
     let both = [slot(0).emit(), slot(1).emit()].concat();
     disk.replace(HEAD_FILE, &both).map_err(Error::disk("replace", HEAD_FILE))
@@ -146,12 +150,10 @@ fn read_head(disk: &impl Disk) -> Result<(HeadSlot, bool), Error> {
     }
 }
 
-fn read_checkpoint(disk: &impl Disk, key: &VerifierKey) -> Result<Option<Checkpoint>, Error> {
-    let Some(bytes) = read_if_present(disk, CHECKPOINT_FILE)? else { return Ok(None) };
-    match Checkpoint::open(&bytes, key) {
-        Ok(checkpoint) => Ok(Some(checkpoint)),
-        Err(error) => Err(Error::damaged(CHECKPOINT_FILE, 0, error.to_string())),
-    }
+fn read_checkpoint(disk: &impl Disk, key: &VerifierKey) -> Result<Checkpoint, Error> {
+    let bytes = read_if_present(disk, CHECKPOINT_FILE)?
+        .ok_or_else(|| Error::damaged(CHECKPOINT_FILE, 0, "the file is missing"))?;
+    Checkpoint::open(&bytes, key).map_err(|error| Error::damaged(CHECKPOINT_FILE, 0, error.to_string()))
 }
 
 /// Cuts the torn tail off and makes what was found durable, before the floor is raised to it.
@@ -276,7 +278,7 @@ impl<'a> Scan<'a> {
                 format!("a frame claims to start at entry {}", frame.header.first),
             ));
         }
-        let published = self.contents.published.unwrap_or(0);
+        let published = self.contents.published;
         for (index, item) in (first..).zip(&frame.items) {
             let stream = item.header.entry.stream;
             let hash = Hash::of(&item.header.entry_bytes);

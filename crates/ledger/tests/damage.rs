@@ -1,5 +1,7 @@
 //! Whatever is changed in a log directory, the check finds it, and names the file and the entry.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests may panic as the tests do")]
+
 mod drill;
 
 use std::collections::BTreeMap;
@@ -16,7 +18,7 @@ const FRAMES: [u64; 7] = [3, 9, 1, 7, 8, 4, 8];
 
 /// Forty entries in seven frames and three segments.
 fn files() -> Files {
-    let files = drill::published_files(&FRAMES, 3000);
+    let files = drill::published_files(&FRAMES, 2500);
     assert_eq!(files.keys().filter(|file| file.starts_with("segment/")).count(), 3, "{:?}", files.keys());
     files
 }
@@ -101,7 +103,7 @@ fn every_changed_byte_of_every_file_is_found_and_named() {
             flips += 1;
         }
     }
-    println!("{flips} bytes changed, each found and named");
+    eprintln!("{flips} bytes changed, each found and named");
     assert!(flips > 20_000);
 }
 

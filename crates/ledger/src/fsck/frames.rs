@@ -142,15 +142,32 @@ impl<D: Disk> Check<'_, D> {
                 return;
             }
             let header = FrameHeader::parse(rest).ok().filter(|header| header.first == self.size());
-            if let Some(header) = header
-                && let Some(frame) = rest.get(..header.len as usize)
-            {
-                self.frame(file, frame, header, walk);
-                at += frame.len();
-                continue;
+            let frame = header.and_then(|header| Some((header, rest.get(..header.len as usize)?)));
+            let could_be_torn = next.is_none() && self.size() >= self.floor;
+            match frame {
+                Some((header, frame))
+                    if !could_be_torn || has_checksum(frame) || self.follower(rest).is_some() =>
+                {
+                    self.frame(file, frame, header, walk);
+                    at += frame.len();
+                }
+                _ => at += self.broken(file, rest, next, header, walk),
             }
-            at += self.broken(file, rest, next, header, walk);
         }
+    }
+
+    /// Offset and first entry of the next frame in `rest` that can be believed in: within the floor a sound header is
+    /// enough, beyond it the frame must be whole and signed, since a payload may look like a frame.
+    fn follower(&self, rest: &[u8]) -> Option<(usize, u64)> {
+        (FRAME_ALIGN_BYTES..rest.len()).step_by(FRAME_ALIGN_BYTES).find_map(|at| {
+            let bytes = rest.get(at..)?;
+            let header = FrameHeader::parse(bytes).ok().filter(|header| header.first > self.size())?;
+            let believed = header.first <= self.floor
+                || Frame::parse(bytes).is_ok_and(|frame| {
+                    self.open_note(frame.note).is_ok_and(|head| head.size == header.end())
+                });
+            believed.then_some((at, header.first))
+        })
     }
 
     /// A frame whose header or end is damaged. Returns how many bytes it takes.
@@ -163,12 +180,7 @@ impl<D: Disk> Check<'_, D> {
         walk: &mut Walk,
     ) -> usize {
         let first = self.size();
-        let follower = (FRAME_ALIGN_BYTES..rest.len()).step_by(FRAME_ALIGN_BYTES).find_map(|at| {
-            let bytes = rest.get(at..)?;
-            let header = FrameHeader::parse(bytes).ok().filter(|header| header.first > first)?;
-            let near = header.first <= self.floor || Frame::parse(bytes).is_ok();
-            near.then_some((at, header.first))
-        });
+        let follower = self.follower(rest);
         let len = follower.map_or(rest.len(), |(at, _)| at);
         let end = follower.map(|(_, first)| first).or(next).unwrap_or_else(|| self.floor.max(first));
         if follower.is_none() && next.is_none() && first >= self.floor {
@@ -364,10 +376,16 @@ impl<D: Disk> Check<'_, D> {
 
 /// Whether a frame ends as it must: short zero padding and the checksum over all before it.
 fn is_closed(frame: &[u8], header: FrameHeader, note_at: Option<usize>) -> bool {
-    let Some((covered, sum)) = frame.split_last_chunk::<4>() else { return false };
+    let covered = frame.get(..frame.len().saturating_sub(4)).unwrap_or(&[]);
     let padding = note_at.and_then(|at| covered.get(at.checked_add(header.note_len as usize)?..));
-    crc32c::crc32c(covered) == u32::from_be_bytes(*sum)
+    has_checksum(frame)
         && padding.is_some_and(|bytes| bytes.len() < FRAME_ALIGN_BYTES && bytes.iter().all(|byte| *byte == 0))
+}
+
+/// Whether the last four bytes are the checksum of all before them.
+fn has_checksum(frame: &[u8]) -> bool {
+    let parts = frame.split_last_chunk::<4>();
+    parts.is_some_and(|(covered, sum)| crc32c::crc32c(covered) == u32::from_be_bytes(*sum))
 }
 
 /// Payload length of an item whose header is damaged, if it can still be told: the two lengths agree, or the payload

@@ -252,14 +252,7 @@ impl<D: Disk> Check<'_, D> {
     }
 
     fn read_checkpoint(&mut self, files: &[String]) {
-        if !files.iter().any(|file| file == CHECKPOINT_FILE) {
-            // A log that was never published has none; tiles are written shortly before the first one.
-            if self.heads.iter().any(|slot| slot.seq > 1)
-                && files.iter().any(|file| TilePath::parse(file).is_ok())
-            {
-                let what = "the file is missing though tiles are published";
-                self.find(FindingKind::Missing, CHECKPOINT_FILE, None, what);
-            }
+        if files.is_empty() {
             return;
         }
         let Some(bytes) = self.read(CHECKPOINT_FILE) else { return };

@@ -7,20 +7,20 @@ use bodywire_ledger::{
 };
 use ed25519_dalek::SigningKey;
 
-pub fn signing_key() -> SigningKey {
+pub(crate) fn signing_key() -> SigningKey {
     SigningKey::from_bytes(&[42; 32])
 }
 
-pub fn origin() -> Origin {
+pub(crate) fn origin() -> Origin {
     Origin::new("ward.example/log").unwrap()
 }
 
-pub fn verifier() -> VerifierKey {
+pub(crate) fn verifier() -> VerifierKey {
     VerifierKey::new(origin().as_str(), signing_key().verifying_key()).unwrap()
 }
 
 /// The `index`-th draft: three streams in turn, payloads of 0 to 60 bytes.
-pub fn draft(index: u64) -> Draft {
+pub(crate) fn draft(index: u64) -> Draft {
     let kind = EntryKind::ALL[(index % 12) as usize];
     let length = (index * 7 % 61) as usize;
     Draft {
@@ -34,17 +34,17 @@ pub fn draft(index: u64) -> Draft {
     }
 }
 
-pub fn drafts(range: std::ops::Range<u64>) -> Vec<Draft> {
+pub(crate) fn drafts(range: std::ops::Range<u64>) -> Vec<Draft> {
     range.map(draft).collect()
 }
 
-pub fn open(disk: MemDisk, floor: Floor) -> Result<(Log<MemDisk>, Recovery), Error> {
+pub(crate) fn open(disk: MemDisk, floor: Floor) -> Result<(Log<MemDisk>, Recovery), Error> {
     Log::open(disk, origin(), signing_key(), floor)
 }
 
 /// A log of entries in frames of the given sizes, segments of `segment_bytes`, published at the end.
 #[allow(dead_code, reason = "each test binary uses a part of this module")]
-pub fn published_files(frames: &[u64], segment_bytes: u64) -> BTreeMap<String, Vec<u8>> {
+pub(crate) fn published_files(frames: &[u64], segment_bytes: u64) -> BTreeMap<String, Vec<u8>> {
     let disk = MemDisk::new();
     let mut log = open(disk.clone(), Floor::NONE).unwrap().0.with_segment_bytes(segment_bytes);
     for count in frames {
@@ -57,7 +57,7 @@ pub fn published_files(frames: &[u64], segment_bytes: u64) -> BTreeMap<String, V
 
 /// Whether entry `index` of the log is what [`draft`] says.
 #[allow(dead_code, reason = "each test binary uses a part of this module")]
-pub fn holds(log: &Log<MemDisk>, index: u64) -> bool {
+pub(crate) fn holds(log: &Log<MemDisk>, index: u64) -> bool {
     let expected = draft(index);
     log.read(index).is_ok_and(|(entry, payload)| {
         payload == expected.payload && entry.time_ms == expected.time_ms && entry.stream == expected.stream
