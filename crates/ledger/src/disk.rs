@@ -201,6 +201,12 @@ impl Disk for FileDisk {
     fn remove(&mut self, path: &str) -> io::Result<()> {
         self.writable()?;
         self.open = None;
-        fs::remove_file(self.root.join(path))
+        let full = self.root.join(path);
+        fs::remove_file(&full)?;
+        if let Some(folder) = full.parent().filter(|folder| *folder != self.root) {
+            // Fails where other files are left, which is as good; an empty folder means nothing to a reader.
+            let _ = fs::remove_dir(folder);
+        }
+        Ok(())
     }
 }

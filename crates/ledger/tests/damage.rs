@@ -255,3 +255,39 @@ fn many_tiles_are_checked_and_a_damaged_one_is_named() {
         assert_eq!(blamed(&report.findings), Some(file.as_str()), "{:?}", report.findings);
     }
 }
+
+/// Several kinds of damage at once, in any files: found, and never a panic.
+#[test]
+fn heaps_of_damage_are_found() {
+    let files = drill::published_files(&[60, 200, 5, 40], 9000);
+    let names: Vec<&String> = files.keys().collect();
+    for seed in 0..300u64 {
+        let mut word = seed;
+        let mut draw = |limit: usize| {
+            word = word.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (word >> 33) as usize % limit
+        };
+        let mut bad = files.clone();
+        for _ in 0..=draw(6) {
+            let name = names[draw(names.len())];
+            let Some(bytes) = bad.get_mut(name).filter(|bytes| !bytes.is_empty()) else { continue };
+            let at = draw(bytes.len());
+            let end = (at + 1 + draw(2000)).min(bytes.len());
+            match draw(6) {
+                0 => bytes[at] ^= 1 << draw(8),
+                1 => bytes[at..end].fill(0),
+                2 => bytes.truncate(at),
+                3 => drop(bytes.drain(at..end)),
+                4 => {
+                    let run = bytes[at..end].to_vec();
+                    bytes.splice(at..at, run);
+                }
+                _ => drop(bad.remove(name)),
+            }
+        }
+        let changed = bad != files;
+        let report = check(bad.clone(), true);
+        assert_eq!(report.findings.is_empty(), !changed, "seed {seed}: {:?}", report.findings);
+        let _ = drill::open(MemDisk::from_files(bad), Floor::NONE);
+    }
+}

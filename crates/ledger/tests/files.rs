@@ -4,7 +4,12 @@
 
 mod drill;
 
-use std::{fs, path::PathBuf};
+use std::{
+    fs,
+    io::{BufRead as _, BufReader},
+    path::PathBuf,
+    process::{Command, Stdio},
+};
 
 use bodywire_ledger::{
     Disk as _, Error, FileDisk, Floor, Hash, Log, MemDisk,
@@ -55,7 +60,7 @@ fn a_log_outlives_its_writer_again_and_again() {
     assert_eq!((report.findings, report.entries, report.root), (vec![], size, Some(log.root())));
     // The partial tiles of the first 256 entries are gone, the full ones are there.
     assert!(path.join("tile/0/000").is_file());
-    assert!(log.disk().list("tile/0/000.p").unwrap().is_empty());
+    assert!(!path.join("tile/0/000.p").exists());
     // The same calls on another kind of disk give the same bytes.
     let copy = MemDisk::new();
     let mut twin = drill::open(copy.clone(), Floor::NONE).unwrap().0;
@@ -175,4 +180,56 @@ fn publishing_reads_back_what_it_publishes() {
     rot.write("segment/00000000000000000000.seg", 40, &[0xff; 3]).unwrap();
     assert!(matches!(log.publish(), Err(Error::Damaged { index: 0, .. })));
     assert_eq!(prove::consistency(&disk, &drill::verifier(), (0, &Hash::empty_root())).unwrap().1.size, 0);
+}
+
+const CHILD_DIRECTORY: &str = "BODYWIRE_LEDGER_CHILD_DIRECTORY";
+
+/// The test starts itself again as a writer, kills it in the middle, and finds everything that it had acknowledged.
+#[test]
+fn a_killed_writer_has_lost_nothing_it_acknowledged() {
+    if let Some(path) = std::env::var_os(CHILD_DIRECTORY) {
+        return write_until_killed(std::path::Path::new(&path));
+    }
+    let path = directory("killed");
+    let mut known = 0;
+    for round in 0..6u64 {
+        let mut child = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "--nocapture", "a_killed_writer_has_lost_nothing_it_acknowledged"])
+            .env(CHILD_DIRECTORY, &path)
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        let acknowledged =
+            lines.map_while(Result::ok).filter_map(|line| line.strip_prefix("stored ")?.parse().ok());
+        for size in acknowledged.take(5 + 3 * round as usize) {
+            known = size;
+        }
+        child.kill().unwrap();
+        child.wait().unwrap();
+        let disk = FileDisk::open(&path).unwrap();
+        let floor = Floor { size: known, root: None };
+        let (log, _) = Log::open(disk, drill::origin(), drill::signing_key(), floor).unwrap();
+        assert!(known > 0 && log.size() >= known);
+        let sound = log
+            .entries_from(0)
+            .all(|entry| entry.is_ok_and(|(at, _, payload)| payload == drill::draft(at).payload));
+        assert!(sound);
+    }
+    let report = fsck::check(&FileDisk::open_read_only(&path), &Options::default()).unwrap();
+    assert!(report.is_sound(), "{:?}", report.findings);
+}
+
+fn write_until_killed(path: &std::path::Path) {
+    let mut log = open(path);
+    // An end, should the parent be gone.
+    for step in 0..2_000u64 {
+        let size = log.size();
+        let range = log.append(drill::drafts(size..size + 1 + step % 20)).unwrap();
+        eprintln!("stored {}", range.end);
+        if step % 7 == 0 {
+            log.publish().unwrap();
+        }
+    }
 }
