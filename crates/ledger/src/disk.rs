@@ -173,7 +173,10 @@ impl Disk for FileDisk {
     }
 
     fn truncate(&mut self, path: &str, len: u64) -> io::Result<()> {
-        self.handle(path)?.set_len(len)
+        let file = self.handle(path)?;
+        file.set_len(len)?;
+        // A shorter length is metadata that fdatasync need not write everywhere.
+        file.sync_all()
     }
 
     fn sync(&mut self, path: &str) -> io::Result<()> {

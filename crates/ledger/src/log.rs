@@ -195,13 +195,28 @@ impl<D: Disk> Log<D> {
             _ => SegmentExtent { first, len: 0 },
         };
         let path = segment::path(extent.first);
-        // Until both calls have succeeded the state of the disk is unknown.
+        // Until all calls have succeeded the state of the disk is unknown.
         self.stopped = true;
+        self.close_before(extent)?;
         self.disk.write(&path, extent.len, &staged.frame).map_err(Error::disk("append to", &path))?;
         self.disk.sync(&path).map_err(Error::disk("sync", &path))?;
         self.stopped = false;
         self.commit(staged, extent);
         Ok(first..self.size())
+    }
+
+    /// Cuts the unused rest off the segment before a new one, so that bytes after the last frame of a closed segment
+    /// are always damage. The rest is zeros: preallocated, or left by a power cut that kept a length and no bytes.
+    fn close_before(&mut self, next: SegmentExtent) -> Result<(), Error> {
+        let Some(last) = self.contents.segments.last().filter(|last| last.first != next.first) else {
+            return Ok(());
+        };
+        let path = segment::path(last.first);
+        if self.disk.len(&path).map_err(Error::disk("measure", &path))? > last.len {
+            self.disk.truncate(&path, last.len).map_err(Error::disk("truncate", &path))?;
+            self.disk.sync(&path).map_err(Error::disk("sync", &path))?;
+        }
+        Ok(())
     }
 
     fn running(&self) -> Result<(), Error> {

@@ -210,6 +210,7 @@ fn a_lost_head_or_key_file_or_another_key_is_refused() {
 fn preallocated_zeros_after_the_last_frame_are_not_torn() {
     let mut files = drill::published_files(&[3, 3], 1 << 20);
     files.get_mut("segment/00000000000000000000.seg").unwrap().extend([0; 5000]);
+    let rolled = MemDisk::from_files(files.clone());
     let disk = MemDisk::from_files(files);
     assert_eq!(fsck::check(&disk, &Options::default()).unwrap().findings, []);
     let (mut log, recovery) = drill::open(disk.clone(), Floor::NONE).unwrap();
@@ -218,4 +219,11 @@ fn preallocated_zeros_after_the_last_frame_are_not_torn() {
     log.publish().unwrap();
     assert!(disk.len("segment/00000000000000000000.seg").unwrap() > 5000);
     assert_eq!(fsck::check(&disk, &Options::default()).unwrap().findings, []);
+    // A segment that is closed loses them.
+    let mut log = drill::open(rolled.clone(), Floor::NONE).unwrap().0.with_segment_bytes(1);
+    log.append(drill::drafts(6..8)).unwrap();
+    drop(log);
+    assert!(rolled.len("segment/00000000000000000000.seg").unwrap() < 5000);
+    assert_eq!(drill::open(rolled.clone(), Floor::NONE).unwrap().0.size(), 8);
+    assert_eq!(fsck::check(&rolled, &Options::default()).unwrap().findings, []);
 }
