@@ -1,6 +1,6 @@
 //! Whatever is changed in a log directory, the check finds it, and names the file and the entry.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests may panic as the tests do")]
+#![expect(clippy::unwrap_used, reason = "what tests share may panic as the tests do")]
 
 mod drill;
 

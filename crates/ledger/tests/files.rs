@@ -1,6 +1,6 @@
 //! The log on a real directory: reopening, two writers, publishing, proofs.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests may panic as the tests do")]
+#![expect(clippy::unwrap_used, reason = "what tests share may panic as the tests do")]
 
 mod drill;
 

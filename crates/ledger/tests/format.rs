@@ -1,7 +1,7 @@
 //! The worked example of `docs/ledger-format.md` is computed anew and compared byte for byte.
 //! `BODYWIRE_REGENERATE=1` writes it into the page instead.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests may panic as the tests do")]
+#![expect(clippy::unwrap_used, reason = "what tests share may panic as the tests do")]
 
 mod drill;
 

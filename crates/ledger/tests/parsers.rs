@@ -1,7 +1,7 @@
 //! Bytes from outside are refused or parsed, never a panic; what is parsed is emitted again as it was. The same plain
 //! functions are the entry points for a fuzzer.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests may panic as the tests do")]
+#![expect(clippy::unwrap_used, reason = "what tests share may panic as the tests do")]
 
 mod drill;
 

@@ -1,7 +1,7 @@
 //! Power cuts, bit flips, failing and full disks: nothing that was acknowledged is lost, and damage is never taken for
 //! a torn tail. `BODYWIRE_DRILL=full` runs the long form of each drill.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests may panic as the tests do")]
+#![expect(clippy::unwrap_used, reason = "what tests share may panic as the tests do")]
 
 mod drill;
 

@@ -1,6 +1,6 @@
 //! The tree against the Certificate Transparency test vectors and against an independent implementation.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests may panic as the tests do")]
+#![expect(clippy::unwrap_used, reason = "what tests share may panic as the tests do")]
 
 use bodywire_ledger::{
     Error, Hash,
