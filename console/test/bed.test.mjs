@@ -180,7 +180,7 @@ test("late data is counted and never drawn as live", async () => {
   await page.getByText(/late data \d+ s stored, not drawn/).waitFor({ timeout: 30_000 });
   await pause(2000);
   const blank = longestBlank(await columnTops(page));
-  const outage = 4 * MM_PER_SECOND * (await pxPerMm());
+  const outage = 3 * MM_PER_SECOND * (await pxPerMm());
   assert.ok(blank > outage, `${blank} columns are blank, the outage alone is more than ${outage.toFixed(0)}`);
   await page.click("[data-demo=path-1]");
   await page.locator(".card.paths .count", { hasText: "3/3" }).waitFor({ timeout: 30_000 });

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { givenUrl, listen, originOf, screenshotPath, startBrowser, startServer } from "./harness.mjs";
+import { columnTops } from "./trace-pixels.mjs";
 
 const skip = givenUrl ? "the server is not ours to stop" : false;
 let server, browser, page;
@@ -42,7 +43,10 @@ test("a silent server is a red frame; when it speaks again the stream resumes wh
   await page.locator(".screen.live").waitFor({ timeout: 8000 });
   assert.equal(await page.locator(".lost-frame").count(), 0);
   await page.locator("[data-signal=heart-rate]:not(:text('---'))").waitFor({ timeout: 8000 });
-  await page.locator(".pill.live", { hasText: "LIVE" }).waitFor({ timeout: 8000 });
+  await page.locator(".pill.live", { hasText: "● LIVE" }).waitFor({ timeout: 8000 });
+  await page.waitForTimeout(2500);
+  const drawn = (await columnTops(page)).filter((top) => top !== null).length;
+  assert.ok(drawn > 300, `the trace is back: ${drawn} columns`);
 });
 
 test("a dead server is a red frame that stays", { skip }, async () => {

@@ -1,16 +1,22 @@
 // What is drawn on a trace canvas, read from its pixels.
 
-// Topmost drawn pixel of each column in CSS pixels, or null for a blank column.
+// Topmost drawn pixel of each column, in CSS pixels from the top of its row, or null for a blank column. The rows follow
+// each other as the sweep reads them.
 export function columnTops(page, strip = "ecg") {
   return page.evaluate((name) => {
     const canvas = document.querySelector(`.strip.${name} .trace`);
     const { width, height } = canvas;
     const { data } = canvas.getContext("2d").getImageData(0, 0, width, height);
+    const pitch = Number(canvas.dataset.rowPx);
     const tops = [];
-    for (let x = 0; x < width; x++) {
-      let y = 0;
-      while (y < height && data[4 * (y * width + x) + 3] < 128) y++;
-      tops.push(y < height ? y : null);
+    for (let row = 0; row < Number(canvas.dataset.rows); row++) {
+      const first = Math.ceil(row * pitch);
+      const end = Math.min(height, Math.floor((row + 1) * pitch));
+      for (let x = 0; x < width; x++) {
+        let y = first;
+        while (y < end && data[4 * (y * width + x) + 3] < 128) y++;
+        tops.push(y < end ? y - first : null);
+      }
     }
     return tops;
   }, strip);

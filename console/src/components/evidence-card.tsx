@@ -18,7 +18,7 @@ export function EvidenceCard() {
         {last && <span class="rho-threshold">{below ? "<" : "≥"} {last.threshold.toFixed(2)} threshold</span>}
       </p>
       <CorrelationTrend />
-      <p class="reason">{current ? last.reason : "no judgement yet"}</p>
+      <p class="reason">{current ? last.reason : "no current judgement"}</p>
       {alarm?.evidence && (
         <p class="raised">
           Alarm {clockText(alarm.raised_at_ms)}: ρ {alarm.evidence.rho.toFixed(2)}, threshold{" "}

@@ -4,10 +4,11 @@ import { ECG_LOOK, type Look, Sweep } from "../wave/sweep";
 import { attachSweep } from "../wave/waves";
 
 const fill = (height: number) => 0.72 * height;
+
 const STRIPS: Partial<Record<Signal, { label: string; scale: string; look: Look }>> = {
   ecg: { label: "ECG", scale: "25 mm/s  10 mm/mV", look: ECG_LOOK },
-  pleth: { label: "Pleth", scale: "25 mm/s", look: { colour: "#7cc7ff", zero: 0.88, pxPerUnit: fill } },
-  resp: { label: "Resp", scale: "25 mm/s", look: { colour: "#e9e4d0", zero: 0.5, pxPerUnit: (h) => 0.4 * h } },
+  pleth: { label: "Pleth", scale: "25 mm/s", look: { colour: "#7cc7ff", zero: 0.88, pxPerUnit: fill, minRowPx: Infinity } },
+  resp: { label: "Resp", scale: "25 mm/s", look: { colour: "#e9e4d0", zero: 0.5, pxPerUnit: (h) => 0.4 * h, minRowPx: Infinity } },
 };
 
 export function WaveStrip({ name }: { name: Signal }) {

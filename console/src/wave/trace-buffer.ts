@@ -1,7 +1,7 @@
 import type { WaveFrame } from "../api/wave-frame";
 
-// Longer than the widest screen shows at 25 mm/s.
-const KEEP_MS = 40_000;
+// Longer than all rows of the largest screen show at 25 mm/s.
+const KEEP_MS = 180_000;
 
 // Samples of one wave by their time, with holes where nothing came.
 export class TraceBuffer {
