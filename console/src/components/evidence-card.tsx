@@ -11,7 +11,7 @@ export function EvidenceCard() {
   const below = last && last.rho < last.threshold;
   const alarm = alarms.value.find((candidate) => candidate.evidence);
   return (
-    <section class={`card evidence ${current && below ? "bad" : ""}`} aria-labelledby="evidence-title">
+    <section class={`card evidence ${!current ? "stale" : below ? "bad" : ""}`} aria-labelledby="evidence-title">
       <h2 id="evidence-title">Emergency evidence</h2>
       <p class="rho">
         <span class="rho-value">ρ {current ? last.rho.toFixed(2) : "---"}</span>

@@ -1,5 +1,7 @@
 import { PX_PER_MM } from "./scale";
 
+// More rows would show minutes, which is what trends are for.
+const MAX_ROWS = 3;
 const SQUARE_PX = 5 * PX_PER_MM;
 
 // A strip cut into rows of equal height that are read one after the other, like lines of text.
@@ -11,7 +13,7 @@ export class Rows {
 
   constructor(width: number, height: number, minRowPx: number) {
     this.width = width;
-    this.count = Math.max(1, Math.floor(height / minRowPx));
+    this.count = Math.max(1, Math.min(MAX_ROWS, Math.floor(height / minRowPx)));
     const even = height / this.count;
     this.pitch = this.count > 1 ? Math.floor(even / SQUARE_PX) * SQUARE_PX : even;
   }
