@@ -206,6 +206,19 @@ test("other screens", async () => {
   await page.setViewportSize({ width: 1920, height: 1080 });
 });
 
+const latches = isPreview ? {} : { skip: "only the preview's emergency is known to end by itself" };
+test("an alarm that ends before anybody looked latches, and goes by acknowledgement", latches, async () => {
+  await page.locator(".alarm.high").waitFor({ state: "detached", timeout: 30_000 });
+  await page.click("[data-demo=emergency]");
+  await page.locator(".alarm.high.on").waitFor();
+  const latched = page.locator(".alarm.high.latched");
+  await latched.waitFor({ timeout: 30_000 });
+  assert.match(await latched.innerText(), /ended \d\d:\d\d:\d\d, not seen/);
+  await shot("latched-1920x1080");
+  await latched.locator(".acknowledge").click();
+  await latched.waitFor({ state: "detached" });
+});
+
 test("reduced motion: alarms stand still", async () => {
   await page.emulateMedia({ reducedMotion: "reduce" });
   const names = await page.evaluate(() => {

@@ -19,7 +19,7 @@ const LSB_PER_MV: f32 = 200.0;
 const PATHS: [&str; 3] = ["lan", "lte", "dmz"];
 /// Any two of three fragments rebuild a message.
 const PATHS_NEEDED: usize = 2;
-const EMERGENCY_TICKS: u64 = 25 * TICKS_PER_SECOND;
+const EMERGENCY_TICKS: u64 = 15 * TICKS_PER_SECOND;
 const THRESHOLD: f64 = 0.80;
 /// Ticks of waves the made-up spool holds: a minute.
 const MAX_SPOOL_TICKS: usize = 240;
