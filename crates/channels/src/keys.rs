@@ -1,0 +1,130 @@
+//! Keys of one session: everything is derived from one exported secret, one HKDF label each (RFC 5869).
+
+use crate::error::Error;
+use crate::{PATHS_MAX, Threshold};
+use aes_gcm::aead::{Aead, KeyInit, Payload};
+use aes_gcm::{Aes256Gcm, Nonce};
+use hkdf::Hkdf;
+use sha2::Sha256;
+use zeroize::{Zeroize, ZeroizeOnDrop};
+
+/// Bytes of every key.
+pub(crate) const KEY_BYTES: usize = 32;
+/// Bytes of an AES-GCM tag.
+pub(crate) const TAG_BYTES: usize = 16;
+/// Bytes of a session's pseudonym on one path.
+pub(crate) const PSEUDONYM_BYTES: usize = 8;
+
+/// A 256-bit secret that does not print and is wiped when dropped.
+#[derive(Clone, Zeroize, ZeroizeOnDrop)]
+pub(crate) struct Secret(pub(crate) [u8; KEY_BYTES]);
+
+impl core::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("Secret(..)")
+    }
+}
+
+impl Secret {
+    /// `HKDF-Expand(self, label)`, as long as the array asked for.
+    pub(crate) fn expand<const N: usize>(&self, label: &str) -> Result<[u8; N], Error> {
+        let mut out = [0u8; N];
+        Hkdf::<Sha256>::from_prk(&self.0)
+            .map_err(|_| Error::Crypto("HKDF key"))?
+            .expand(label.as_bytes(), &mut out)
+            .map_err(|_| Error::Crypto("HKDF length"))?;
+        Ok(out)
+    }
+
+    pub(crate) fn derive(&self, label: &str) -> Result<Self, Error> {
+        self.expand(label).map(Self)
+    }
+
+    fn cipher(&self) -> Aes256Gcm {
+        Aes256Gcm::new(&self.0.into())
+    }
+
+    /// AES-256-GCM seal; `purpose` and `counter` make the nonce and must not repeat under this key.
+    pub(crate) fn seal(
+        &self,
+        purpose: u8,
+        counter: u64,
+        ad: &[u8],
+        message: &[u8],
+    ) -> Result<Vec<u8>, Error> {
+        self.cipher()
+            .encrypt(&nonce(purpose, counter), Payload { msg: message, aad: ad })
+            .map_err(|_| Error::Crypto("AES-GCM seal"))
+    }
+
+    /// AES-256-GCM open; `None` when the tag does not verify.
+    pub(crate) fn open(&self, purpose: u8, counter: u64, ad: &[u8], sealed: &[u8]) -> Option<Vec<u8>> {
+        self.cipher().decrypt(&nonce(purpose, counter), Payload { msg: sealed, aad: ad }).ok()
+    }
+}
+
+fn nonce(purpose: u8, counter: u64) -> Nonce<aes_gcm::aead::consts::U12> {
+    let [c0, c1, c2, c3, c4, c5, c6, c7] = counter.to_be_bytes();
+    [purpose, 0, 0, 0, c0, c1, c2, c3, c4, c5, c6, c7].into()
+}
+
+/// What one path of a session needs.
+#[derive(Debug, Clone)]
+pub(crate) struct PathKeys {
+    /// Encrypts the header block of a fragment.
+    pub(crate) header: Secret,
+    /// Seals the rest of a fragment.
+    pub(crate) fragment: Secret,
+    /// Seals acknowledgements, clinic to hub.
+    pub(crate) ack: Secret,
+    /// The session's name on this path.
+    pub(crate) pseudonym: [u8; PSEUDONYM_BYTES],
+    /// Topic level of the fragments on this path.
+    pub(crate) fragment_topic: [u8; crate::topic::OPAQUE_BYTES],
+    /// Topic level of the acknowledgements on this path.
+    pub(crate) ack_topic: [u8; crate::topic::OPAQUE_BYTES],
+}
+
+/// Keys of one session, equal at the hub and at the clinic.
+#[derive(Debug, Clone)]
+pub struct SessionKeys {
+    pub(crate) threshold: Threshold,
+    /// End-to-end encryption of messages.
+    pub(crate) message: Secret,
+    /// Hedges the randomness of the mask.
+    pub(crate) hedge: Secret,
+    pub(crate) paths: Vec<PathKeys>,
+}
+
+impl SessionKeys {
+    /// Derives the keys of a session spread by `threshold` from its exported secret.
+    pub(crate) fn new(exported: &Secret, threshold: Threshold) -> Result<Self, Error> {
+        debug_assert!(threshold.n() <= PATHS_MAX);
+        let path = |i: usize| -> Result<PathKeys, Error> {
+            Ok(PathKeys {
+                header: exported.derive(&format!("path {i} header"))?,
+                fragment: exported.derive(&format!("path {i} fragment"))?,
+                ack: exported.derive(&format!("path {i} ack"))?,
+                pseudonym: exported.expand(&format!("path {i} pseudonym"))?,
+                fragment_topic: exported.expand(&format!("path {i} fragment topic"))?,
+                ack_topic: exported.expand(&format!("path {i} ack topic"))?,
+            })
+        };
+        Ok(Self {
+            threshold,
+            message: exported.derive("message")?,
+            hedge: exported.derive("hedge")?,
+            paths: (0..threshold.n()).map(path).collect::<Result<_, _>>()?,
+        })
+    }
+
+    /// How messages of this session are spread.
+    pub const fn threshold(&self) -> Threshold {
+        self.threshold
+    }
+
+    /// The session's name on `path`, as it stands in each fragment.
+    pub fn pseudonym(&self, path: usize) -> Option<[u8; PSEUDONYM_BYTES]> {
+        self.paths.get(path).map(|keys| keys.pseudonym)
+    }
+}

@@ -1,0 +1,122 @@
+//! The pseudo-random function of the link: keyed BLAKE2s-256 (RFC 7693, section 2.9).
+
+use blake2::Blake2sMac256;
+use blake2::digest::{FixedOutput, KeyInit, Update};
+use subtle::ConstantTimeEq;
+use zeroize::{Zeroize, ZeroizeOnDrop};
+
+/// Bytes of every key and every output of the function.
+pub const KEY_BYTES: usize = 32;
+
+/// A 256-bit secret. It cannot be printed, is compared in constant time and is wiped when dropped.
+#[derive(Clone, Zeroize, ZeroizeOnDrop)]
+pub struct Key([u8; KEY_BYTES]);
+
+impl Key {
+    /// Takes over 32 secret bytes.
+    pub const fn new(bytes: [u8; KEY_BYTES]) -> Self {
+        Self(bytes)
+    }
+
+    /// The bytes, for storage and for other primitives.
+    pub const fn as_bytes(&self) -> &[u8; KEY_BYTES] {
+        &self.0
+    }
+
+    /// `PRF(self, label, data)`: BLAKE2s-256 under this key over `len(label) ‖ label ‖ data`.
+    ///
+    /// The length byte keeps a label and its data apart, so that no two uses can meet on the same input.
+    pub fn prf(&self, label: &'static str, data: &[&[u8]]) -> [u8; KEY_BYTES] {
+        let mut mac = self.keyed();
+        Update::update(&mut mac, &[label.len() as u8]);
+        Update::update(&mut mac, label.as_bytes());
+        for part in data {
+            Update::update(&mut mac, part);
+        }
+        mac.finalize_fixed().into()
+    }
+
+    /// The first `N` bytes (at most 32) of `PRF(self, label, data)`, to be sent as a tag or used as a shorter key.
+    pub fn tag<const N: usize>(&self, label: &'static str, data: &[&[u8]]) -> [u8; N] {
+        const { assert!(N <= KEY_BYTES) };
+        let full = self.prf(label, data);
+        let mut tag = [0u8; N];
+        tag.iter_mut().zip(full).for_each(|(slot, byte)| *slot = byte);
+        tag
+    }
+
+    /// [`Self::prf`] as a new key.
+    pub fn derive(&self, label: &'static str, data: &[&[u8]]) -> Self {
+        Self(self.prf(label, data))
+    }
+
+    /// True when `tag` is the beginning of `PRF(self, label, data)`; constant time in the tag.
+    pub fn verify(&self, label: &'static str, data: &[&[u8]], tag: &[u8]) -> bool {
+        let expected = self.prf(label, data);
+        expected.get(..tag.len()).is_some_and(|head| !tag.is_empty() && bool::from(head.ct_eq(tag)))
+    }
+
+    fn keyed(&self) -> Blake2sMac256 {
+        Blake2sMac256::new((&self.0).into())
+    }
+}
+
+impl PartialEq for Key {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.ct_eq(&other.0).into()
+    }
+}
+
+impl Eq for Key {}
+
+impl core::fmt::Debug for Key {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("Key(..)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::format;
+
+    /// The first keyed entries of the official BLAKE2s known-answer file (blake2s-kat.txt): key 00..1f, input 00..n.
+    #[test]
+    fn official_keyed_vectors() {
+        let key = Key::new(core::array::from_fn(|i| i as u8));
+        let cases: [(&[u8], &str); 3] = [
+            (&[], "48a8997da407876b3d79c0d92325ad3b89cbb754d86ab71aee047ad345fd2c49"),
+            (&[0], "40d15fee7c328830166ac3f918650f807e7e01e177258cdc0a39b11f598066f1"),
+            (&[0, 1], "6bb71300644cd3991b26ccd4d274acd1adeab8b1d7914546c1198bbe9fc9d803"),
+        ];
+        for (input, expected) in cases {
+            let mut mac = key.keyed();
+            Update::update(&mut mac, input);
+            let out: [u8; 32] = mac.finalize_fixed().into();
+            let hex: std::string::String = out.iter().map(|b| format!("{b:02x}")).collect();
+            assert_eq!(hex, expected);
+        }
+    }
+
+    #[test]
+    fn labels_and_data_cannot_be_confused() {
+        let key = Key::new([7; 32]);
+        assert_ne!(key.prf("ab", &[b"c"]), key.prf("a", &[b"bc"]));
+        assert_eq!(key.prf("a", &[b"b", b"c"]), key.prf("a", &[b"bc"]));
+    }
+
+    #[test]
+    fn verify_takes_truncated_tags_but_never_an_empty_one() {
+        let key = Key::new([9; 32]);
+        let tag = key.prf("t", &[b"x"]);
+        assert!(key.verify("t", &[b"x"], &tag[..8]));
+        assert!(!key.verify("t", &[b"y"], &tag[..8]));
+        assert!(!key.verify("t", &[b"x"], &[]));
+        assert!(!key.verify("t", &[b"x"], &[0; 33]));
+    }
+
+    #[test]
+    fn a_key_does_not_print() {
+        assert_eq!(format!("{:?}", Key::new([0xab; 32])), "Key(..)");
+    }
+}
