@@ -66,6 +66,15 @@ test("numerics appear with unit and age", async () => {
   assert.match(await text(".pill.live"), /LIVE \d\.\d s/);
 });
 
+test("a new screen starts with the recent past", async () => {
+  await page.reload();
+  await page.waitForFunction(() => Number(document.querySelector(".strip.ecg .trace")?.dataset.headMs) > 0);
+  await pause(500);
+  const drawn = (await columnTops(page)).filter((top) => top !== null).length;
+  const second = MM_PER_SECOND * (await pxPerMm());
+  assert.ok(drawn > 4 * second, `${drawn} columns, a second is ${second.toFixed(0)}`);
+});
+
 test("the trace moves", async () => {
   await pause(1500);
   const first = await columnTops(page);

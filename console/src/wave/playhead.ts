@@ -14,13 +14,19 @@ export class Playhead {
   #last = 0;
   position: number | null = null;
 
-  // How long after its first sample a chunk came in.
+  #started = false;
+
+  // How long after its first sample a live chunk came in.
   arrived(frame: WaveFrame, now: number): void {
+    if (!this.#started) this.#last = now;
+    this.#started = true;
     const needed = Math.min(now - frame.startMs + MARGIN_MS, MAX_DELAY_MS);
     this.#delay = Math.max(this.#delay, needed);
   }
 
-  advance(now: number, newest: number): number {
+  // The past that a new screen gets comes before the first live chunk; until then there is nothing to run after.
+  advance(now: number, newest: number): number | null {
+    if (!this.#started) return null;
     this.#delay *= 1 - RELAX_PER_MS * Math.min(1000, Math.max(0, now - this.#last));
     this.#last = now;
     const target = now - this.#delay;

@@ -75,6 +75,7 @@ export class Sweep {
     if (!this.#buffer || !this.#context) return;
     const first = this.#playhead.position === null;
     const head = this.#playhead.advance(now, this.#buffer.newestMs);
+    if (head === null) return;
     if (first) this.#redraw();
     else this.#extend(head);
     this.#canvas.dataset.headMs = String(head);
