@@ -1,0 +1,36 @@
+import type { Signal } from "./types";
+
+const HEADER_BYTES = 28;
+const VERSION = 1;
+const SIGNALS: Record<number, Signal> = { 1: "ecg", 4: "resp", 7: "pleth" };
+
+export interface WaveFrame {
+  signal: Signal;
+  late: boolean;
+  recent: boolean;
+  startMs: number;
+  periodMs: number;
+  values: Float32Array;
+}
+
+// A frame this page does not know is left out, not guessed at.
+export function parseWaveFrame(bytes: ArrayBuffer): WaveFrame | null {
+  if (bytes.byteLength < HEADER_BYTES) return null;
+  const view = new DataView(bytes);
+  const signal = SIGNALS[view.getUint8(1)];
+  const count = view.getUint16(26, true);
+  if (view.getUint8(0) !== VERSION || !signal || bytes.byteLength < HEADER_BYTES + 2 * count) return null;
+  const perUnit = view.getFloat32(20, true);
+  const baseline = view.getInt16(24, true);
+  const values = new Float32Array(count);
+  for (let n = 0; n < count; n++) values[n] = (view.getInt16(HEADER_BYTES + 2 * n, true) - baseline) / perUnit;
+  const flags = view.getUint8(2);
+  return {
+    signal,
+    late: (flags & 1) !== 0,
+    recent: (flags & 2) !== 0,
+    startMs: Number(view.getBigUint64(8, true)),
+    periodMs: view.getUint32(16, true) / 1000,
+    values,
+  };
+}

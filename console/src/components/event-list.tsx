@@ -1,0 +1,19 @@
+import { log } from "../state/board";
+import { clockText } from "../state/clock";
+
+const SHOWN = 20;
+
+export function EventList() {
+  return (
+    <section class="card events" aria-labelledby="events-title">
+      <h2 id="events-title">Events</h2>
+      <ol tabIndex={0} aria-labelledby="events-title">
+        {log.value.slice(-SHOWN).reverse().map((line, n) => (
+          <li key={log.value.length - n}>
+            <time>{clockText(line.at_ms)}</time> {line.text}
+          </li>
+        ))}
+      </ol>
+    </section>
+  );
+}

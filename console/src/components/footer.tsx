@@ -1,0 +1,18 @@
+import type { Source } from "../api/types";
+import { source } from "../state/board";
+
+function sourceText({ kind, name }: Source): string {
+  if (kind === "simulated") return "SIMULATED DATA (HTEST)";
+  if (kind === "recording") return `RECORDING ${name ?? ""}`;
+  return "";
+}
+
+export function Footer() {
+  return (
+    <footer>
+      <span>25 mm/s 10 mm/mV</span>
+      <span class="source">{sourceText(source.value)}</span>
+      <span>Research software - not a medical device</span>
+    </footer>
+  );
+}

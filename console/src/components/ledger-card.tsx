@@ -1,0 +1,22 @@
+import { ledger } from "../state/board";
+import { ageText, now } from "../state/clock";
+
+const entries = (count: number) => count.toLocaleString("en-GB").replaceAll(",", " ");
+
+export function LedgerCard() {
+  const book = ledger.value;
+  return (
+    <section class={`card ledger ${book?.damage ? "bad" : book ? "good" : ""}`} aria-labelledby="ledger-title">
+      <h2 id="ledger-title">Ledger</h2>
+      {!book && <p>not verified yet</p>}
+      {book && !book.damage && (
+        <p class="mark">✓ verified {entries(book.entries)} entries, {ageText(now.value - book.verified_at_ms)} ago</p>
+      )}
+      {book?.damage && (
+        <p class="mark">
+          ✗ DAMAGED <span class="damage">{book.damage}</span>
+        </p>
+      )}
+    </section>
+  );
+}

@@ -1,0 +1,61 @@
+// Parts of the sweep that need no browser.
+import assert from "node:assert/strict";
+import { dirname, join } from "node:path";
+import { test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { build } from "esbuild";
+
+const source = join(dirname(fileURLToPath(import.meta.url)), "..", "src", "wave");
+
+async function load(name) {
+  const { outputFiles } = await build({ entryPoints: [join(source, name)], bundle: true, format: "esm", write: false });
+  return import(`data:text/javascript;base64,${Buffer.from(outputFiles[0].contents).toString("base64")}`);
+}
+
+const { Playhead } = await load("playhead.ts");
+const { Rows } = await load("rows.ts");
+const { TraceBuffer } = await load("trace-buffer.ts");
+const chunk = (startMs, values, periodMs = 4) => ({ startMs, periodMs, values: Float32Array.from(values) });
+
+test("the sweep does not start before live data", () => {
+  const playhead = new Playhead();
+  assert.equal(playhead.advance(100_000, 90_000), null);
+  assert.equal(playhead.position, null);
+  playhead.arrived(chunk(99_750, []), 100_000);
+  assert.equal(playhead.advance(100_000, 100_000), 99_690);
+});
+
+test("a hole in the data holds the sweep for a second, then it goes on, never back", () => {
+  const playhead = new Playhead();
+  playhead.arrived(chunk(99_750, []), 100_000);
+  let last = 0;
+  for (let now = 100_000; now < 105_000; now += 16) {
+    const head = playhead.advance(now, 100_000);
+    assert.ok(head >= last);
+    last = head;
+  }
+  assert.ok(last > 103_000 && last < 104_000, String(last));
+});
+
+test("what the sweep has passed stays a gap", () => {
+  const buffer = new TraceBuffer(4);
+  buffer.push(chunk(1000, [1, 2, 3, 4]), 1004);
+  const seen = [];
+  buffer.each(0, 5000, (time, value) => seen.push([time, value]));
+  assert.deepEqual(seen, [[1008, 3], [1012, 4]]);
+});
+
+test("old samples do not come up again when the ring goes round", () => {
+  const buffer = new TraceBuffer(4);
+  buffer.push(chunk(4000, [1]), 0);
+  const seen = [];
+  buffer.each(183_000, 185_000, (time) => seen.push(time));
+  assert.deepEqual(seen, []);
+});
+
+test("a stretch over the end of a row and of the strip is cut into rectangles", () => {
+  const rows = new Rows(100, 400, 150);
+  assert.equal(rows.count, 2);
+  assert.deepEqual(rows.parts(90, 20).map(({ x, y, width }) => [x, y > 0, width]), [[90, false, 10], [0, true, 10]]);
+  assert.deepEqual(rows.parts(195, 10).map(({ x, y, width }) => [x, y > 0, width]), [[95, true, 5], [0, false, 5]]);
+});

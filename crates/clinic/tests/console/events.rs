@@ -1,0 +1,131 @@
+//! The event stream: what a browser that was away gets.
+
+use crate::asking::{self, Asking, header_of};
+use axum::body::{Body, BodyDataStream};
+use axum::http::{Response, StatusCode};
+use bodywire_clinic::board::MAX_EVENTS;
+use bodywire_clinic::web::{HEARTBEAT, MAX_EVENT_STREAMS, SESSION_LIFETIME_MS};
+use futures_util::StreamExt;
+
+/// Reads a stream event by event.
+struct Events {
+    body: BodyDataStream,
+    text: String,
+}
+
+#[derive(Debug, PartialEq)]
+struct Event {
+    id: Option<u64>,
+    kind: String,
+    data: String,
+}
+
+impl Events {
+    fn of(answer: Response<Body>) -> Self {
+        assert_eq!(answer.status(), StatusCode::OK);
+        assert_eq!(header_of(&answer, "content-type"), "text/event-stream");
+        Self { body: answer.into_body().into_data_stream(), text: String::new() }
+    }
+
+    /// The next event; nothing when the server closed the stream.
+    async fn next(&mut self) -> Option<Event> {
+        loop {
+            if let Some((block, rest)) = self.text.clone().split_once("\n\n") {
+                rest.clone_into(&mut self.text);
+                let field = |name: &str| {
+                    block
+                        .lines()
+                        .find_map(|line| line.strip_prefix(name))
+                        .map(|value| value.trim_start().to_owned())
+                };
+                return Some(Event {
+                    id: field("id:").map(|id| id.parse().unwrap()),
+                    kind: field("event:").unwrap(),
+                    data: field("data:").unwrap(),
+                });
+            }
+            let bytes = self.body.next().await?.unwrap();
+            self.text.push_str(std::str::from_utf8(&bytes).unwrap());
+        }
+    }
+
+    /// The next event that is no heartbeat.
+    async fn next_change(&mut self) -> Event {
+        loop {
+            let event = self.next().await.unwrap();
+            if event.kind != "heartbeat" {
+                return event;
+            }
+        }
+    }
+}
+
+async fn stream_after(asking: &Asking, id: u64) -> Events {
+    Events::of(asking.get_with("/api/v1/events", &[("last-event-id", &id.to_string())]).await)
+}
+
+#[tokio::test]
+async fn resuming_loses_and_repeats_nothing() {
+    let mut asking = Asking::new();
+    asking.log_in().await;
+    let start = asking.board.snapshot().last_event_id;
+    for n in 0..5 {
+        asking.board.event(n, &format!("line {n}"));
+    }
+    let mut events = stream_after(&asking, start + 2).await;
+    asking.board.event(5, "line 5");
+    for n in 2..6 {
+        let event = events.next_change().await;
+        assert_eq!((event.id, event.kind.as_str()), (Some(start + n + 1), "log"));
+        assert!(event.data.contains(&format!("line {n}")), "{event:?}");
+    }
+}
+
+#[tokio::test]
+async fn an_id_that_is_gone_or_strange_gets_a_whole_snapshot() {
+    let mut asking = Asking::new();
+    asking.log_in().await;
+    let start = asking.board.snapshot().last_event_id;
+    for n in 0..=MAX_EVENTS as u64 {
+        asking.board.event(n, "line");
+    }
+    let newest = asking.board.snapshot().last_event_id;
+    for id in [start.to_string(), "0".into(), u64::MAX.to_string(), "nonsense".into()] {
+        let mut events = Events::of(asking.get_with("/api/v1/events", &[("last-event-id", &id)]).await);
+        let event = events.next_change().await;
+        assert_eq!((event.kind.as_str(), event.id), ("snapshot", Some(newest)), "{id}");
+        let view: serde_json::Value = serde_json::from_str(&event.data).unwrap();
+        assert_eq!(view["last_event_id"], newest);
+    }
+    let mut events = Events::of(asking.get("/api/v1/events").await);
+    assert_eq!(events.next_change().await.kind, "snapshot");
+}
+
+#[tokio::test(start_paused = true)]
+async fn heartbeats_carry_the_servers_time_and_end_with_the_session() {
+    let mut asking = Asking::new();
+    asking.log_in().await;
+    let mut events = stream_after(&asking, asking.board.snapshot().last_event_id).await;
+    let start = tokio::time::Instant::now();
+    for n in 0..3 {
+        let beat = events.next().await.unwrap();
+        assert_eq!((beat.kind.as_str(), beat.id), ("heartbeat", None));
+        assert_eq!(beat.data, format!("{{\"server_ms\":{}}}", asking::START_MS));
+        assert_eq!(start.elapsed().as_millis() / HEARTBEAT.as_millis(), n);
+    }
+    asking.set_clock(asking::START_MS + SESSION_LIFETIME_MS);
+    assert_eq!(events.next().await, None);
+}
+
+#[tokio::test]
+async fn open_streams_are_bounded() {
+    let mut asking = Asking::new();
+    asking.log_in().await;
+    let mut open = Vec::new();
+    for _ in 0..MAX_EVENT_STREAMS {
+        open.push(asking.get("/api/v1/events").await);
+    }
+    assert_eq!(asking.get("/api/v1/events").await.status(), StatusCode::SERVICE_UNAVAILABLE);
+    open.pop();
+    assert_eq!(asking.get("/api/v1/events").await.status(), StatusCode::OK);
+}
