@@ -3,7 +3,7 @@
 use crate::board::AlarmId;
 
 /// Errors of the clinic.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// The caller named an alarm that is not on the board: it ended, or never was.
@@ -33,4 +33,45 @@ pub enum Error {
     /// A wave chunk whose shape cannot be drawn.
     #[error("wave chunk refused: {0}; send a positive period and scale and between 1 and 4096 samples")]
     MalformedWave(&'static str),
+
+    /// The ledger refused or failed.
+    #[error(transparent)]
+    Ledger(#[from] bodywire_ledger::Error),
+
+    /// The database failed.
+    #[error(transparent)]
+    Store(#[from] bodywire_store::Error),
+
+    /// A topic or key could not be derived.
+    #[error(transparent)]
+    Channels(#[from] bodywire_channels::Error),
+
+    /// A payload could not be sealed, which no input can cause.
+    #[error("a payload could not be sealed; report this as a defect")]
+    Sealing,
+
+    /// An entry belongs to a stream that the database does not know.
+    #[error(
+        "entry {index} belongs to an unknown stream: the database does not belong to this ledger; restore the right one"
+    )]
+    UnknownStream {
+        /// The entry.
+        index: u64,
+    },
+
+    /// The key of an entry's payload has been erased, and the payload with it.
+    #[error("the payload of entry {index} has been erased")]
+    Erased {
+        /// The entry.
+        index: u64,
+    },
+
+    /// A payload does not open under the key that its entry names.
+    #[error(
+        "the payload of entry {index} does not open: the database key is not the one it was sealed under"
+    )]
+    Unreadable {
+        /// The entry.
+        index: u64,
+    },
 }

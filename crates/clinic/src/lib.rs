@@ -1,10 +1,24 @@
 //! The clinic's side of BodyWire.
 //!
-//! [`board`] is the state one bed's screen shows: numerics, waves, alarms, paths, sensors, ledger. Ingest code writes it.
-//! [`web`] serves that state to a browser and takes back acknowledgements. Nothing here is a medical device.
+//! ```text
+//! paths ──► Ingest (sessions, reassembly) ──► Archive (ledger) ──► Store (index) ──► acknowledgement
+//!                                                                     └──► Chart ──► Board ──► web ──► browser
+//! ```
+//!
+//! [`ingest`] and [`chart`] are state machines without input or output; [`archive`] is the ledger with the keys to what is
+//! in it; [`board`] is the state one bed's screen shows and [`web`] serves it; [`service`] ties them together.
+//! Nothing here is a medical device.
 
+mod alarm_log;
+pub mod archive;
 pub mod board;
+pub mod chart;
 mod error;
+pub mod ingest;
+mod mqtt;
+mod scrub;
+pub mod service;
 pub mod web;
 
 pub use error::Error;
+pub use service::{Clinic, Config, Counters, Handle, HubCard, PathConfig};

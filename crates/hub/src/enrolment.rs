@@ -60,8 +60,8 @@ fn read_votes(puf: &mut impl Puf, challenge: &Challenge) -> [u32; RESPONSE_BITS]
 }
 
 fn judge(quality: PufQuality) -> Result<(), Error> {
-    // Written so that a measure that is not a number is refused.
-    if !(quality.reliability >= RELIABILITY_MIN) {
+    // Ranges, so that a measure that is not a number (no pairs at all) is refused.
+    if !(RELIABILITY_MIN..=1.0).contains(&quality.reliability) {
         return Err(Error::PoorPuf {
             what: "reliability",
             found: quality.reliability,

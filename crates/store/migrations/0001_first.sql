@@ -44,7 +44,7 @@ CREATE INDEX report_by_sensor ON report (hub, sensor, number);
 
 -- Alarms and what people did with them.
 CREATE TABLE alarm (
-    alarm           BIGINT  PRIMARY KEY,
+    alarm           BIGINT  PRIMARY KEY,       -- ledger entry of the report that raised it
     hub             INTEGER NOT NULL,
     sensor          INTEGER NOT NULL,
     condition_code  INTEGER NOT NULL,
@@ -52,4 +52,19 @@ CREATE TABLE alarm (
     ended_ms        BIGINT,
     acknowledged_ms BIGINT,
     acknowledged_by TEXT
+);
+
+-- Keys of the payloads in the ledger. Erasing a row erases what was sealed under it.
+CREATE TABLE data_key (
+    key_id        BLOB    PRIMARY KEY,         -- 16 random bytes, in the ledger entry
+    secret        BLOB    NOT NULL,            -- encrypted
+    created_ms    BIGINT  NOT NULL
+);
+
+-- Which random stream name in the ledger is whose.
+CREATE TABLE stream (
+    stream        BLOB    PRIMARY KEY,         -- 16 random bytes
+    hub           INTEGER NOT NULL,
+    sensor        INTEGER NOT NULL,
+    UNIQUE (hub, sensor)
 );

@@ -7,6 +7,7 @@
 mod alarm;
 mod enrolment;
 mod error;
+mod ledger_names;
 mod pair;
 mod report;
 mod vault;
@@ -14,6 +15,7 @@ mod vault;
 pub use alarm::AlarmRow;
 pub use enrolment::{HubRow, PufQuality, SensorRow};
 pub use error::Error;
+pub use ledger_names::StreamRow;
 pub use report::ReportRow;
 pub use vault::DatabaseKey;
 

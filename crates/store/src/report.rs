@@ -61,6 +61,25 @@ impl Store {
         Ok(last.map(i64::cast_unsigned))
     }
 
+    /// The newest report of a kind from a sensor.
+    pub async fn last_report(
+        &self,
+        hub: HubId,
+        sensor: SensorId,
+        kind: u8,
+    ) -> Result<Option<ReportRow>, Error> {
+        let row = sqlx::query(
+            "SELECT hub, number, ledger_index, sensor, kind, hub_time_ms FROM report \
+             WHERE hub = $1 AND sensor = $2 AND kind = $3 ORDER BY number DESC LIMIT 1",
+        )
+        .bind(i64::from(hub.0))
+        .bind(i64::from(sensor.0))
+        .bind(i64::from(kind))
+        .fetch_optional(&self.readers)
+        .await?;
+        row.as_ref().map(report_row).transpose()
+    }
+
     /// All reports of a hub, in the order of their numbers.
     pub async fn reports(&self, hub: HubId) -> Result<Vec<ReportRow>, Error> {
         let rows = sqlx::query(

@@ -5,7 +5,9 @@ use bodywire_proto::observation::Signal;
 use bodywire_proto::prf::Key;
 use bodywire_proto::puf::{Challenge, Response};
 use bodywire_proto::wire::{HubId, SensorId};
-use bodywire_store::{AlarmRow, DatabaseKey, Error, HubRow, PufQuality, ReportRow, SensorRow, Store};
+use bodywire_store::{
+    AlarmRow, DatabaseKey, Error, HubRow, PufQuality, ReportRow, SensorRow, Store, StreamRow,
+};
 use std::collections::HashSet;
 use std::path::Path;
 
@@ -110,6 +112,10 @@ async fn a_report_is_indexed_once() {
     assert!(!store.has_report(HUB, 6).await.unwrap(), "a failed batch leaves nothing behind");
     assert_eq!(store.last_indexed().await.unwrap(), Some(9));
     assert_eq!(store.reports(HUB).await.unwrap(), [row]);
+    let newer = ReportRow { number: 7, ledger_index: 11, ..row };
+    store.index_reports(&[newer]).await.unwrap();
+    assert_eq!(store.last_report(HUB, SENSOR, 1).await.unwrap(), Some(newer));
+    assert_eq!(store.last_report(HUB, SENSOR, 2).await.unwrap(), None);
 }
 
 #[tokio::test]
@@ -131,4 +137,17 @@ async fn the_first_acknowledgement_counts() {
     store.end_alarm(1, 40).await.unwrap();
     let expected = AlarmRow { ended_ms: Some(40), acknowledged: Some((20, "S. Ode".into())), ..row };
     assert_eq!(store.alarms().await.unwrap(), [expected]);
+}
+
+#[tokio::test]
+async fn names_in_the_ledger_keep_their_meaning() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = open(directory.path()).await;
+    store.add_data_key([1; 16], &[2; 32], 5).await.unwrap();
+    assert_eq!(store.data_key([1; 16]).await.unwrap(), Some([2; 32]));
+    assert_eq!(store.data_key([3; 16]).await.unwrap(), None);
+    let row = StreamRow { stream: [4; 16], hub: HUB, sensor: SENSOR };
+    store.add_stream(row).await.unwrap();
+    assert!(store.add_stream(StreamRow { stream: [5; 16], ..row }).await.is_err(), "a sensor has one stream");
+    assert_eq!(store.streams().await.unwrap(), [row]);
 }

@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::Error;
 
@@ -15,7 +15,7 @@ use crate::Error;
 pub const MAX_ALARMS: usize = 64;
 
 /// Identifies one alarm on one board; never used twice.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct AlarmId(
     /// The number in the URL of its acknowledgement.
@@ -29,7 +29,7 @@ impl fmt::Display for AlarmId {
 }
 
 /// Priority in ascending order. `Technical` speaks of the equipment, not of the patient.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Priority {
     /// Equipment: leads off, path down, ledger damaged.
@@ -43,7 +43,7 @@ pub enum Priority {
 }
 
 /// Where an alarm is in its life.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum AlarmState {
     /// The condition holds and nobody has looked.
@@ -57,7 +57,7 @@ pub enum AlarmState {
 }
 
 /// Why the emergency detector raised an alarm.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Evidence {
     /// Weighted correlation, -1 to 1.
     pub rho: f64,
@@ -83,7 +83,7 @@ pub struct AlarmInput {
 }
 
 /// Who acknowledged an alarm, and when.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Acknowledgement {
     /// The person of the session.
     pub who: String,
@@ -92,7 +92,7 @@ pub struct Acknowledgement {
 }
 
 /// An alarm as the screen shows it.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct AlarmView {
     /// Its identity.
     pub id: AlarmId,
@@ -255,7 +255,9 @@ mod tests {
         assert_eq!(alarms.end("ecg", 3), None);
         assert_eq!(alarms.acknowledge(id, "x".into(), 4).unwrap().state, AlarmState::Off);
         assert!(alarms.views().is_empty());
-        assert_eq!(alarms.acknowledge(id, "x".into(), 5), Err(Error::UnknownAlarm(id)));
+        assert!(
+            matches!(alarms.acknowledge(id, "x".into(), 5), Err(Error::UnknownAlarm(other)) if other == id)
+        );
     }
 
     #[test]
@@ -292,7 +294,7 @@ mod tests {
         let (id, _) = alarms.raise(input("c", Priority::High, 1)).unwrap();
         alarms.acknowledge(id, "first".into(), 2).unwrap();
         let second = alarms.acknowledge(id, "second".into(), 3);
-        assert_eq!(second, Err(Error::AlreadyAcknowledged { id, who: "first".into() }));
+        assert!(matches!(second, Err(Error::AlreadyAcknowledged { who, .. }) if who == "first"));
     }
 
     #[test]

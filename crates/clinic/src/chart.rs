@@ -1,0 +1,220 @@
+//! From a stored report to the screen: numbers, waves, alarms, sensors.
+
+use crate::board::{
+    AlarmId, AlarmInput, Board, CorrelationView, Evidence, NumericView, Priority, RiskClass, SensorView,
+    Signal, WaveChunk,
+};
+use bodywire_proto::consent::{self, Granted};
+use bodywire_proto::observation::{self, Batch};
+use bodywire_proto::prf::Key;
+use bodywire_proto::report::{self, Alarm, Kind, Report, Session};
+use bodywire_proto::wire::SensorId;
+use bodywire_proto::{Error, risk};
+use std::collections::BTreeMap;
+
+/// A report older than this when it arrives comes from the spool: it goes into the record, never onto the live screen.
+pub const LATE_AFTER_MS: u64 = 5_000;
+/// Data keys kept for one class III sensor: its running session and the one before, which may still be in the spool.
+const GRANTS_KEPT: usize = 2;
+
+/// A sensor as it was enrolled.
+#[derive(Debug, Clone)]
+pub struct SensorCard {
+    /// What it measures.
+    pub kind: observation::Signal,
+    /// Its risk class.
+    pub class: risk::RiskClass,
+    /// Opens its consents.
+    pub wrapping_key: Key,
+}
+
+/// An alarm that a report has raised or ended, for the record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AlarmChange {
+    /// It was raised under this number on the board.
+    Raised(AlarmId, report::Condition),
+    /// The condition is over.
+    Ended(report::Condition),
+}
+
+/// The patient's chart of one hub.
+pub struct Chart {
+    board: Board,
+    sensors: BTreeMap<SensorId, SensorCard>,
+    grants: BTreeMap<SensorId, Vec<Granted>>,
+}
+
+impl Chart {
+    /// A chart that draws on `board`.
+    pub fn new(board: Board, sensors: BTreeMap<SensorId, SensorCard>) -> Self {
+        for (sensor, card) in &sensors {
+            // A full board cannot happen here: a hub has fewer sensors than the board has places.
+            let _ = board.sensor_state(sensor_view(*sensor, card, None));
+        }
+        Self { board, sensors, grants: BTreeMap::new() }
+    }
+
+    /// Draws a report that has just been stored. `now_ms` is the clinic's clock.
+    pub fn show(&mut self, report: &Report<'_>, now_ms: u64) -> Result<Vec<AlarmChange>, Error> {
+        let header = &report.header;
+        let late = now_ms.saturating_sub(header.hub_time_ms) > LATE_AFTER_MS;
+        self.board.buffer(u64::from(header.backlog));
+        match header.kind {
+            Kind::Observations => {
+                for part in report.parts() {
+                    self.batch(&Batch::parse(part?)?, header.offset_ms, now_ms, late, None);
+                }
+                Ok(Vec::new())
+            }
+            Kind::Sealed => {
+                for part in report.parts() {
+                    self.sealed(header.sensor, part?, now_ms, late)?;
+                }
+                Ok(Vec::new())
+            }
+            Kind::Consent => self.consent(header.sensor, report.body(), now_ms).map(|()| Vec::new()),
+            Kind::Session => self.session(header.sensor, report, now_ms).map(|()| Vec::new()),
+            Kind::Alarm => {
+                Alarm::parse(report.body()).map(|alarm| self.alarm(&alarm, header.hub_time_ms, late))
+            }
+        }
+    }
+
+    fn batch(&self, batch: &Batch<'_>, offset_ms: i64, now_ms: u64, late: bool, note: Option<String>) {
+        let header = &batch.header;
+        let Some(signal) = shown_as(header.signal) else { return };
+        // The sensor's time on the clinic's clock. A sensor whose clock runs ahead must not show numbers from the future.
+        let at = |after: u64| (header.time_of(after) / 1_000).saturating_add_signed(offset_ms).min(now_ms);
+        if header.signal == observation::Signal::Ecg {
+            let samples: Vec<i16> = batch.samples().collect();
+            for (first, samples) in (0..)
+                .step_by(crate::board::MAX_CHUNK_SAMPLES)
+                .zip(samples.chunks(crate::board::MAX_CHUNK_SAMPLES))
+            {
+                let chunk = WaveChunk {
+                    signal,
+                    start_ms: at(first),
+                    period_us: 1_000_000_000 / header.rate_millihertz.max(1),
+                    lsb_per_mv: header.scale.gain_milli as f32 / 1_000.0,
+                    baseline: header.scale.baseline,
+                    samples: samples.to_vec(),
+                    late,
+                };
+                if let Err(error) = self.board.wave(&chunk) {
+                    tracing::warn!(%error, "a wave cannot be drawn");
+                }
+            }
+            return;
+        }
+        let Some((last, sample)) = (0u64..).zip(batch.samples()).last() else { return };
+        self.board.numeric(NumericView {
+            signal,
+            value: Some(header.scale.value(sample)),
+            unit: header.signal.unit().to_owned(),
+            sensor_time_ms: at(last),
+            late,
+            note,
+        });
+    }
+
+    fn consent(&mut self, sensor: SensorId, body: &[u8], now_ms: u64) -> Result<(), Error> {
+        let card =
+            self.sensors.get(&sensor).ok_or(Error::Misuse("a consent of a sensor that is not enrolled"))?;
+        let granted = consent::open_grant(&card.wrapping_key, sensor, body)?;
+        if granted.until < now_ms {
+            return Err(Error::Malformed { what: "consent", why: "has ended" });
+        }
+        let grants = self.grants.entry(sensor).or_default();
+        grants.retain(|other| other.session != granted.session);
+        grants.insert(0, granted);
+        grants.truncate(GRANTS_KEPT);
+        Ok(())
+    }
+
+    fn sealed(&self, sensor: SensorId, part: &[u8], now_ms: u64, late: bool) -> Result<(), Error> {
+        let session = consent::session_of(part)?;
+        let grants = self.grants.get(&sensor).map_or(&[][..], Vec::as_slice);
+        let granted = grants.iter().find(|granted| granted.session == session && granted.until >= now_ms);
+        // Without a consent the payload is stored and stays closed.
+        let Some(granted) = granted else { return Ok(()) };
+        let mut buffer = vec![0u8; part.len()];
+        let len = consent::open(granted, sensor, part, &mut buffer)?;
+        let batch = Batch::parse(buffer.get(..len).unwrap_or(&[]))?;
+        // The hub has not seen the batch, so that its clock offset is not known; the sensor's own clock counts.
+        let note = Some("class III: sealed for the clinic, open by standing consent".to_owned());
+        self.batch(&batch, 0, now_ms, late, note);
+        Ok(())
+    }
+
+    fn session(&self, sensor: SensorId, report: &Report<'_>, now_ms: u64) -> Result<(), Error> {
+        let session = Session::parse(report.body())?;
+        let Some(card) = self.sensors.get(&sensor) else { return Ok(()) };
+        let view = sensor_view(sensor, card, Some((report.header.hub_time_ms.min(now_ms), session.bits)));
+        if let Err(error) = self.board.sensor_state(view) {
+            tracing::warn!(%error, "a sensor cannot be shown");
+        }
+        Ok(())
+    }
+
+    fn alarm(&self, alarm: &Alarm, at_ms: u64, late: bool) -> Vec<AlarmChange> {
+        let (name, condition) = (format!("ecg.{}", alarm.condition as u8), alarm.condition);
+        if late {
+            let what = if alarm.present { "began" } else { "ended" };
+            self.board.event(at_ms, &format!("Late report: {} {what}", condition.text()));
+            return Vec::new();
+        }
+        if !alarm.present {
+            self.board.end_alarm(&name, at_ms);
+            return vec![AlarmChange::Ended(condition)];
+        }
+        let evidence = alarm.correlation.map(|rho| Evidence {
+            rho: f64::from(rho),
+            threshold: f64::from(alarm.threshold),
+            reason: condition.text().to_owned(),
+        });
+        if let Some(evidence) = &evidence {
+            let Evidence { rho, threshold, reason } = evidence.clone();
+            self.board.correlation(CorrelationView { rho, threshold, reason, at_ms });
+        }
+        let priority = match condition.priority() {
+            report::Priority::Technical => Priority::Technical,
+            report::Priority::Low => Priority::Low,
+            report::Priority::Medium => Priority::Medium,
+            report::Priority::High => Priority::High,
+        };
+        let text = condition.text().to_owned();
+        match self.board.raise_alarm(AlarmInput { condition: name, priority, text, at_ms, evidence }) {
+            Ok(id) => vec![AlarmChange::Raised(id, condition)],
+            Err(error) => {
+                tracing::error!(%error, "an alarm cannot be shown");
+                Vec::new()
+            }
+        }
+    }
+}
+
+/// The board's word for a signal.
+const fn shown_as(signal: observation::Signal) -> Option<Signal> {
+    Some(match signal {
+        observation::Signal::Ecg => Signal::Ecg,
+        observation::Signal::SpO2 => Signal::Spo2,
+        observation::Signal::Respiration => Signal::Resp,
+        observation::Signal::Temperature => Signal::Temp,
+        observation::Signal::InsulinRate => Signal::PumpRate,
+        observation::Signal::HeartRate => Signal::HeartRate,
+    })
+}
+
+fn sensor_view(sensor: SensorId, card: &SensorCard, session: Option<(u64, u32)>) -> SensorView {
+    SensorView {
+        name: format!("{}-{}", card.kind.name(), sensor.0),
+        kind: card.kind.name().to_owned(),
+        class: match card.class {
+            risk::RiskClass::I => RiskClass::I,
+            risk::RiskClass::II => RiskClass::II,
+            risk::RiskClass::III => RiskClass::III,
+        },
+        authenticated_at_ms: session.map(|(at, _)| at),
+        bits: session.map_or(0, |(_, bits)| bits),
+    }
+}

@@ -1,0 +1,324 @@
+//! From fragments to messages, and from stored messages to acknowledgements. No input or output of its own.
+
+use bodywire_channels::ack::{AckWriter, IDS_PER_ACK_MAX};
+use bodywire_channels::disperse::MessageId;
+use bodywire_channels::reassemble::{Outcome, Reassembler, SessionNumber};
+use bodywire_channels::sender::RESEND_MIN;
+use bodywire_channels::session::{self, HubNumber, Prekey};
+use bodywire_channels::topic::Shard;
+use bodywire_channels::{Error, Refusal, SessionKeys};
+use ed25519_dalek::{SigningKey, VerifyingKey};
+use rand_core::CryptoRng;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::time::Duration;
+
+/// Prekeys that are still accepted: the one offered now and the one before.
+pub const PREKEYS_KEPT: usize = 2;
+/// Acknowledged messages remembered, to tell a lost acknowledgement from a third fragment that comes late.
+pub const ACKED_REMEMBERED: usize = 4_096;
+
+/// A message to be put on one path.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Publication {
+    /// The path.
+    pub path: usize,
+    /// The topic.
+    pub topic: String,
+    /// The bytes.
+    pub payload: Vec<u8>,
+}
+
+/// A message that has arrived whole.
+#[derive(Debug)]
+pub struct Arrived {
+    /// Where to acknowledge it.
+    pub receipt: Receipt,
+    /// The hub that sent it.
+    pub hub: HubNumber,
+    /// The message.
+    pub message: Vec<u8>,
+}
+
+/// Names a message for its acknowledgement.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Receipt {
+    session: SessionNumber,
+    id: MessageId,
+}
+
+struct Session {
+    hub: HubNumber,
+    keys: SessionKeys,
+    acks: AckWriter,
+}
+
+/// The clinic's end of all sessions.
+pub struct Ingest {
+    shard: Shard,
+    signing_key: SigningKey,
+    hubs: BTreeMap<HubNumber, VerifyingKey>,
+    prekeys: Vec<Prekey>,
+    reassembler: Reassembler,
+    sessions: BTreeMap<SessionNumber, Session>,
+    /// Messages that have arrived and are not stored yet.
+    in_hand: BTreeSet<Receipt>,
+    acked: HashMap<Receipt, Duration>,
+    refusals: BTreeMap<(usize, Refusal), u64>,
+}
+
+impl Ingest {
+    /// The end of no session yet, for these hubs.
+    pub fn new(
+        shard: Shard,
+        signing_key: SigningKey,
+        hubs: impl IntoIterator<Item = (HubNumber, VerifyingKey)>,
+    ) -> Self {
+        Self {
+            shard,
+            signing_key,
+            hubs: hubs.into_iter().collect(),
+            prekeys: Vec::new(),
+            reassembler: Reassembler::default(),
+            sessions: BTreeMap::new(),
+            in_hand: BTreeSet::new(),
+            acked: HashMap::new(),
+            refusals: BTreeMap::new(),
+        }
+    }
+
+    /// Draws a new prekey; the one before last is erased.
+    pub fn renew_prekey(&mut self, now_ms: u64, rng: &mut impl CryptoRng) {
+        self.prekeys.insert(0, Prekey::generate(&self.signing_key, now_ms, rng));
+        self.prekeys.truncate(PREKEYS_KEPT);
+    }
+
+    /// What to leave at the brokers, retained; `None` before the first [`Self::renew_prekey`].
+    pub fn prekey(&self) -> Option<&[u8]> {
+        self.prekeys.first().map(Prekey::published)
+    }
+
+    /// How often something was refused, by path and reason: a path that lies is named here.
+    pub const fn refusals(&self) -> &BTreeMap<(usize, Refusal), u64> {
+        &self.refusals
+    }
+
+    /// Takes the start of a session from `path`; answers with an empty acknowledgement on every path.
+    pub fn start(&mut self, path: usize, bytes: &[u8], now_ms: u64) -> Vec<Publication> {
+        let hubs = &self.hubs;
+        let accepted = session::accept(&self.prekeys, |hub| hubs.get(&hub).copied(), bytes, now_ms);
+        let result = accepted.map_err(refusal_of).and_then(|accepted| {
+            let added = self.reassembler.add(accepted.hub.0, accepted.keys.clone())?;
+            let known = self.reassembler.find(&accepted.keys);
+            if let Some(number) = added {
+                let (hub, keys) = (accepted.hub, accepted.keys);
+                self.sessions.insert(number, Session { hub, acks: AckWriter::new(keys.clone()), keys });
+            }
+            Ok(known)
+        });
+        match result {
+            Ok(Some(number)) => self.seal_ack(number, &[]),
+            Ok(None) => Vec::new(),
+            Err(refusal) => {
+                self.refuse(path, refusal);
+                Vec::new()
+            }
+        }
+    }
+
+    /// Takes a fragment from `path` at `now` (any monotonic clock). Gives the message when it is complete, and what to
+    /// publish when the hub seems to have missed an acknowledgement.
+    pub fn fragment(
+        &mut self,
+        now: Duration,
+        path: usize,
+        bytes: &[u8],
+    ) -> (Option<Arrived>, Vec<Publication>) {
+        match self.reassembler.handle(now, path, bytes) {
+            Ok(Outcome::Waiting) => (None, Vec::new()),
+            Ok(Outcome::Delivered(delivered)) => {
+                let receipt = Receipt { session: delivered.session, id: delivered.id };
+                let Some(session) = self.sessions.get(&delivered.session) else { return (None, Vec::new()) };
+                self.in_hand.insert(receipt);
+                (Some(Arrived { receipt, hub: session.hub, message: delivered.message }), Vec::new())
+            }
+            Ok(Outcome::Known { session, id }) => (None, self.again(now, Receipt { session, id })),
+            Err(refusal) => {
+                self.refuse(path, refusal);
+                (None, Vec::new())
+            }
+        }
+    }
+
+    /// A fragment of a message that arrived before: the third path's, or a repetition because the hub has not heard.
+    fn again(&mut self, now: Duration, receipt: Receipt) -> Vec<Publication> {
+        let recent = self.acked.get(&receipt).is_some_and(|at| now.saturating_sub(*at) < RESEND_MIN / 2);
+        if recent || self.in_hand.contains(&receipt) {
+            return Vec::new();
+        }
+        self.acknowledge(now, &[receipt])
+    }
+
+    /// The messages are stored and in the ledger: what to publish so that the hub may forget them.
+    pub fn acknowledge(&mut self, now: Duration, receipts: &[Receipt]) -> Vec<Publication> {
+        let mut by_session: BTreeMap<SessionNumber, Vec<MessageId>> = BTreeMap::new();
+        for receipt in receipts {
+            self.in_hand.remove(receipt);
+            if self.acked.len() >= ACKED_REMEMBERED {
+                self.acked.retain(|_, at| now.saturating_sub(*at) < RESEND_MIN);
+            }
+            self.acked.insert(*receipt, now);
+            by_session.entry(receipt.session).or_default().push(receipt.id);
+        }
+        let mut out = Vec::new();
+        for (session, ids) in by_session {
+            for chunk in ids.chunks(IDS_PER_ACK_MAX) {
+                out.extend(self.seal_ack(session, chunk));
+            }
+        }
+        out
+    }
+
+    /// Forgets what has waited too long, and sessions that have been replaced.
+    pub fn expire(&mut self, now: Duration) {
+        let given_up = self.reassembler.expire(now);
+        if given_up > 0 {
+            tracing::debug!(given_up, "incomplete messages were given up; the hub will repeat them");
+        }
+        let reassembler = &self.reassembler;
+        self.sessions.retain(|number, session| reassembler.find(&session.keys) == Some(*number));
+        let sessions = &self.sessions;
+        self.in_hand.retain(|receipt| sessions.contains_key(&receipt.session));
+    }
+
+    fn seal_ack(&mut self, number: SessionNumber, ids: &[MessageId]) -> Vec<Publication> {
+        let Some(session) = self.sessions.get_mut(&number) else { return Vec::new() };
+        let payloads = session.acks.seal(ids).unwrap_or_default();
+        let publication = |(path, payload)| {
+            Some(Publication { path, topic: self.shard.acks(&session.keys, path)?, payload })
+        };
+        payloads.into_iter().enumerate().filter_map(publication).collect()
+    }
+
+    fn refuse(&mut self, path: usize, refusal: Refusal) {
+        // A third fragment and its repetition are ordinary on several paths; everything else is worth a line.
+        if refusal != Refusal::Replayed {
+            tracing::debug!(path, ?refusal, "refused");
+        }
+        *self.refusals.entry((path, refusal)).or_default() += 1;
+    }
+}
+
+fn refusal_of(error: Error) -> Refusal {
+    match error {
+        Error::Refused(refusal) => refusal,
+        _ => Refusal::Malformed,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bodywire_channels::Threshold;
+    use bodywire_channels::sender::{Input, Output, Sender, Token};
+    use rand::SeedableRng;
+    use rand::rngs::StdRng;
+
+    const HUB: HubNumber = HubNumber(1);
+    const T0: Duration = Duration::ZERO;
+
+    struct World {
+        ingest: Ingest,
+        sender: Sender,
+        rng: StdRng,
+    }
+
+    /// A hub and a clinic that have agreed on a session over three paths.
+    fn world() -> World {
+        let mut rng = StdRng::seed_from_u64(1);
+        let (clinic, hub) = (SigningKey::from_bytes(&[1; 32]), SigningKey::from_bytes(&[2; 32]));
+        let shard = Shard::new("0").unwrap();
+        let mut ingest = Ingest::new(shard, clinic.clone(), [(HUB, hub.verifying_key())]);
+        ingest.renew_prekey(1_000, &mut rng);
+        let prekey = ingest.prekey().unwrap().to_vec();
+        let key = clinic.verifying_key();
+        let started =
+            session::start(HUB, &hub, &key, &prekey, Threshold::TWO_OF_THREE, 1_500, &mut rng).unwrap();
+        let mut sender = Sender::new(started, T0);
+        (0..3).for_each(|path| sender.handle(T0, Input::PathUp(path), &mut rng).unwrap());
+        World { ingest, sender, rng }
+    }
+
+    impl World {
+        fn outputs(&mut self) -> Vec<Output> {
+            std::iter::from_fn(|| self.sender.poll()).collect()
+        }
+
+        fn deliver(&mut self, publications: &[Publication]) {
+            for p in publications {
+                self.sender.handle(T0, Input::Ack(p.path, &p.payload), &mut self.rng).unwrap();
+            }
+        }
+
+        fn open_session(&mut self) {
+            for output in self.outputs() {
+                if let Output::Start { path, payload } = output {
+                    let answer = self.ingest.start(path, &payload, 2_000);
+                    assert_eq!(answer.len(), 3);
+                    self.deliver(&answer);
+                }
+            }
+            assert_eq!(self.outputs(), [Output::Confirmed]);
+        }
+
+        fn fragments(&mut self, message: &[u8]) -> Vec<(usize, Vec<u8>)> {
+            self.sender.handle(T0, Input::Submit(Token(7), message), &mut self.rng).unwrap();
+            let fragment =
+                |o| if let Output::Fragment { path, payload } = o { Some((path, payload)) } else { None };
+            self.outputs().into_iter().filter_map(fragment).collect()
+        }
+    }
+
+    #[test]
+    fn a_message_is_acknowledged_only_when_it_is_stored() {
+        let mut w = world();
+        w.open_session();
+        let fragments = w.fragments(b"report");
+        let mut arrived = None;
+        for (path, bytes) in &fragments {
+            let (message, answers) = w.ingest.fragment(T0, *path, bytes);
+            assert!(answers.is_empty(), "not stored yet");
+            arrived = arrived.or(message);
+        }
+        let arrived = arrived.unwrap();
+        assert_eq!((arrived.message.as_slice(), arrived.hub), (&b"report"[..], HUB));
+        let answer = w.ingest.acknowledge(T0, &[arrived.receipt]);
+        w.deliver(&answer);
+        assert_eq!(w.outputs(), [Output::Acknowledged(Token(7))]);
+    }
+
+    #[test]
+    fn a_lost_acknowledgement_is_given_again_but_not_for_the_third_fragment() {
+        let mut w = world();
+        w.open_session();
+        let fragments = w.fragments(b"report");
+        let (_, _) = w.ingest.fragment(T0, fragments[0].0, &fragments[0].1);
+        let (arrived, _) = w.ingest.fragment(T0, fragments[1].0, &fragments[1].1);
+        w.ingest.acknowledge(T0, &[arrived.unwrap().receipt]);
+        let (_, third) = w.ingest.fragment(T0, fragments[2].0, &fragments[2].1);
+        assert!(third.is_empty());
+        let (_, repeated) = w.ingest.fragment(RESEND_MIN, fragments[2].0, &fragments[2].1);
+        assert_eq!(repeated.len(), 3);
+    }
+
+    #[test]
+    fn what_is_refused_is_counted_by_path() {
+        let mut w = world();
+        w.open_session();
+        let mut poisoned = w.fragments(b"report")[2].1.clone();
+        *poisoned.last_mut().unwrap() ^= 1;
+        w.ingest.fragment(T0, 2, &poisoned);
+        assert!(w.ingest.start(1, b"nonsense", 2_000).is_empty());
+        let expected = BTreeMap::from([((1, Refusal::Malformed), 1), ((2, Refusal::BadTag), 1)]);
+        assert_eq!(w.ingest.refusals(), &expected);
+    }
+}

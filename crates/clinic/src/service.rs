@@ -1,0 +1,435 @@
+//! The clinic as a service: paths in, ledger and database, board out, acknowledgements back.
+//!
+//! The order is what makes an acknowledgement mean something: a message is appended to the ledger (durable), then
+//! indexed in the database, then acknowledged, then shown. After a crash the index is rebuilt from the ledger.
+
+use crate::Error;
+use crate::alarm_log::AlarmLog;
+use crate::archive::{Archive, Item};
+use crate::board::{AlarmInput, Board, PathCondition, Priority};
+use crate::chart::{AlarmChange, Chart, SensorCard};
+use crate::ingest::{Arrived, Ingest, Publication, Receipt};
+use crate::mqtt::{Path as MqttPath, PathEvent};
+use crate::scrub::scrub;
+use bodywire_channels::session::{HubNumber, PREKEY_LIFETIME_MS};
+use bodywire_channels::topic::{Rendezvous, Shard};
+use bodywire_ledger::{Origin, Recovery, VerifierKey};
+use bodywire_proto::report::{Kind, Report};
+use bodywire_proto::wire::{HubId, SensorId};
+use bodywire_store::{ReportRow, Store};
+use ed25519_dalek::{SigningKey, VerifyingKey};
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
+use std::collections::{BTreeMap, HashSet};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+use tokio::sync::{Mutex, Notify, mpsc, watch};
+
+/// Path events that wait for the clinic.
+const EVENTS_QUEUE: usize = 8_192;
+/// Messages that share one commit at most; a batch this large already costs less than one sync per message.
+const COMMIT_MESSAGES_MAX: usize = 256;
+/// Pause between two looks at timers.
+const TICK: Duration = Duration::from_millis(250);
+/// A checkpoint at most this often: each one costs the witnesses work.
+const PUBLISH_EVERY: Duration = Duration::from_secs(1);
+
+/// Where a path's broker is.
+#[derive(Debug, Clone)]
+pub struct PathConfig {
+    /// A name for people.
+    pub name: String,
+    /// Host of the broker.
+    pub host: String,
+    /// Port of the broker.
+    pub port: u16,
+}
+
+/// A hub that may start sessions here.
+#[derive(Debug, Clone)]
+pub struct HubCard {
+    /// Its number.
+    pub hub: HubId,
+    /// Verifies the start of its sessions.
+    pub key: VerifyingKey,
+    /// The secret behind its topic names.
+    pub rendezvous: Rendezvous,
+}
+
+/// What a clinic is told at start.
+pub struct Config {
+    /// Signs prekeys.
+    pub signing_key: SigningKey,
+    /// Signs checkpoints of the ledger.
+    pub ledger_key: SigningKey,
+    /// Name of the ledger.
+    pub origin: Origin,
+    /// Directory of the ledger.
+    pub ledger: PathBuf,
+    /// The shard it serves.
+    pub shard: Shard,
+    /// The paths.
+    pub paths: Vec<PathConfig>,
+    /// The hubs.
+    pub hubs: Vec<HubCard>,
+}
+
+/// What a clinic has done so far.
+#[derive(Debug, Default)]
+pub struct Counters {
+    /// Reports stored since the start.
+    pub stored: AtomicU64,
+    /// Reports that came again and were stored already.
+    pub repeated: AtomicU64,
+    /// Messages that were not reports, or whose report was malformed.
+    pub malformed: AtomicU64,
+    /// Alarms of high priority raised.
+    pub high_alarms: AtomicU64,
+    /// All physiological alarms raised.
+    pub alarms: AtomicU64,
+    /// Fragments refused, but for repetitions.
+    pub refused: AtomicU64,
+    /// Reports found in the ledger and not in the database at the start.
+    pub recovered: AtomicU64,
+}
+
+/// A handle on a running clinic.
+#[derive(Clone)]
+pub struct Handle {
+    /// What it has done.
+    pub counters: Arc<Counters>,
+    scrub: Arc<Notify>,
+}
+
+impl Handle {
+    /// Asks for a check of the ledger now instead of at its time.
+    pub fn check_ledger(&self) {
+        self.scrub.notify_one();
+    }
+}
+
+/// A clinic with one board.
+pub struct Clinic {
+    config: Config,
+    store: Store,
+    archive: Arc<Mutex<Archive>>,
+    board: Board,
+    chart: Chart,
+    ingest: Ingest,
+    paths: Vec<MqttPath>,
+    alarm_log: AlarmLog,
+    prekey_made_ms: u64,
+    published: Instant,
+    started: Instant,
+    rng: StdRng,
+    counters: Arc<Counters>,
+    scrub: Arc<Notify>,
+}
+
+impl Clinic {
+    /// Opens the ledger, brings the index up to date with it, and reads who is enrolled.
+    pub async fn open(config: Config, store: Store, board: Board) -> Result<(Self, Recovery), Error> {
+        let now = now_ms();
+        let (mut archive, recovery) = Archive::open(
+            &config.ledger,
+            config.origin.clone(),
+            config.ledger_key.clone(),
+            store.clone(),
+            now,
+        )
+        .await?;
+        let counters = Arc::new(Counters::default());
+        let recovered = rebuild_index(&mut archive, &store).await?;
+        counters.recovered.store(recovered, Ordering::Relaxed);
+        archive.publish()?;
+        let cards: BTreeMap<SensorId, SensorCard> = store
+            .sensors()
+            .await?
+            .into_iter()
+            .map(|row| {
+                (row.sensor, SensorCard { kind: row.kind, class: row.class, wrapping_key: row.wrapping_key })
+            })
+            .collect();
+        let mut chart = Chart::new(board.clone(), cards.clone());
+        for hub in &config.hubs {
+            for sensor in cards.keys() {
+                restore_consent(&mut archive, &store, &mut chart, hub.hub, *sensor).await?;
+            }
+        }
+        let hubs = config.hubs.iter().map(|card| (HubNumber(card.hub.0), card.key));
+        let mut rng = StdRng::from_rng(&mut rand::rng());
+        let mut ingest = Ingest::new(config.shard.clone(), config.signing_key.clone(), hubs);
+        ingest.renew_prekey(now, &mut rng);
+        for (index, path) in (0u8..).zip(&config.paths) {
+            board.path_state(index, &path.name, PathCondition::Down, "connecting")?;
+        }
+        let clinic = Self {
+            alarm_log: AlarmLog::new(&board),
+            config,
+            store,
+            archive: Arc::new(Mutex::new(archive)),
+            board,
+            chart,
+            ingest,
+            paths: Vec::new(),
+            prekey_made_ms: now,
+            published: Instant::now(),
+            started: Instant::now(),
+            rng,
+            counters,
+            scrub: Arc::new(Notify::new()),
+        };
+        Ok((clinic, recovery))
+    }
+
+    /// A handle that stays valid while the clinic runs.
+    pub fn handle(&self) -> Handle {
+        Handle { counters: Arc::clone(&self.counters), scrub: Arc::clone(&self.scrub) }
+    }
+
+    /// Runs until `stop` turns true, then publishes the ledger and leaves.
+    pub async fn run(mut self, mut stop: watch::Receiver<bool>) -> Result<(), Error> {
+        let (events_in, mut events) = mpsc::channel(EVENTS_QUEUE);
+        for (index, path) in self.config.paths.iter().enumerate() {
+            let client_id = format!("bw{:016x}", self.rng.next_u64());
+            let filters = [self.config.shard.fragments_filter(), self.config.shard.sessions_filter()];
+            let address = (path.host.as_str(), path.port);
+            self.paths.push(MqttPath::connect(index, address, &client_id, filters, events_in.clone()));
+        }
+        drop(events_in);
+        let scrubber = tokio::spawn(scrub(
+            self.config.ledger.clone(),
+            VerifierKey::new(self.config.origin.as_str(), self.config.ledger_key.verifying_key())?,
+            Arc::clone(&self.archive),
+            self.board.clone(),
+            Arc::clone(&self.scrub),
+        ));
+        let mut tick = tokio::time::interval(TICK);
+        while !*stop.borrow() {
+            let mut arrived = Vec::new();
+            tokio::select! {
+                Some((path, event)) = events.recv() => self.path_event(path, event, &mut arrived)?,
+                _ = tick.tick() => self.timers().await?,
+                _ = stop.changed() => {}
+            }
+            while arrived.len() < COMMIT_MESSAGES_MAX
+                && let Ok((path, event)) = events.try_recv()
+            {
+                self.path_event(path, event, &mut arrived)?;
+            }
+            self.commit(arrived).await?;
+        }
+        scrubber.abort();
+        self.alarm_log.write(&self.board, &self.store).await?;
+        self.archive.lock().await.publish()?;
+        self.paths.iter().for_each(MqttPath::disconnect);
+        Ok(())
+    }
+
+    fn path_event(&mut self, path: usize, event: PathEvent, arrived: &mut Vec<Arrived>) -> Result<(), Error> {
+        let now = self.started.elapsed();
+        match event {
+            PathEvent::Up => {
+                self.offer_prekey(path)?;
+                self.show_path(path, PathCondition::Up, "")
+            }
+            PathEvent::Down(reason) => self.show_path(path, PathCondition::Down, &reason),
+            PathEvent::Start(bytes) => {
+                let answers = self.ingest.start(path, &bytes, now_ms());
+                self.publish(answers);
+                Ok(())
+            }
+            PathEvent::Fragment(bytes) => {
+                let (message, answers) = self.ingest.fragment(now, path, &bytes);
+                arrived.extend(message);
+                self.publish(answers);
+                Ok(())
+            }
+        }
+    }
+
+    fn offer_prekey(&self, path: usize) -> Result<(), Error> {
+        let Some(prekey) = self.ingest.prekey() else { return Ok(()) };
+        for hub in &self.config.hubs {
+            let topic = hub.rendezvous.prekey_topic(&self.config.shard, path)?;
+            let offered = self.paths.get(path).is_some_and(|p| p.publish(&topic, true, prekey.to_vec()));
+            if !offered {
+                tracing::warn!(path, "the path's queue is full; no prekey was left on it");
+            }
+        }
+        Ok(())
+    }
+
+    fn show_path(&self, path: usize, condition: PathCondition, reason: &str) -> Result<(), Error> {
+        let Some((index, config)) = u8::try_from(path).ok().zip(self.config.paths.get(path)) else {
+            return Ok(());
+        };
+        self.board.path_state(index, &config.name, condition, reason)?;
+        let name = format!("path.{index}");
+        if condition == PathCondition::Up {
+            self.board.end_alarm(&name, now_ms());
+        } else {
+            let text = format!("PATH {} DOWN", config.name.to_uppercase());
+            let (priority, at_ms) = (Priority::Technical, now_ms());
+            self.board.raise_alarm(AlarmInput { condition: name, priority, text, at_ms, evidence: None })?;
+        }
+        Ok(())
+    }
+
+    fn publish(&self, publications: Vec<Publication>) {
+        for Publication { path, topic, payload } in publications {
+            let published = self.paths.get(path).is_some_and(|p| p.publish(&topic, false, payload));
+            if !published {
+                tracing::debug!(path, "the path's queue is full");
+            }
+        }
+    }
+
+    /// Stores what has arrived, then acknowledges it, then shows it.
+    async fn commit(&mut self, arrived: Vec<Arrived>) -> Result<(), Error> {
+        let mut batch = Vec::new();
+        let mut receipts: Vec<Receipt> = Vec::new();
+        let mut in_batch = HashSet::new();
+        for message in arrived {
+            receipts.push(message.receipt);
+            match self.sort(&message, &mut in_batch).await? {
+                Some(item) => batch.push(item),
+                None => continue,
+            }
+        }
+        if !batch.is_empty() {
+            let entries = self.archive.lock().await.append(&batch).await?;
+            let rows: Vec<ReportRow> =
+                entries.zip(&batch).filter_map(|(index, item)| row_of(index, item)).collect();
+            self.store.index_reports(&rows).await?;
+            self.counters.stored.fetch_add(rows.len() as u64, Ordering::Relaxed);
+            let answers = self.ingest.acknowledge(self.started.elapsed(), &receipts);
+            self.publish(answers);
+            for (row, item) in rows.iter().zip(&batch) {
+                self.show(row, item).await?;
+            }
+        } else if !receipts.is_empty() {
+            let answers = self.ingest.acknowledge(self.started.elapsed(), &receipts);
+            self.publish(answers);
+        }
+        Ok(())
+    }
+
+    /// The report of a message, unless it is stored already or is none.
+    async fn sort(
+        &self,
+        message: &Arrived,
+        in_batch: &mut HashSet<(HubId, u64)>,
+    ) -> Result<Option<Item>, Error> {
+        let hub = HubId(message.hub.0);
+        let report = match Report::parse(&message.message) {
+            Ok(report) => report,
+            Err(error) => {
+                // The hub is authenticated, so this is a fault of its program; repeating it would not help.
+                tracing::error!(%error, "a hub sent what is no report");
+                self.counters.malformed.fetch_add(1, Ordering::Relaxed);
+                return Ok(None);
+            }
+        };
+        let number = report.header.number;
+        if !in_batch.insert((hub, number)) || self.store.has_report(hub, number).await? {
+            self.counters.repeated.fetch_add(1, Ordering::Relaxed);
+            return Ok(None);
+        }
+        let (sensor, hub_time_ms) = (report.header.sensor, report.header.hub_time_ms);
+        Ok(Some(Item { hub, number, sensor, hub_time_ms, report: message.message.clone() }))
+    }
+
+    async fn show(&mut self, row: &ReportRow, item: &Item) -> Result<(), Error> {
+        let shown = Report::parse(&item.report).and_then(|report| self.chart.show(&report, now_ms()));
+        match shown {
+            Ok(changes) => {
+                for change in changes {
+                    if let AlarmChange::Raised(_, condition) = change {
+                        self.counters.alarms.fetch_add(1, Ordering::Relaxed);
+                        let high = condition.priority() == bodywire_proto::report::Priority::High;
+                        self.counters.high_alarms.fetch_add(u64::from(high), Ordering::Relaxed);
+                    }
+                    self.alarm_log.note(change, row, &self.store).await?;
+                }
+            }
+            Err(error) => {
+                tracing::error!(%error, "a stored report cannot be shown");
+                self.counters.malformed.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+        Ok(())
+    }
+
+    async fn timers(&mut self) -> Result<(), Error> {
+        self.ingest.expire(self.started.elapsed());
+        let refused: u64 = self
+            .ingest
+            .refusals()
+            .iter()
+            .filter(|((_, refusal), _)| *refusal != bodywire_channels::Refusal::Replayed)
+            .map(|(_, count)| count)
+            .sum();
+        self.counters.refused.store(refused, Ordering::Relaxed);
+        if self.published.elapsed() >= PUBLISH_EVERY {
+            self.published = Instant::now();
+            self.archive.lock().await.publish()?;
+        }
+        if now_ms().saturating_sub(self.prekey_made_ms) > PREKEY_LIFETIME_MS / 2 {
+            self.prekey_made_ms = now_ms();
+            self.ingest.renew_prekey(self.prekey_made_ms, &mut self.rng);
+            (0..self.paths.len()).try_for_each(|path| self.offer_prekey(path))?;
+        }
+        self.alarm_log.write(&self.board, &self.store).await
+    }
+}
+
+fn row_of(ledger_index: u64, item: &Item) -> Option<ReportRow> {
+    let report = Report::parse(&item.report).ok()?;
+    Some(ReportRow {
+        hub: item.hub,
+        number: item.number,
+        ledger_index,
+        sensor: item.sensor,
+        kind: report.header.kind as u8,
+        hub_time_ms: item.hub_time_ms,
+    })
+}
+
+/// Adds to the index what a crash left in the ledger only; returns how many.
+async fn rebuild_index(archive: &mut Archive, store: &Store) -> Result<u64, Error> {
+    let first = store.last_indexed().await?.map_or(0, |last| last + 1);
+    let mut rows = Vec::new();
+    for index in first..archive.size() {
+        let (hub, sensor, entry, report) = archive.read(index).await?;
+        let item = Item { hub, number: entry.stream_seq, sensor, hub_time_ms: entry.time_ms, report };
+        rows.extend(row_of(index, &item));
+    }
+    store.index_reports(&rows).await?;
+    Ok(rows.len() as u64)
+}
+
+/// The last consent of a sensor, so that what its session has left in the hub's spool can be opened.
+async fn restore_consent(
+    archive: &mut Archive,
+    store: &Store,
+    chart: &mut Chart,
+    hub: HubId,
+    sensor: SensorId,
+) -> Result<(), Error> {
+    let Some(row) = store.last_report(hub, sensor, Kind::Consent as u8).await? else { return Ok(()) };
+    let (_, _, _, report) = archive.read(row.ledger_index).await?;
+    let restored = Report::parse(&report).and_then(|report| chart.show(&report, now_ms()).map(|_| ()));
+    if let Err(error) = restored {
+        tracing::info!(%error, "an old consent no longer holds");
+    }
+    Ok(())
+}
+
+/// Milliseconds since 1970 by this machine's clock.
+pub(crate) fn now_ms() -> u64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    since.map_or(0, |elapsed| elapsed.as_millis() as u64)
+}

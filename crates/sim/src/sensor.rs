@@ -1,0 +1,347 @@
+//! A simulated sensor: a simulated PUF and signal, the real handshake and the real records.
+
+use crate::Error;
+use crate::patient::Source;
+use bodywire_proto::consent::{self, DataKey, SEALED_OVERHEAD_BYTES, Sealer};
+use bodywire_proto::handshake::{SensorHandshake, SensorInput, SensorOutput, SensorRecord};
+use bodywire_proto::observation::{self, BatchHeader};
+use bodywire_proto::prf::Key;
+use bodywire_proto::puf::{Challenge, Puf, RESPONSE_BYTES, Response};
+use bodywire_proto::record::{Direction, PAYLOAD_BYTES_MAX, RecordWriter};
+use bodywire_proto::wire::Frame;
+use rand_core::CryptoRng;
+use std::collections::VecDeque;
+use std::time::Duration;
+
+/// Signal time in one record: a quarter of a second keeps the trace live and one record below the radio's frame.
+const RECORD_US: u64 = 250_000;
+/// Samples that wait while there is no session: ten minutes of ECG. Then the oldest are dropped, and the jump of the
+/// sample numbers says so.
+const WAITING_SAMPLES_MAX: usize = 600 * 360;
+/// How long a standing consent lasts.
+const CONSENT_MS: u64 = 24 * 60 * 60 * 1_000;
+
+/// What a sensor wants done, in this order.
+#[derive(Debug)]
+pub enum Output {
+    /// Write this into the sensor's non-volatile memory before anything that follows.
+    Save(SensorRecord),
+    /// Put this frame on the air.
+    Send(Frame),
+}
+
+/// How a sensor treats its payloads.
+pub enum Sealing {
+    /// Risk class I and II: the hub reads them.
+    Open,
+    /// Risk class III with a standing consent: sealed for the clinic, which shares this key with the sensor.
+    ForClinic(Key),
+}
+
+/// A sensor.
+pub struct Sensor<P> {
+    handshake: SensorHandshake,
+    puf: P,
+    source: Source,
+    sealing: Sealing,
+    records: Option<RecordWriter>,
+    sealer: Option<Sealer>,
+    /// How many times faster than life the signal is played.
+    speed: f64,
+    /// When the first session began, by the caller's clock and in milliseconds since 1970.
+    switched_on: Option<(Duration, u64)>,
+    /// Samples taken from the source.
+    taken: u64,
+    waiting: VecDeque<i16>,
+    outputs: VecDeque<Output>,
+}
+
+impl<P: Puf> Sensor<P> {
+    /// A sensor that continues from its stored record. Measuring begins with the first session.
+    pub fn new(record: SensorRecord, puf: P, source: Source, sealing: Sealing, speed: f64) -> Self {
+        Self {
+            handshake: SensorHandshake::new(record),
+            puf,
+            source,
+            sealing,
+            records: None,
+            sealer: None,
+            speed,
+            switched_on: None,
+            taken: 0,
+            waiting: VecDeque::new(),
+            outputs: VecDeque::new(),
+        }
+    }
+
+    /// Begins to authenticate.
+    pub fn start(&mut self, now: Duration, rng: &mut impl CryptoRng) -> Result<(), Error> {
+        self.handshake.handle(now, SensorInput::Start, rng)?;
+        self.drain(now, 0, rng)
+    }
+
+    /// Takes a frame from the air. `unix_ms` is the sensor's clock.
+    pub fn frame(
+        &mut self,
+        now: Duration,
+        unix_ms: u64,
+        bytes: &[u8],
+        rng: &mut impl CryptoRng,
+    ) -> Result<(), Error> {
+        self.handshake.handle(now, SensorInput::Frame(bytes), rng)?;
+        self.drain(now, unix_ms, rng)
+    }
+
+    /// Lets time pass: measures what is due, sends what is complete, repeats what was not answered.
+    pub fn tick(&mut self, now: Duration, unix_ms: u64, rng: &mut impl CryptoRng) -> Result<(), Error> {
+        if self.handshake.next_timeout().is_some_and(|at| now >= at) {
+            self.handshake.handle(now, SensorInput::Timeout, rng)?;
+            self.drain(now, unix_ms, rng)?;
+        }
+        self.measure(now);
+        while self.send_record(false)? {}
+        Ok(())
+    }
+
+    /// The next thing to do, or `None`.
+    pub fn poll(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    /// True when there is a session.
+    pub const fn is_established(&self) -> bool {
+        self.records.is_some()
+    }
+
+    /// True when the source has ended and all of it has been sent.
+    pub fn is_finished(&self) -> bool {
+        self.source.remaining() == Some(0) && self.waiting.is_empty()
+    }
+
+    /// Samples measured so far.
+    pub const fn measured(&self) -> u64 {
+        self.taken
+    }
+
+    /// Sends what is left although it does not fill a record.
+    pub fn flush(&mut self) -> Result<(), Error> {
+        while self.send_record(true)? {}
+        Ok(())
+    }
+
+    fn drain(&mut self, now: Duration, unix_ms: u64, rng: &mut impl CryptoRng) -> Result<(), Error> {
+        while let Some(output) = self.handshake.poll() {
+            match output {
+                SensorOutput::Save(record) => self.outputs.push_back(Output::Save(record)),
+                SensorOutput::Send(frame) => self.outputs.push_back(Output::Send(frame)),
+                SensorOutput::ReadPuf(challenge) => self.read_puf(now, &challenge, rng)?,
+                SensorOutput::Established(keys) => {
+                    let sensor = self.handshake.record().sensor;
+                    self.records = Some(RecordWriter::new(keys.up, Direction::Up, sensor));
+                    self.switched_on.get_or_insert((now, unix_ms));
+                    self.give_consent(unix_ms, rng)?;
+                }
+                SensorOutput::Failed(_) => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn read_puf(
+        &mut self,
+        now: Duration,
+        challenge: &Challenge,
+        rng: &mut impl CryptoRng,
+    ) -> Result<(), Error> {
+        let mut response = Response([0; RESPONSE_BYTES]);
+        self.puf.respond(challenge, &mut response);
+        self.handshake.handle(now, SensorInput::Response(&response), rng)?;
+        Ok(())
+    }
+
+    /// A standing consent: after each authentication the sensor gives the clinic the session's data key.
+    fn give_consent(&mut self, unix_ms: u64, rng: &mut impl CryptoRng) -> Result<(), Error> {
+        let Sealing::ForClinic(wrapping) = &self.sealing else { return Ok(()) };
+        let record = self.handshake.record();
+        let mut bytes = [0u8; 16];
+        rng.fill_bytes(&mut bytes);
+        let key = DataKey::new(bytes);
+        // The epoch has just moved on and never comes back, so that it names the session.
+        let (sensor, session) = (record.sensor, record.epoch);
+        let consent = consent::grant(wrapping, sensor, session, unix_ms + CONSENT_MS, &key)?;
+        self.sealer = Some(Sealer::new(key, sensor, session));
+        self.seal_and_send(&consent)
+    }
+
+    fn seal_and_send(&mut self, payload: &[u8]) -> Result<(), Error> {
+        if let Some(records) = &mut self.records {
+            let frame = records.seal(payload)?;
+            self.outputs.push_back(Output::Send(frame));
+        }
+        Ok(())
+    }
+
+    /// Takes the samples that are due from the source.
+    fn measure(&mut self, now: Duration) {
+        let Some((since, _)) = self.switched_on else { return };
+        let elapsed_s = now.saturating_sub(since).as_secs_f64() * self.speed;
+        let due = (elapsed_s * f64::from(self.source.rate_millihertz) / 1_000.0) as u64;
+        while self.taken < due {
+            let Some(sample) = self.source.next_sample() else { return };
+            self.taken += 1;
+            self.waiting.push_back(sample);
+            if self.waiting.len() > WAITING_SAMPLES_MAX {
+                self.waiting.pop_front();
+            }
+        }
+    }
+
+    /// Sends one record when there is enough for it, or anything at all with `everything`.
+    fn send_record(&mut self, everything: bool) -> Result<bool, Error> {
+        let per_record = (u64::from(self.source.rate_millihertz) * RECORD_US / 1_000_000_000).max(1) as usize;
+        let last = everything || self.source.remaining() == Some(0);
+        let enough = self.waiting.len() >= per_record || (last && !self.waiting.is_empty());
+        let Some((_, started_ms)) = self.switched_on.filter(|_| enough && self.records.is_some()) else {
+            return Ok(false);
+        };
+        let first_index = self.taken - self.waiting.len() as u64;
+        let start = BatchHeader {
+            signal: self.source.signal,
+            simulated: self.source.simulated,
+            rate_millihertz: self.source.rate_millihertz,
+            scale: self.source.scale,
+            first_index,
+            time_us: started_ms * 1_000,
+        };
+        let header = BatchHeader { time_us: start.time_of(first_index), ..start };
+        let samples: Vec<i16> = self.waiting.iter().copied().take(per_record).collect();
+        let overhead = if self.sealer.is_some() { SEALED_OVERHEAD_BYTES } else { 0 };
+        let mut plain = [0u8; PAYLOAD_BYTES_MAX];
+        let room = PAYLOAD_BYTES_MAX - overhead;
+        let (len, taken) = observation::emit(&header, &samples, plain.get_mut(..room).unwrap_or(&mut []))?;
+        let plain = plain.get(..len).unwrap_or(&[]);
+        if let Some(sealer) = &mut self.sealer {
+            let mut sealed = [0u8; PAYLOAD_BYTES_MAX];
+            let len = sealer.seal(plain, &mut sealed)?;
+            self.seal_and_send(sealed.get(..len).unwrap_or(&[]))?;
+        } else {
+            self.seal_and_send(plain)?;
+        }
+        self.waiting.drain(..taken);
+        Ok(true)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::patient::Condition;
+    use crate::puf::{NOISE_TYPICAL, SramPuf};
+    use bodywire_hub::enrolment::enroll;
+    use bodywire_hub::link::{Link, Output as LinkOutput};
+    use bodywire_proto::handshake::HubRecord;
+    use bodywire_proto::observation::{Batch, Signal};
+    use bodywire_proto::wire::{HubId, SensorId};
+    use rand_chacha::ChaCha20Rng;
+    use rand_core::SeedableRng;
+
+    const SENSOR: SensorId = SensorId(3);
+
+    struct Bench {
+        sensor: Sensor<SramPuf>,
+        link: Link,
+        pairs: Vec<(Challenge, Response)>,
+        rng: ChaCha20Rng,
+        payloads: Vec<Vec<u8>>,
+    }
+
+    fn bench(source: Source, sealing: Sealing) -> Bench {
+        let key = Key::new([4; 32]);
+        let chip = |readings| SramPuf::new([9; 32], NOISE_TYPICAL, readings);
+        let record = SensorRecord { sensor: SENSOR, hub: HubId(1), key: key.clone(), epoch: 0, attempt: 0 };
+        Bench {
+            sensor: Sensor::new(record, chip(1), source, sealing, 1.0),
+            link: Link::new(HubRecord::enrolled(SENSOR, HubId(1), key)),
+            pairs: enroll(&mut chip(2), 8, |_| {}).unwrap().pairs,
+            rng: ChaCha20Rng::seed_from_u64(1),
+            payloads: Vec::new(),
+        }
+    }
+
+    impl Bench {
+        /// Carries frames both ways until the air is silent.
+        fn exchange(&mut self, now: Duration) {
+            while let Some(output) = self.sensor.poll() {
+                let Output::Send(frame) = output else { continue };
+                self.link.frame(now, frame.as_bytes(), &mut self.rng).unwrap();
+                while let Some(output) = self.link.poll() {
+                    match output {
+                        LinkOutput::ClaimPair => {
+                            self.link.pair(now, self.pairs.pop(), &mut self.rng).unwrap()
+                        }
+                        LinkOutput::Send(frame) => {
+                            self.sensor.frame(now, 1_000, frame.as_bytes(), &mut self.rng).unwrap();
+                        }
+                        LinkOutput::Payload(payload) => self.payloads.push(payload),
+                        _ => {}
+                    }
+                }
+            }
+        }
+
+        fn run(&mut self, seconds: u64) {
+            self.sensor.start(Duration::ZERO, &mut self.rng).unwrap();
+            self.exchange(Duration::ZERO);
+            for tick in 0..seconds * 20 {
+                let now = Duration::from_millis(50 * tick);
+                self.sensor.tick(now, 1_000, &mut self.rng).unwrap();
+                self.exchange(now);
+            }
+        }
+    }
+
+    #[test]
+    fn an_ecg_arrives_at_the_hub_without_a_gap() {
+        let mut bench = bench(Source::synthetic_ecg(1, Condition::new()).unwrap(), Sealing::Open);
+        bench.run(5);
+        assert!(bench.sensor.is_established() && bench.link.is_established());
+        let mut next = 0;
+        for payload in &bench.payloads {
+            let batch = Batch::parse(payload).unwrap();
+            assert_eq!(batch.header.first_index, next);
+            next += batch.len() as u64;
+        }
+        assert!(next >= 4 * 360, "{next} samples in five seconds");
+    }
+
+    #[test]
+    fn a_class_iii_sensor_gives_consent_first_and_then_speaks_sealed() {
+        let wrapping = Key::new([6; 32]);
+        let source = Source::number(Signal::InsulinRate, 1, Condition::new());
+        let mut bench = bench(source, Sealing::ForClinic(wrapping.clone()));
+        bench.run(5);
+        let granted = consent::open_grant(&wrapping, SENSOR, &bench.payloads[0]).unwrap();
+        let mut buffer = [0; PAYLOAD_BYTES_MAX];
+        for sealed in &bench.payloads[1..] {
+            assert!(Batch::parse(sealed).is_err(), "the hub must not be able to read it");
+            let len = consent::open(&granted, SENSOR, sealed, &mut buffer).unwrap();
+            assert_eq!(Batch::parse(&buffer[..len]).unwrap().header.signal, Signal::InsulinRate);
+        }
+        assert!(bench.payloads.len() >= 2);
+    }
+
+    #[test]
+    fn a_recording_is_sent_to_its_last_sample() {
+        let samples: Vec<u8> = (0..500i16).flat_map(i16::to_le_bytes).collect();
+        let header = "x 1 360 500\nx.dat 16 200 12 0 0 0 0 ECG\n";
+        let mut bench = bench(Source::recording(header, &samples, 0).unwrap(), Sealing::Open);
+        bench.run(3);
+        assert!(bench.sensor.is_finished());
+        let sent: Vec<i16> = bench
+            .payloads
+            .iter()
+            .flat_map(|p| Batch::parse(p).unwrap().samples().collect::<Vec<_>>())
+            .collect();
+        assert_eq!(sent, (0..500).collect::<Vec<i16>>());
+    }
+}
