@@ -60,10 +60,7 @@ fn ledger_view(outcome: Result<fsck::Report, bodywire_ledger::Error>, now_ms: u6
     match outcome {
         Ok(report) => {
             let worst = report.findings.iter().find(|finding| finding.kind.is_failure());
-            let damage = worst.map(|finding| match &finding.entries {
-                Some(entries) => format!("record {} ({}): {}", entries.start, finding.file, finding.what),
-                None => format!("{}: {}", finding.file, finding.what),
-            });
+            let damage = worst.map(ToString::to_string);
             LedgerView { entries: report.entries, verified_at_ms: now_ms, damage }
         }
         Err(error) => LedgerView { entries: 0, verified_at_ms: now_ms, damage: Some(error.to_string()) },

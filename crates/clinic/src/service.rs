@@ -222,6 +222,8 @@ impl Clinic {
             self.commit(arrived).await?;
         }
         scrubber.abort();
+        // The task holds the ledger until it is really gone; that it was aborted is no error.
+        let _ = scrubber.await;
         self.alarm_log.write(&self.board, &self.store).await?;
         self.archive.lock().await.publish()?;
         self.paths.iter().for_each(MqttPath::disconnect);

@@ -1,0 +1,160 @@
+//! What can be typed.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Vital signs from body sensors to clinicians, past brokers and storage that nobody has to trust.
+///
+/// Research software, not a medical device.
+#[derive(Debug, Parser)]
+#[command(name = "bodywire", version, after_help = EXIT_CODES)]
+pub struct Arguments {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+const EXIT_CODES: &str = "Exit codes: 0 ok, 1 failure, 2 usage, 3 verification failed, 4 denied, 5 unreachable, \
+6 bad configuration, 7 outside tolerance";
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// A ward in one process: five sensors, a hub, three MQTT paths, a clinic, a ledger and a console in the browser.
+    ///
+    /// Nothing has to be installed, and everything it writes is in one directory that can be deleted.
+    Demo(DemoOptions),
+    /// Checks of the ledger.
+    Ledger {
+        /// Which.
+        #[command(subcommand)]
+        command: LedgerCommand,
+    },
+    /// Prints shell completions.
+    Completions {
+        /// For which shell.
+        shell: Shell,
+    },
+}
+
+/// Checks of the ledger.
+#[derive(Debug, Subcommand)]
+pub enum LedgerCommand {
+    /// Reads every byte of a ledger directory and names what is damaged (exit code 3).
+    Verify(VerifyOptions),
+}
+
+/// How results are printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Output {
+    /// For people.
+    Table,
+    /// For programs: one JSON object on standard output.
+    Json,
+}
+
+/// Options of `bodywire demo`.
+#[derive(Debug, Clone, Args)]
+#[command(
+    after_help = "Keys: e emergency, b break a path or restore it, t tamper with a record, q quit.\n\n\
+Examples:\n  bodywire demo\n  bodywire demo --recording recordings/100 --port 0\n  \
+bodywire demo --headless --duration 20s --output json"
+)]
+pub struct DemoOptions {
+    /// Directory for everything the demo writes. Deleting it forgets everything.
+    #[arg(long, default_value = "bodywire-demo")]
+    pub state: PathBuf,
+    /// Plays this WFDB recording (path without .hea) instead of a synthetic ECG.
+    #[arg(long)]
+    pub recording: Option<PathBuf>,
+    /// Which signal of the recording, from 0.
+    #[arg(long, default_value_t = 0, requires = "recording")]
+    pub signal: usize,
+    /// How many times faster than life the sensors measure (0.1 to 1000).
+    #[arg(long, default_value_t = 1.0, value_parser = speed)]
+    pub speed: f64,
+    /// No console and no keys; ends by itself and exits 0 only if everything checks.
+    #[arg(long)]
+    pub headless: bool,
+    /// How long a headless run lasts after all sensors have authenticated, such as 20s. Without it a recording is played to its end.
+    #[arg(long, value_parser = humantime::parse_duration, requires = "headless")]
+    pub duration: Option<Duration>,
+    /// When the synthetic patient deteriorates, after all sensors have authenticated; `never` for a calm patient.
+    #[arg(long, default_value = "auto", value_parser = emergency_at)]
+    pub emergency_at: EmergencyAt,
+    /// Path (1 to 3) that dies five seconds after the start and stays dead.
+    #[arg(long, value_parser = clap::value_parser!(u8).range(1..=3))]
+    pub kill_path: Option<u8>,
+    /// Port of the console on 127.0.0.1; 0 takes any free one.
+    #[arg(long, default_value_t = 8080)]
+    pub port: u16,
+    /// First of three ports for the embedded brokers on 127.0.0.1; 0 takes any free ones.
+    #[arg(long, default_value_t = 18831)]
+    pub mqtt_port: u16,
+    /// How the result of a headless run is printed.
+    #[arg(long, value_enum, default_value_t = Output::Table)]
+    pub output: Output,
+}
+
+/// When the synthetic patient deteriorates.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EmergencyAt {
+    /// After 20 seconds, or half way through a shorter headless run.
+    Auto,
+    /// Not by itself.
+    Never,
+    /// After this time.
+    After(Duration),
+}
+
+/// Options of `bodywire ledger verify`.
+#[derive(Debug, Clone, Args)]
+pub struct VerifyOptions {
+    /// The ledger directory, such as bodywire-demo/clinic/ledger.
+    pub directory: PathBuf,
+    /// The log's public key as a C2SP verifier key; without it the key in the directory is believed.
+    #[arg(long)]
+    pub key: Option<String>,
+    /// How the result is printed.
+    #[arg(long, value_enum, default_value_t = Output::Table)]
+    pub output: Output,
+}
+
+fn emergency_at(text: &str) -> Result<EmergencyAt, String> {
+    match text {
+        "auto" => Ok(EmergencyAt::Auto),
+        "never" => Ok(EmergencyAt::Never),
+        other => humantime::parse_duration(other)
+            .map(EmergencyAt::After)
+            .map_err(|error| format!("{error}; say 15s, never or auto")),
+    }
+}
+
+fn speed(text: &str) -> Result<f64, String> {
+    text.parse()
+        .ok()
+        .filter(|speed| (0.1..=1_000.0).contains(speed))
+        .ok_or_else(|| "must be 0.1 to 1000".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_arguments_are_consistent() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn speeds_and_times_are_checked() {
+        assert_eq!(speed("10"), Ok(10.0));
+        assert!(["0", "-1", "nan", "inf", "fast"].into_iter().all(|text| speed(text).is_err()));
+        assert_eq!(emergency_at("15s"), Ok(EmergencyAt::After(Duration::from_secs(15))));
+        assert_eq!(emergency_at("never"), Ok(EmergencyAt::Never));
+        assert!(emergency_at("soon").is_err());
+    }
+}

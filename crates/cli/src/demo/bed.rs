@@ -1,0 +1,158 @@
+//! The sensors on the demo's patient, each a task of its own, and the air between them and the hub.
+
+use super::provision::{self, SENSORS};
+use super::recording;
+use super::state::{Memory, State};
+use crate::args::DemoOptions;
+use crate::exit::Failure;
+use bodywire_hub::service::RADIO_QUEUE;
+use bodywire_proto::RiskClass;
+use bodywire_proto::observation::Signal;
+use bodywire_proto::wire::{Frame, SensorId};
+use bodywire_sim::patient::{Condition, Source};
+use bodywire_sim::puf::SramPuf;
+use bodywire_sim::sensor::{Output, Sealing, Sensor};
+use bodywire_store::SensorRow;
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
+
+/// How often a sensor looks at its clock.
+const TICK: Duration = Duration::from_millis(25);
+
+/// What a sensor has done, for the judgement of a run.
+#[derive(Debug, Default)]
+pub(super) struct Progress {
+    pub(super) established: AtomicBool,
+    pub(super) finished: AtomicBool,
+    pub(super) measured: AtomicU64,
+}
+
+/// All sensors of the patient.
+pub(super) struct Bed {
+    pub(super) progress: BTreeMap<SensorId, Arc<Progress>>,
+    pub(super) radio: BTreeMap<SensorId, mpsc::Sender<Frame>>,
+    tasks: Vec<JoinHandle<Result<(), Failure>>>,
+    starts: Vec<Start>,
+}
+
+struct Start {
+    device: Device,
+    memory: Memory,
+    inbox: mpsc::Receiver<Frame>,
+    progress: Arc<Progress>,
+}
+
+struct Device {
+    id: SensorId,
+    sensor: Sensor<SramPuf>,
+}
+
+impl Bed {
+    /// Prepares the sensors; they are silent until [`Self::switch_on`].
+    pub(super) fn new(
+        options: &DemoOptions,
+        state: &State,
+        rows: &[SensorRow],
+        condition: &Condition,
+    ) -> Result<Self, Failure> {
+        let (mut progress, mut radio, mut starts) = (BTreeMap::new(), BTreeMap::new(), Vec::new());
+        for profile in SENSORS {
+            let id = profile.sensor;
+            let memory = state.memory(id)?;
+            let missing = || {
+                Failure::Failed(format!("sensor {} has lost its memory; delete the state directory", id.0))
+            };
+            let record = memory.record().cloned().ok_or_else(missing)?;
+            let row = rows.iter().find(|row| row.sensor == id).ok_or_else(missing)?;
+            let source = match (&options.recording, profile.kind) {
+                (Some(path), Signal::Ecg) => recording::open(path, options.signal)?,
+                (None, Signal::Ecg) => Source::synthetic_ecg(rand::rng().next_u64(), condition.clone())?,
+                (_, kind) => Source::number(kind, rand::rng().next_u64(), condition.clone()),
+            };
+            let sealing = match profile.class {
+                RiskClass::III => Sealing::ForClinic(row.wrapping_key.clone()),
+                RiskClass::I | RiskClass::II => Sealing::Open,
+            };
+            let sensor = Sensor::new(record, provision::chip(state, id)?, source, sealing, options.speed);
+            let (to_sensor, inbox) = mpsc::channel(RADIO_QUEUE);
+            let done = Arc::new(Progress::default());
+            progress.insert(id, Arc::clone(&done));
+            radio.insert(id, to_sensor);
+            starts.push(Start { device: Device { id, sensor }, memory, inbox, progress: done });
+        }
+        Ok(Self { progress, radio, tasks: Vec::new(), starts })
+    }
+
+    /// Starts every sensor. What they say goes to `air`; they stop when `stop` turns true.
+    pub(super) fn switch_on(
+        &mut self,
+        air: &mpsc::Sender<(SensorId, Vec<u8>)>,
+        stop: &watch::Receiver<bool>,
+    ) {
+        for start in self.starts.drain(..) {
+            self.tasks.push(tokio::spawn(live(start, air.clone(), stop.clone())));
+        }
+    }
+
+    /// Waits until every sensor has said its last word.
+    pub(super) async fn switched_off(self) -> Result<(), Failure> {
+        for task in self.tasks {
+            task.await??;
+        }
+        Ok(())
+    }
+}
+
+async fn live(
+    start: Start,
+    air: mpsc::Sender<(SensorId, Vec<u8>)>,
+    mut stop: watch::Receiver<bool>,
+) -> Result<(), Failure> {
+    let Start { mut device, mut memory, mut inbox, progress } = start;
+    let mut rng = StdRng::from_rng(&mut rand::rng());
+    let begun = Instant::now();
+    device.sensor.start(begun.elapsed(), &mut rng)?;
+    let mut tick = tokio::time::interval(TICK);
+    while !*stop.borrow() {
+        device.speak(&mut memory, &air).await?;
+        progress.established.store(device.sensor.is_established(), Ordering::Relaxed);
+        progress.finished.store(device.sensor.is_finished(), Ordering::Relaxed);
+        progress.measured.store(device.sensor.measured(), Ordering::Relaxed);
+        tokio::select! {
+            _ = tick.tick() => device.sensor.tick(begun.elapsed(), super::ward::now_ms(), &mut rng)?,
+            Some(frame) = inbox.recv() => {
+                // What the protocol refuses is met with silence; the sensor tries again by itself.
+                let _ = device.sensor.frame(begun.elapsed(), super::ward::now_ms(), frame.as_bytes(), &mut rng);
+            }
+            _ = stop.changed() => {}
+        }
+    }
+    device.sensor.flush()?;
+    device.speak(&mut memory, &air).await
+}
+
+impl Device {
+    async fn speak(
+        &mut self,
+        memory: &mut Memory,
+        air: &mpsc::Sender<(SensorId, Vec<u8>)>,
+    ) -> Result<(), Failure> {
+        while let Some(output) = self.sensor.poll() {
+            match output {
+                Output::Save(record) => tokio::task::block_in_place(|| memory.store(record))?,
+                Output::Send(frame) => {
+                    if air.send((self.id, frame.as_bytes().to_vec())).await.is_err() {
+                        return Ok(());
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+}

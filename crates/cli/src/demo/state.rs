@@ -1,0 +1,209 @@
+//! The demo's directory. Secrets are files that only their owner may read.
+//!
+//! ```text
+//! keys/       clinic, ledger, database, hub, rendezvous: 32 bytes each
+//! chips/      1 to 5: the silicon of the simulated PUFs
+//! sensors/    1 to 5: what each sensor remembers, in two slots
+//! hub/        spool.redb
+//! clinic/     bodywire.db, ledger/
+//! provisioned appears last, when all of it is there
+//! ```
+
+use crate::exit::Failure;
+use bodywire_proto::handshake::SensorRecord;
+use bodywire_proto::wire::SensorId;
+use rand::Rng;
+use std::fs::{self, File, OpenOptions};
+use std::io::{Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+const SUBDIRECTORIES: [&str; 5] = ["keys", "chips", "sensors", "hub", "clinic"];
+
+/// The directory of one demo.
+#[derive(Debug, Clone)]
+pub(super) struct State {
+    root: PathBuf,
+}
+
+impl State {
+    /// Opens or creates the directory.
+    pub(super) fn open(root: &Path) -> Result<Self, Failure> {
+        let state = Self { root: root.to_owned() };
+        state.create_directories()?;
+        Ok(state)
+    }
+
+    fn create_directories(&self) -> Result<(), Failure> {
+        let mut builder = fs::DirBuilder::new();
+        builder.recursive(true).mode(0o700);
+        for directory in [self.root.clone(), self.clinic_ledger()]
+            .into_iter()
+            .chain(SUBDIRECTORIES.map(|d| self.root.join(d)))
+        {
+            builder.create(&directory).map_err(Failure::state(&directory))?;
+        }
+        Ok(())
+    }
+
+    /// True when provisioning was completed.
+    pub(super) fn is_provisioned(&self) -> bool {
+        self.root.join("provisioned").exists()
+    }
+
+    /// Provisioning is complete: everything it wrote is on the disk before this mark.
+    pub(super) fn set_provisioned(&self) -> Result<(), Failure> {
+        self.write_new("provisioned", b"delete this directory to forget everything\n")?;
+        File::open(&self.root).and_then(|d| d.sync_all()).map_err(Failure::state(&self.root))
+    }
+
+    /// Removes what an interrupted provisioning left. Nothing has ever been acknowledged to or from it.
+    pub(super) fn clear(&self) -> Result<(), Failure> {
+        for directory in SUBDIRECTORIES.map(|d| self.root.join(d)) {
+            fs::remove_dir_all(&directory).map_err(Failure::state(&directory))?;
+        }
+        self.create_directories()
+    }
+
+    pub(super) fn database(&self) -> PathBuf {
+        self.root.join("clinic/bodywire.db")
+    }
+
+    pub(super) fn clinic_ledger(&self) -> PathBuf {
+        self.root.join("clinic/ledger")
+    }
+
+    pub(super) fn spool(&self) -> PathBuf {
+        self.root.join("hub/spool.redb")
+    }
+
+    /// A 32-byte secret; drawn when it is not there yet.
+    pub(super) fn secret(&self, name: &str) -> Result<[u8; 32], Failure> {
+        let path = self.root.join(name);
+        if !path.exists() {
+            let mut secret = [0u8; 32];
+            rand::rng().fill_bytes(&mut secret);
+            self.write_new(name, &secret)?;
+            return Ok(secret);
+        }
+        let mode = fs::metadata(&path).map_err(Failure::state(&path))?.permissions().mode();
+        if mode & 0o077 != 0 {
+            let next = "make it readable by its owner only: chmod 600";
+            return Err(Failure::path(&path, "others may read this secret", next));
+        }
+        let bytes = fs::read(&path).map_err(Failure::state(&path))?;
+        bytes
+            .try_into()
+            .map_err(|_| Failure::path(&path, "is not 32 bytes long", "restore it, or delete the directory"))
+    }
+
+    fn write_new(&self, name: &str, bytes: &[u8]) -> Result<(), Failure> {
+        let path = self.root.join(name);
+        let write = || {
+            let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path)?;
+            file.write_all(bytes)?;
+            file.sync_all()
+        };
+        write().map_err(Failure::state(&path))
+    }
+
+    /// A sensor's non-volatile memory.
+    pub(super) fn memory(&self, sensor: SensorId) -> Result<Memory, Failure> {
+        Memory::open(&self.root.join("sensors").join(sensor.0.to_string()))
+    }
+}
+
+const SLOT_BYTES: usize = 8 + SensorRecord::BYTES + 4;
+
+/// The non-volatile memory of a sensor: two slots, written in turn, so that a torn write leaves the other.
+///
+/// slot = sequence 8 | record | CRC-32C 4
+pub(super) struct Memory {
+    path: PathBuf,
+    file: File,
+    sequence: u64,
+    record: Option<SensorRecord>,
+}
+
+impl Memory {
+    fn open(path: &Path) -> Result<Self, Failure> {
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).create(true).truncate(false).mode(0o600);
+        let mut file = options.open(path).map_err(Failure::state(path))?;
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes).map_err(Failure::state(path))?;
+        let newest = bytes.chunks(SLOT_BYTES).filter_map(parse_slot).max_by_key(|(sequence, _)| *sequence);
+        let (sequence, record) = newest.map_or((0, None), |(sequence, record)| (sequence, Some(record)));
+        Ok(Self { path: path.to_owned(), file, sequence, record })
+    }
+
+    /// What was stored last.
+    pub(super) fn record(&self) -> Option<&SensorRecord> {
+        self.record.as_ref()
+    }
+
+    /// Stores the record; durable when it returns.
+    pub(super) fn store(&mut self, record: SensorRecord) -> Result<(), Failure> {
+        let sequence = self.sequence + 1;
+        let mut slot = sequence.to_be_bytes().to_vec();
+        slot.extend_from_slice(&record.to_bytes());
+        slot.extend_from_slice(&crc32c::crc32c(&slot).to_be_bytes());
+        let at = (sequence % 2) * SLOT_BYTES as u64;
+        self.file
+            .seek(SeekFrom::Start(at))
+            .and_then(|_| self.file.write_all(&slot))
+            .and_then(|()| self.file.sync_data())
+            .map_err(Failure::state(&self.path))?;
+        (self.sequence, self.record) = (sequence, Some(record));
+        Ok(())
+    }
+}
+
+fn parse_slot(slot: &[u8]) -> Option<(u64, SensorRecord)> {
+    let (covered, sum) = slot.split_last_chunk::<4>().filter(|_| slot.len() == SLOT_BYTES)?;
+    let (sequence, record) = covered.split_first_chunk::<8>()?;
+    (crc32c::crc32c(covered) == u32::from_be_bytes(*sum))
+        .then(|| Some((u64::from_be_bytes(*sequence), SensorRecord::from_bytes(record).ok()?)))
+        .flatten()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bodywire_proto::prf::Key;
+    use bodywire_proto::wire::HubId;
+
+    fn record(epoch: u32) -> SensorRecord {
+        SensorRecord { sensor: SensorId(1), hub: HubId(1), key: Key::new([1; 32]), epoch, attempt: 0 }
+    }
+
+    #[test]
+    fn a_torn_write_leaves_the_record_before() {
+        let directory = tempfile::tempdir().unwrap();
+        let state = State::open(directory.path()).unwrap();
+        let mut memory = state.memory(SensorId(1)).unwrap();
+        assert!(memory.record().is_none());
+        (1..=3).for_each(|epoch| memory.store(record(epoch)).unwrap());
+        assert_eq!(state.memory(SensorId(1)).unwrap().record(), Some(&record(3)));
+        let path = directory.path().join("sensors/1");
+        let intact = fs::read(&path).unwrap();
+        for at in SLOT_BYTES..2 * SLOT_BYTES {
+            let mut torn = intact.clone();
+            torn[at] ^= 0x40;
+            fs::write(&path, &torn).unwrap();
+            assert_eq!(state.memory(SensorId(1)).unwrap().record(), Some(&record(2)), "byte {at}");
+        }
+    }
+
+    #[test]
+    fn secrets_are_drawn_once_and_must_be_private() {
+        let directory = tempfile::tempdir().unwrap();
+        let state = State::open(directory.path()).unwrap();
+        let secret = state.secret("keys/hub").unwrap();
+        assert_eq!(state.secret("keys/hub").unwrap(), secret);
+        assert_ne!(state.secret("keys/clinic").unwrap(), secret);
+        let path = directory.path().join("keys/hub");
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
+        assert_eq!(state.secret("keys/hub").unwrap_err().code(), 6);
+    }
+}

@@ -1,0 +1,92 @@
+//! What comes back: one line that says what, why and the next step, and an exit code.
+
+use std::path::{Path, PathBuf};
+
+/// Why the command failed, by exit code.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Failure {
+    /// 1: something went wrong that is none of the others.
+    #[error("{0}")]
+    Failed(String),
+    /// 3: a ledger, proof or signature does not verify.
+    #[error("{0}")]
+    NotVerified(String),
+    /// 6: a file, directory, port or recording that was named cannot be used.
+    #[error("{what}: {why}; {next}")]
+    Configuration {
+        /// What cannot be used.
+        what: String,
+        /// Why.
+        why: String,
+        /// What to do.
+        next: String,
+    },
+}
+
+impl Failure {
+    /// The exit code.
+    pub const fn code(&self) -> u8 {
+        match self {
+            Self::Failed(_) => 1,
+            Self::NotVerified(_) => 3,
+            Self::Configuration { .. } => 6,
+        }
+    }
+
+    /// A path that cannot be used.
+    pub(crate) fn path(path: &Path, why: impl std::fmt::Display, next: &str) -> Self {
+        Self::Configuration { what: path.display().to_string(), why: why.to_string(), next: next.to_owned() }
+    }
+
+    /// A file or directory of the demo's state that cannot be read or written.
+    pub(crate) fn state(path: impl Into<PathBuf>) -> impl FnOnce(std::io::Error) -> Self {
+        let path = path.into();
+        move |error| Self::path(&path, error, "choose a writable directory with --state DIR")
+    }
+}
+
+macro_rules! failed {
+    ($($error:ty),* $(,)?) => {$(
+        impl From<$error> for Failure {
+            fn from(error: $error) -> Self {
+                Self::Failed(error.to_string())
+            }
+        }
+    )*};
+}
+
+failed!(
+    bodywire_channels::Error,
+    bodywire_hub::Error,
+    bodywire_proto::Error,
+    bodywire_sim::Error,
+    bodywire_store::Error,
+    tokio::task::JoinError,
+);
+
+impl From<bodywire_ledger::Error> for Failure {
+    fn from(error: bodywire_ledger::Error) -> Self {
+        use bodywire_ledger::Error as E;
+        match error {
+            E::Damaged { .. } | E::Forked { .. } | E::BadSignature { .. } | E::ProofRejected { .. } => {
+                Self::NotVerified(error.to_string())
+            }
+            E::Locked { path } => Self::Configuration {
+                what: path,
+                why: "another process has this ledger".to_owned(),
+                next: "stop it, or use another directory with --state DIR".to_owned(),
+            },
+            other => Self::Failed(other.to_string()),
+        }
+    }
+}
+
+impl From<bodywire_clinic::Error> for Failure {
+    fn from(error: bodywire_clinic::Error) -> Self {
+        match error {
+            bodywire_clinic::Error::Ledger(error) => error.into(),
+            other => Self::Failed(other.to_string()),
+        }
+    }
+}
