@@ -6,6 +6,9 @@ use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
 use std::collections::BTreeMap;
 use std::str::FromStr;
 
+/// First part of the name that an `extern crate` line stands for.
+pub(crate) const EXTERN: &str = "extern crate";
+
 /// A name as it is written, with its `use` resolved: `std::fs::read`. A glob ends in `*`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Name {
@@ -38,7 +41,10 @@ impl Name {
 
 impl std::fmt::Display for Name {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.segments.join("::"))
+        match &self.segments[..] {
+            [what, name] if what == EXTERN => write!(f, "{what} {name}"),
+            segments => f.write_str(&segments.join("::")),
+        }
     }
 }
 
@@ -118,7 +124,7 @@ impl Names {
             (word.to_string().as_str(), tokens.get(at + 1), tokens.get(at + 2))
             && what == "crate"
         {
-            self.used.push(Name { segments: vec!["extern crate".to_owned(), name.to_string()], line });
+            self.used.push(Name { segments: vec![EXTERN.to_owned(), name.to_string()], line });
             if let (Some(TokenTree::Ident(_)), Some(TokenTree::Ident(alias))) =
                 (tokens.get(at + 3), tokens.get(at + 4))
             {

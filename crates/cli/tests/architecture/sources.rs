@@ -1,7 +1,7 @@
 //! What the sources may name, and where.
 
 use crate::manifests::{HTTP_CRATES, IMPURE_CRATES, PURE, SQL_CRATES};
-use crate::names::{Name, Names};
+use crate::names::{EXTERN, Name, Names};
 use crate::tree::File;
 use proc_macro2::{TokenStream, TokenTree};
 use std::str::FromStr;
@@ -104,7 +104,7 @@ fn in_code(name: &str) -> String {
 
 fn comes_from(name: &Name, crates: &[&str]) -> bool {
     name.root().is_some_and(|root| crates.iter().any(|one| in_code(one) == root))
-        || matches!(&name.segments[..], [what, one] if what == "extern crate" && crates.iter().any(|c| in_code(c) == *one))
+        || matches!(&name.segments[..], [what, one] if what == EXTERN && crates.iter().any(|c| in_code(c) == *one))
 }
 
 /// A clock, generator, thread, socket, process or file in a pure crate; files are allowed in `ledger::disk`.
