@@ -1,0 +1,103 @@
+//! Licences of all packages, against the list in `deny.toml`.
+
+use serde_json::Value;
+use spdx::{Expression, LicenseReq, ParseMode};
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::process::Command;
+
+/// A package and what its manifest says of its licence.
+#[derive(Debug)]
+pub(crate) struct Package {
+    pub(crate) name: String,
+    pub(crate) licence: Option<String>,
+}
+
+/// Which licences are accepted.
+#[derive(Debug)]
+pub(crate) struct Rules {
+    allowed: BTreeSet<String>,
+}
+
+impl Rules {
+    /// Reads `[licenses] allow` of a `deny.toml`.
+    pub(crate) fn parse(text: &str) -> Self {
+        let table: toml::Table = text.parse().unwrap_or_else(|error| panic!("deny.toml: {error}"));
+        let listed =
+            table.get("licenses").and_then(|table| table.get("allow")).and_then(toml::Value::as_array);
+        let listed = listed.unwrap_or_else(|| panic!("deny.toml: `allow` is missing below `[licenses]`"));
+        Self { allowed: listed.iter().filter_map(toml::Value::as_str).map(str::to_owned).collect() }
+    }
+
+    fn accept(&self, wanted: &LicenseReq) -> bool {
+        // An exception only ever adds a permission, so that the licence without it is enough.
+        let plain = wanted.license.id().map(|id| id.name);
+        plain.is_some_and(|name| self.allowed.contains(name)) || self.allowed.contains(&wanted.to_string())
+    }
+}
+
+/// Packages with no licence, one that is not an SPDX expression, or none that is accepted.
+pub(crate) fn refused(packages: &[Package], rules: &Rules) -> Vec<String> {
+    packages
+        .iter()
+        .filter_map(|Package { name, licence }| {
+            let Some(licence) = licence else { return Some(format!("{name}: names no licence")) };
+            match Expression::parse_mode(licence, ParseMode::LAX) {
+                Err(_) => Some(format!("{name}: `{licence}` is not an SPDX expression")),
+                Ok(expression) if expression.evaluate(|wanted| rules.accept(wanted)) => None,
+                Ok(_) => Some(format!("{name}: {licence}")),
+            }
+        })
+        .collect()
+}
+
+/// Every package of the lock file.
+pub(crate) fn packages(root: &Path) -> Vec<Package> {
+    let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
+    let output = Command::new(cargo)
+        .args(["metadata", "--format-version", "1", "--offline", "--locked"])
+        .current_dir(root)
+        .output()
+        .unwrap_or_else(|error| panic!("cargo metadata cannot be run: {error}"));
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        output.status.success(),
+        "cargo metadata failed; run `cargo fetch --locked` once while there is a network:\n{said}"
+    );
+    let metadata: Value =
+        serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("cargo metadata: {error}"));
+    let listed = metadata.get("packages").and_then(Value::as_array).into_iter().flatten();
+    listed
+        .map(|package| {
+            let text = |key: &str| package.get(key).and_then(Value::as_str).map(str::to_owned);
+            let name = [text("name"), text("version")].map(Option::unwrap_or_default).join(" ");
+            Package { name, licence: text("license") }
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused_licence(licence: Option<&str>) -> usize {
+        let rules = Rules::parse("[licenses]\nallow = [\"MIT\", \"Apache-2.0\"]\n");
+        refused(&[Package { name: "x 1.0.0".to_owned(), licence: licence.map(str::to_owned) }], &rules).len()
+    }
+
+    #[test]
+    fn licences_off_the_list_are_found() {
+        for licence in [None, Some("GPL-3.0-only"), Some("MIT AND LGPL-2.1-or-later"), Some("free for all")] {
+            assert_eq!(refused_licence(licence), 1, "{licence:?}");
+        }
+        for licence in [
+            "MIT",
+            "MIT/Apache-2.0",
+            "GPL-2.0-only OR MIT",
+            "Apache-2.0 WITH LLVM-exception",
+            "(MIT OR ISC) AND MIT",
+        ] {
+            assert_eq!(refused_licence(Some(licence)), 0, "{licence}");
+        }
+    }
+}

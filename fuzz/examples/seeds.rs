@@ -1,0 +1,244 @@
+//! Writes the seeds in `corpus/` from the real encoders: each valid input, one cut off, and one with a flipped bit.
+//!
+//! ```text
+//! cargo run --manifest-path fuzz/Cargo.toml --example seeds
+//! ```
+//!
+//! The same program gives the same bytes. Files that begin with `found-` are left alone.
+
+use bodywire_channels::ack::AckWriter;
+use bodywire_channels::disperse::{MessageId, disperse};
+use bodywire_ecg::wfdb::{self, Format};
+use bodywire_fuzz::{TARGETS, Target, channels, ledger, proto};
+use bodywire_ledger::tile::{TileKind, TilePath, emit_bundle};
+use bodywire_ledger::{Draft, EntryKind, Floor, KeyId, Log, MemDisk, Origin, StreamId, head, prove};
+use bodywire_proto::consent::{Sealer, grant};
+use bodywire_proto::handshake::{HubInput, HubOutput, SensorInput, SensorOutput};
+use bodywire_proto::observation::{BatchHeader, Scale, Signal, emit};
+use bodywire_proto::record::{Direction, RecordWriter};
+use bodywire_proto::report::{Alarm, Condition, Kind, ReportHeader, Session, emit_header};
+use bodywire_proto::risk::RiskClass;
+use core::time::Duration;
+use std::error::Error;
+use std::path::Path;
+
+type Seeds = Vec<(&'static str, Vec<Vec<u8>>)>;
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus");
+    let seeds: Seeds = [proto_seeds()?, channels_seeds()?, ecg_seeds()?, ledger_seeds()?].concat();
+    for Target { name, run } in TARGETS {
+        let folder = corpus.join(name);
+        std::fs::create_dir_all(&folder)?;
+        let valid = seeds.iter().filter(|(target, _)| *target == name).flat_map(|(_, inputs)| inputs);
+        for (number, input) in valid.enumerate() {
+            if !run(input) {
+                return Err(format!("{name}: its own seed {number} is refused").into());
+            }
+            let mut flipped = input.clone();
+            let bit = input.len() * 5 + number * 11;
+            let at = bit / 8 % input.len();
+            flipped[at] ^= 1 << (bit % 8);
+            std::fs::write(folder.join(format!("valid-{number}")), input)?;
+            std::fs::write(folder.join(format!("truncated-{number}")), &input[..input.len() * 2 / 3])?;
+            std::fs::write(folder.join(format!("flipped-{number}")), flipped)?;
+        }
+    }
+    Ok(())
+}
+
+/// Messages one after the other, as [`bodywire_fuzz::pieces`] takes them apart.
+fn joined<P: AsRef<[u8]>>(pieces: impl IntoIterator<Item = P>) -> Vec<u8> {
+    let piece = |piece: P| [&(piece.as_ref().len() as u16).to_be_bytes()[..], piece.as_ref()].concat();
+    pieces.into_iter().flat_map(piece).collect()
+}
+
+/// A whole handshake: the frames to the hub and the frames to the sensor.
+fn handshake() -> Result<[Vec<Vec<u8>>; 2], Box<dyn Error>> {
+    let (mut sensor, mut sensor_rng) = (proto::sensor(), proto::seeded(1));
+    let (mut hub, mut hub_rng) = (proto::hub(), proto::seeded(2));
+    let (mut up, mut down, mut now) = (Vec::<Vec<u8>>::new(), Vec::<Vec<u8>>::new(), Duration::ZERO);
+    sensor.handle(now, SensorInput::Start, &mut sensor_rng)?;
+    for _ in 0..8 {
+        now += Duration::from_millis(1);
+        let (mut read, mut claim) = (false, false);
+        while let Some(output) = sensor.poll() {
+            match output {
+                SensorOutput::Send(frame) => {
+                    up.push(frame.as_bytes().to_vec());
+                    hub.handle(now, HubInput::Frame(frame.as_bytes()), &mut hub_rng)?;
+                }
+                other => read |= matches!(other, SensorOutput::ReadPuf(_)),
+            }
+        }
+        while let Some(output) = hub.poll() {
+            match output {
+                HubOutput::Send(frame) => {
+                    down.push(frame.as_bytes().to_vec());
+                    sensor.handle(now, SensorInput::Frame(frame.as_bytes()), &mut sensor_rng)?;
+                }
+                other => claim |= matches!(other, HubOutput::ClaimPair),
+            }
+        }
+        if read {
+            sensor.handle(now, SensorInput::Response(&proto::response()), &mut sensor_rng)?;
+        }
+        if claim {
+            hub.handle(now, HubInput::Pair(proto::CHALLENGE, &proto::response()), &mut hub_rng)?;
+        }
+    }
+    Ok([up, down])
+}
+
+fn batch() -> Result<Vec<u8>, Box<dyn Error>> {
+    let header = BatchHeader {
+        signal: Signal::from_code(1).ok_or("signal 1")?,
+        simulated: true,
+        rate_millihertz: 360_000,
+        scale: Scale { gain_milli: 200_000, baseline: 1_024 },
+        first_index: 720,
+        time_us: 2_000_000,
+    };
+    let samples: Vec<i16> = (0..40).map(|i| 1_024 + (i * i * 13 % 700) - 350).collect();
+    let mut buffer = [0; 230];
+    let (written, _) = emit(&header, &samples, &mut buffer)?;
+    Ok(buffer[..written].to_vec())
+}
+
+fn report(kind: Kind, body: &[u8]) -> Result<Vec<u8>, Box<dyn Error>> {
+    let header = ReportHeader {
+        kind,
+        sensor: proto::SENSOR,
+        number: 17,
+        hub_time_ms: channels::NOW_MS,
+        offset_ms: -40,
+        backlog: 2,
+    };
+    Ok([&emit_header(&header)?[..], body].concat())
+}
+
+fn proto_seeds() -> Result<Seeds, Box<dyn Error>> {
+    let [up, down] = handshake()?;
+    let batch = batch()?;
+    let mut writer = RecordWriter::new(proto::record_key(), Direction::Up, proto::SENSOR);
+    let records = [writer.seal(&batch)?, writer.seal(b"")?, writer.seal(&[9; 40])?];
+    let granted = proto::granted();
+    let consent = grant(&proto::wrapping_key(), proto::SENSOR, granted.session, granted.until, &granted.key)?;
+    let mut sealed = vec![0; 300];
+    let written =
+        Sealer::new(granted.key.clone(), proto::SENSOR, granted.session).seal(&batch, &mut sealed)?;
+    sealed.truncate(written);
+    let alarm = Alarm {
+        condition: Condition::Asystole,
+        present: true,
+        onset_index: 4_000,
+        decided_index: 5_440,
+        correlation: None,
+        threshold: 0.7,
+    };
+    let session =
+        Session { epoch: 9, class: RiskClass::from_code(2).ok_or("class 2")?, bits: 968, noise_bits: 6 };
+    let reports = vec![
+        report(Kind::Observations, &joined([&batch, &batch]))?,
+        report(Kind::Sealed, &joined([&sealed]))?,
+        report(Kind::Consent, &consent)?,
+        report(Kind::Alarm, &alarm.to_bytes()?)?,
+        report(Kind::Session, &session.to_bytes()?)?,
+    ];
+    Ok(vec![
+        ("proto_frames", up.iter().chain(&down).cloned().collect()),
+        ("proto_sensor_handshake", vec![joined(&down)]),
+        ("proto_hub_handshake", vec![joined(&up)]),
+        ("proto_record", vec![joined(records.iter().rev().map(|frame| frame.as_bytes()))]),
+        ("proto_batch", vec![batch]),
+        ("proto_report", reports),
+        ("proto_consent", vec![consent.to_vec()]),
+        ("proto_sealed", vec![sealed]),
+        (
+            "proto_stored",
+            vec![proto::sensor().record().to_bytes().to_vec(), proto::hub().record().to_bytes().to_vec()],
+        ),
+    ])
+}
+
+fn channels_seeds() -> Result<Seeds, Box<dyn Error>> {
+    let on_path = |path: u8, bytes: &[u8]| [&[path][..], bytes].concat();
+    let mut fragments = Vec::new();
+    for (id, text) in [(0, &b"first"[..]), (7, &[0x55; 90])] {
+        let cut = disperse(channels::keys(), MessageId(id), text, &mut proto::seeded(10 + id))?;
+        fragments.extend((0u8..).zip(&cut).map(|(path, bytes)| on_path(path, bytes)));
+    }
+    let mut acks = AckWriter::new(channels::keys().clone());
+    let acks = [acks.seal(&[])?, acks.seal(&[MessageId(0), MessageId(7)])?];
+    Ok(vec![
+        ("channels_fragments", vec![joined(&fragments), joined(fragments.iter().rev().skip(1))]),
+        ("channels_start", vec![channels::WORLD.started.start.clone()]),
+        ("channels_prekey", vec![channels::WORLD.prekey.published().to_vec()]),
+        ("channels_ack", vec![on_path(0, &acks[0][0]), on_path(2, &acks[1][2])]),
+        ("channels_shard", vec![b"ward-4b".to_vec()]),
+    ])
+}
+
+fn ecg_seeds() -> Result<Seeds, Box<dyn Error>> {
+    let samples: Vec<i16> = (0..24).map(|i| i * 61 % 900 - 450).collect();
+    let mut recordings = Vec::new();
+    let mut headers =
+        vec![b"100 2 360/720(5) 650000 12:30:00 1/2/1990\n100.dat 212 200(1024)/mV 11 1024 995 -22131 0 MLII\n100.dat 212 200 11 1024 1011 20052 0 V5\n# 69 M\n".to_vec()];
+    for format in [Format::Pcm16, Format::Packed212] {
+        let header =
+            format!("r 2 360 12\nr.dat {0} 200 12 0 0 0 0 I\nr.dat {0} 200 12 0 0 0 0 II\n", format.number());
+        let mut bytes = vec![0; wfdb::encoded_len(format, samples.len())];
+        wfdb::encode(format, &samples, &mut bytes)?;
+        recordings.push([header.as_bytes(), &[0], &bytes].concat());
+        headers.push(header.into_bytes());
+    }
+    // annot(5): a word is code << 10 | interval, low byte first; 59 skips, 63 carries text, zero ends.
+    let words = [1 << 10 | 18, 1 << 10 | 300, 59 << 10, 0, 2_000, 28 << 10, 63 << 10 | 4, 0x4e28, 0x0000, 0];
+    let annotations = words.iter().flat_map(|word: &u16| word.to_le_bytes()).collect();
+    Ok(vec![("ecg_header", headers), ("ecg_recording", recordings), ("ecg_annotations", vec![annotations])])
+}
+
+fn ledger_seeds() -> Result<Seeds, Box<dyn Error>> {
+    let disk = MemDisk::new();
+    let (mut log, _) =
+        Log::open(disk.clone(), Origin::new(ledger::ORIGIN)?, ledger::signing_key(), Floor::NONE)?;
+    let draft = |seq: u64| Draft {
+        kind: EntryKind::ALL[seq as usize % EntryKind::ALL.len()],
+        flags: 1,
+        time_ms: channels::NOW_MS + seq,
+        stream: StreamId([(seq % 2) as u8; 16]),
+        stream_seq: seq / 2,
+        key: KeyId([9; 16]),
+        payload: vec![seq as u8; seq as usize * 5],
+    };
+    log.append((0..5).map(draft).collect())?;
+    log.append((5..7).map(draft).collect())?;
+    let published = log.publish()?;
+    let files = disk.files();
+    let file = |name: &str| files.get(name).cloned().ok_or_else(|| format!("the log has no file {name}"));
+    let starting =
+        |start: &str| files.iter().find(|(name, _)| name.starts_with(start)).map(|(_, bytes)| bytes.clone());
+    let entries: Vec<_> =
+        (0..7).map(|i| log.read(i).map(|(entry, _)| entry.emit())).collect::<Result<_, _>>()?;
+    let signed = published.sign(&ledger::signing_key())?.into_bytes();
+    let tile = TilePath::holding(TileKind::Entries, 6, 7).to_string();
+    let name = |name: &str| name.as_bytes().to_vec();
+    Ok(vec![
+        ("ledger_entry", vec![entries[0].to_vec(), entries[6].to_vec()]),
+        ("ledger_note", vec![signed.clone()]),
+        ("ledger_checkpoint", vec![published.text().into_bytes(), signed]),
+        ("ledger_frame", vec![starting("segment/").ok_or("no segment")?]),
+        ("ledger_tiles", vec![emit_bundle(&entries), starting("tile/0/").ok_or("no tile")?]),
+        ("ledger_proof", vec![prove::inclusion(&disk, &ledger::verifier(), 4)?.emit().into_bytes()]),
+        ("ledger_head", vec![file(head::HEAD_FILE)?]),
+        (
+            "ledger_names",
+            vec![
+                name(&tile),
+                name(&ledger::verifier().to_string()),
+                name("segment/00000000000000000005.seg"),
+                name(ledger::ORIGIN),
+            ],
+        ),
+    ])
+}
