@@ -1,5 +1,6 @@
 import { breakPath, emergencyNow, restorePath, tamper } from "../api/actions";
 import { paths } from "../state/board";
+import { pathText } from "./words";
 
 export function DemoControls() {
   return (
@@ -14,7 +15,7 @@ export function DemoControls() {
             data-demo={`path-${path.index}`}
             onClick={() => void (down ? restorePath(path.index) : breakPath(path.index))}
           >
-            {down ? "Restore" : "Break"} path {path.name}
+            {down ? "Restore" : "Break"} {pathText(path.name)}
           </button>
         );
       })}

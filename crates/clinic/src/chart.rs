@@ -4,6 +4,7 @@ use crate::board::{
     AlarmId, AlarmInput, Board, CorrelationView, Evidence, NumericView, Priority, RiskClass, SensorView,
     Signal, WaveChunk,
 };
+use crate::sensor_clock::SensorClock;
 use bodywire_proto::consent::{self, Granted};
 use bodywire_proto::observation::{self, Batch};
 use bodywire_proto::prf::Key;
@@ -42,6 +43,7 @@ pub struct Chart {
     board: Board,
     sensors: BTreeMap<SensorId, SensorCard>,
     grants: BTreeMap<SensorId, Vec<Granted>>,
+    clocks: BTreeMap<SensorId, SensorClock>,
 }
 
 impl Chart {
@@ -51,7 +53,7 @@ impl Chart {
             // A full board cannot happen here: a hub has fewer sensors than the board has places.
             let _ = board.sensor_state(sensor_view(*sensor, card, None));
         }
-        Self { board, sensors, grants: BTreeMap::new() }
+        Self { board, sensors, grants: BTreeMap::new(), clocks: BTreeMap::new() }
     }
 
     /// Draws a report that has just been stored. `now_ms` is the clinic's clock.
@@ -61,8 +63,9 @@ impl Chart {
         self.board.buffer(u64::from(header.backlog));
         match header.kind {
             Kind::Observations => {
+                let offset_ms = self.clock_offset(report)?;
                 for part in report.parts() {
-                    self.batch(&Batch::parse(part?)?, header.offset_ms, now_ms, late, None);
+                    self.batch(&Batch::parse(part?)?, offset_ms, now_ms, late, None);
                 }
                 Ok(Vec::new())
             }
@@ -78,6 +81,21 @@ impl Chart {
                 Alarm::parse(report.body()).map(|alarm| self.alarm(&alarm, header.hub_time_ms, late))
             }
         }
+    }
+
+    /// Hub clock minus sensor clock. The hub took it at the oldest part's arrival from the time of its first sample; the
+    /// part cannot have been sent before its last sample, so that the way between the two is not delay.
+    fn clock_offset(&mut self, report: &Report<'_>) -> Result<i64, Error> {
+        let header = &report.header;
+        let Some(oldest) = report.parts().next() else { return Ok(header.offset_ms) };
+        if !self.sensors.contains_key(&header.sensor) {
+            return Ok(header.offset_ms);
+        }
+        let oldest = Batch::parse(oldest?)?;
+        let last = (oldest.len() as u64).saturating_sub(1);
+        let length_ms = oldest.header.time_of(last).saturating_sub(oldest.header.time_us) / 1_000;
+        let measured = header.offset_ms.saturating_sub_unsigned(length_ms);
+        Ok(self.clocks.entry(header.sensor).or_default().heard(measured, header.hub_time_ms))
     }
 
     fn batch(&self, batch: &Batch<'_>, offset_ms: i64, now_ms: u64, late: bool, note: Option<String>) {
@@ -112,6 +130,7 @@ impl Chart {
             value: Some(header.scale.value(sample)),
             unit: header.signal.unit().to_owned(),
             sensor_time_ms: at(last),
+            period_ms: 1_000_000 / header.rate_millihertz.max(1),
             late,
             note,
         });
