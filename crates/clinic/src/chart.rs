@@ -237,3 +237,6 @@ fn sensor_view(sensor: SensorId, card: &SensorCard, session: Option<(u64, u32)>)
         bits: session.map_or(0, |(_, bits)| bits),
     }
 }
+
+#[cfg(test)]
+mod tests;
