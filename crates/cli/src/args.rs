@@ -93,9 +93,21 @@ pub struct DemoOptions {
     /// First of three ports for the embedded brokers on 127.0.0.1; 0 takes any free ones.
     #[arg(long, default_value_t = 18831)]
     pub mqtt_port: u16,
+    /// Broker of a path (HOST:PORT), given three times: uses these instead of embedded ones.
+    #[arg(long = "broker", value_name = "HOST:PORT", value_parser = broker, conflicts_with_all = ["mqtt_port", "kill_path"])]
+    pub brokers: Vec<BrokerAddress>,
     /// How the result of a headless run is printed.
     #[arg(long, value_enum, default_value_t = Output::Table)]
     pub output: Output,
+}
+
+/// Where a broker listens.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BrokerAddress {
+    /// Host name or address.
+    pub host: String,
+    /// Port.
+    pub port: u16,
 }
 
 /// When the synthetic patient deteriorates.
@@ -132,6 +144,15 @@ fn emergency_at(text: &str) -> Result<EmergencyAt, String> {
     }
 }
 
+fn broker(text: &str) -> Result<BrokerAddress, String> {
+    let (host, port) = text.rsplit_once(':').ok_or("say HOST:PORT")?;
+    let port = port.parse().ok().filter(|port| *port != 0).ok_or("the port must be 1 to 65535")?;
+    if host.is_empty() {
+        return Err("the host is missing".to_owned());
+    }
+    Ok(BrokerAddress { host: host.to_owned(), port })
+}
+
 fn speed(text: &str) -> Result<f64, String> {
     text.parse()
         .ok()
@@ -147,6 +168,13 @@ mod tests {
     #[test]
     fn the_arguments_are_consistent() {
         Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn brokers_need_host_and_port() {
+        let expected = BrokerAddress { host: "mosq-a".to_owned(), port: 1883 };
+        assert_eq!(broker("mosq-a:1883"), Ok(expected));
+        assert!(["mosq-a", ":1883", "a:0", "a:x"].into_iter().all(|text| broker(text).is_err()));
     }
 
     #[test]

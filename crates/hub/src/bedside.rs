@@ -224,7 +224,7 @@ impl EcgWatch {
     fn of<'a>(slot: &'a mut Option<Box<Self>>, header: &BatchHeader) -> Result<&'a mut Self, Error> {
         let goes_on = slot.as_ref().is_some_and(|watch| {
             (watch.header.scale, watch.header.rate_millihertz) == (header.scale, header.rate_millihertz)
-                && header.first_index >= watch.base + watch.monitor.next_sample()
+                && header.first_index >= watch.number_of(watch.monitor.next_sample())
         });
         if !goes_on {
             let settings = Settings::new(
@@ -240,9 +240,14 @@ impl EcgWatch {
         slot.as_deref_mut().ok_or(Error::Misuse("the watch has just been set"))
     }
 
+    /// The sensor's number of the monitor's sample. Saturates: the numbers are the sensor's to choose.
+    fn number_of(&self, sample: u64) -> u64 {
+        self.base.saturating_add(sample)
+    }
+
     fn push(&mut self, batch: &Batch<'_>) -> Found {
         let mut found = Found::default();
-        let missing = batch.header.first_index.saturating_sub(self.base + self.monitor.next_sample());
+        let missing = batch.header.first_index.saturating_sub(self.number_of(self.monitor.next_sample()));
         if missing > 0 {
             self.monitor.gap(missing);
             self.drain(&batch.header, &mut found);
@@ -267,8 +272,9 @@ impl EcgWatch {
     }
 
     fn rate_batch(&mut self, header: &BatchHeader, bpm_tenths: u16, at_sample: u64) -> Option<Vec<u8>> {
-        let behind = header.first_index.saturating_sub(self.base + at_sample);
-        let since_first = (self.base + at_sample).saturating_sub(header.first_index);
+        let number = self.number_of(at_sample);
+        let behind = header.first_index.saturating_sub(number);
+        let since_first = number.saturating_sub(header.first_index);
         let period_us = 1_000_000_000 / u64::from(header.rate_millihertz);
         let rate = BatchHeader {
             signal: Signal::HeartRate,
@@ -276,7 +282,7 @@ impl EcgWatch {
             rate_millihertz: 1_000,
             scale: Scale { gain_milli: 10_000, baseline: 0 },
             first_index: self.rates,
-            time_us: header.time_of(since_first).saturating_sub(behind * period_us),
+            time_us: header.time_of(since_first).saturating_sub(behind.saturating_mul(period_us)),
         };
         self.rates += 1;
         let mut buffer = [0u8; BATCH_HEADER_BYTES + 3];
@@ -293,8 +299,8 @@ impl EcgWatch {
         let alarm = |condition, present| Alarm {
             condition,
             present,
-            onset_index: self.base + verdict.onset,
-            decided_index: self.base + verdict.decided_at,
+            onset_index: self.number_of(verdict.onset),
+            decided_index: self.number_of(verdict.decided_at),
             correlation: verdict.correlation.and_then(|c| c.rho()).map(|rho| rho as f32),
             threshold: verdict.threshold as f32,
         };
@@ -400,6 +406,25 @@ mod tests {
             .flat_map(|part| Batch::parse(part.unwrap()).unwrap().samples().collect::<Vec<_>>())
             .collect();
         assert_eq!(read, samples);
+    }
+
+    #[test]
+    fn sample_numbers_at_the_end_of_their_range_do_no_harm() {
+        let mut bedside = bedside();
+        for first in [0, u64::MAX / 2, u64::MAX - 1_000, u64::MAX - 500, 3] {
+            let header = BatchHeader {
+                signal: Signal::Ecg,
+                simulated: true,
+                rate_millihertz: 360_000,
+                scale: Scale { gain_milli: 200_000, baseline: 0 },
+                first_index: first,
+                time_us: u64::MAX - 3,
+            };
+            let mut buffer = [0; 1_000];
+            let (len, _) = observation::emit(&header, &[5; 400], &mut buffer).unwrap();
+            bedside.payload(ECG, 0, &buffer[..len]).unwrap();
+        }
+        assert!(!bedside.take(0, 0, 0, true).unwrap().is_empty());
     }
 
     #[test]

@@ -73,6 +73,8 @@ pub struct Counters {
     pub acknowledged: AtomicU64,
     /// Reports that wait in the spool.
     pub pending: AtomicU64,
+    /// Reports that were not even made, because the spool was full.
+    pub dropped: AtomicU64,
     /// Messages that had to be sent again.
     pub resent: AtomicU64,
     /// Completed authentications.
@@ -284,7 +286,15 @@ impl Hub {
         let reports =
             self.bedside.take(now_ms(), self.spool.next_number(), self.spool.pending(), everything)?;
         if !reports.is_empty() {
-            blocking(|| self.spool.push(&reports))?;
+            match blocking(|| self.spool.push(&reports)) {
+                Err(error @ Error::SpoolFull { .. }) => {
+                    // What is older is kept: it has been promised. The jump of the sample numbers will show the gap.
+                    tracing::error!(%error, "new reports are dropped");
+                    self.counters.dropped.fetch_add(reports.len() as u64, Ordering::Relaxed);
+                    return Ok(());
+                }
+                other => other?,
+            }
             self.counters.reports.fetch_add(reports.len() as u64, Ordering::Relaxed);
             self.counters.pending.store(self.spool.pending(), Ordering::Relaxed);
         }
@@ -383,8 +393,14 @@ impl Hub {
 
     fn sender_input<'a>(&mut self, input: impl FnOnce() -> Input<'a>) -> Result<(), Error> {
         let now = self.now();
-        if let Some(sender) = &mut self.sender {
-            sender.handle(now, input(), &mut self.rng)?;
+        let handled = match &mut self.sender {
+            Some(sender) => sender.handle(now, input(), &mut self.rng),
+            None => Ok(()),
+        };
+        match handled {
+            // What a peer sent and the sender refused is counted; it must not stop the hub.
+            Err(bodywire_channels::Error::Refused(_)) => self.refused_if(true),
+            other => other?,
         }
         self.drain_sender()
     }

@@ -27,7 +27,7 @@ pub enum Output {
     /// Write this into the sensor's non-volatile memory before anything that follows.
     Save(SensorRecord),
     /// Put this frame on the air.
-    Send(Frame),
+    Send(Box<Frame>),
 }
 
 /// How a sensor treats its payloads.
@@ -133,7 +133,7 @@ impl<P: Puf> Sensor<P> {
         while let Some(output) = self.handshake.poll() {
             match output {
                 SensorOutput::Save(record) => self.outputs.push_back(Output::Save(record)),
-                SensorOutput::Send(frame) => self.outputs.push_back(Output::Send(frame)),
+                SensorOutput::Send(frame) => self.outputs.push_back(Output::Send(Box::new(frame))),
                 SensorOutput::ReadPuf(challenge) => self.read_puf(now, &challenge, rng)?,
                 SensorOutput::Established(keys) => {
                     let sensor = self.handshake.record().sensor;
@@ -176,7 +176,7 @@ impl<P: Puf> Sensor<P> {
     fn seal_and_send(&mut self, payload: &[u8]) -> Result<(), Error> {
         if let Some(records) = &mut self.records {
             let frame = records.seal(payload)?;
-            self.outputs.push_back(Output::Send(frame));
+            self.outputs.push_back(Output::Send(Box::new(frame)));
         }
         Ok(())
     }

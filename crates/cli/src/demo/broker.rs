@@ -1,5 +1,6 @@
-//! The embedded brokers, one for each path, on the loopback.
+//! The brokers, one for each path: embedded ones on the loopback, or somebody else's.
 
+use crate::args::BrokerAddress;
 use crate::exit::Failure;
 use mqtt5::broker::config::{StorageBackend, StorageConfig};
 use mqtt5::broker::{BrokerConfig, BrokerShutdownHandle, MqttBroker};
@@ -16,14 +17,17 @@ const RESTORE_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// One path's broker.
 pub(super) struct Broker {
-    port: u16,
+    address: BrokerAddress,
+    /// Somebody else's: it is used, never started or stopped.
+    external: bool,
     running: Option<(BrokerShutdownHandle, JoinHandle<()>)>,
 }
 
 impl Broker {
     /// Starts a broker on 127.0.0.1; port 0 takes any free one.
     pub(super) async fn start(port: u16) -> Result<Self, Failure> {
-        let mut broker = Self { port, running: None };
+        let address = BrokerAddress { host: Ipv4Addr::LOCALHOST.to_string(), port };
+        let mut broker = Self { address, external: false, running: None };
         broker.restore().await.map_err(|why| Failure::Configuration {
             what: format!("port {port} for an embedded broker"),
             why,
@@ -32,13 +36,22 @@ impl Broker {
         Ok(broker)
     }
 
-    /// The port it listens, or listened, on.
-    pub(super) const fn port(&self) -> u16 {
-        self.port
+    /// A broker that is somebody else's.
+    pub(super) const fn external(address: BrokerAddress) -> Self {
+        Self { address, external: true, running: None }
+    }
+
+    /// Where it listens, or listened.
+    pub(super) const fn address(&self) -> &BrokerAddress {
+        &self.address
+    }
+
+    pub(super) const fn is_external(&self) -> bool {
+        self.external
     }
 
     pub(super) const fn is_running(&self) -> bool {
-        self.running.is_some()
+        self.external || self.running.is_some()
     }
 
     /// Cuts the path: all connections end and nobody listens any more.
@@ -54,13 +67,15 @@ impl Broker {
 
     /// Brings the path back on the same port. It has forgotten everything.
     pub(super) async fn restore(&mut self) -> Result<(), String> {
-        if self.running.is_some() {
+        if self.is_running() {
             return Ok(());
         }
-        let config = config(SocketAddr::from((Ipv4Addr::LOCALHOST, self.port)));
-        let mut broker = MqttBroker::with_config(config).await.map_err(|error| error.to_string())?;
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, self.address.port));
+        // Asked for beforehand, because the broker's own refusal fills a screen.
+        std::net::TcpListener::bind(address).map_err(|error| error.to_string())?;
+        let mut broker = MqttBroker::with_config(config(address)).await.map_err(|error| error.to_string())?;
         if let Some(address) = broker.local_addr() {
-            self.port = address.port();
+            self.address.port = address.port();
         }
         let handle = broker.shutdown_handle();
         let task = tokio::spawn(async move {

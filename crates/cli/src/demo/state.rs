@@ -7,6 +7,7 @@
 //! hub/        spool.redb
 //! clinic/     bodywire.db, ledger/
 //! provisioned appears last, when all of it is there
+//! lock        held while a demo runs
 //! ```
 
 use crate::exit::Failure;
@@ -20,30 +21,36 @@ use std::path::{Path, PathBuf};
 
 const SUBDIRECTORIES: [&str; 5] = ["keys", "chips", "sensors", "hub", "clinic"];
 
-/// The directory of one demo.
-#[derive(Debug, Clone)]
+/// The directory of one demo. One process has it at a time.
+#[derive(Debug)]
 pub(super) struct State {
     root: PathBuf,
+    /// Locked until this is dropped, or the process dies.
+    _lock: File,
 }
 
 impl State {
     /// Opens or creates the directory.
     pub(super) fn open(root: &Path) -> Result<Self, Failure> {
-        let state = Self { root: root.to_owned() };
+        create_directory(root)?;
+        let path = root.join("lock");
+        let lock = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&path);
+        let lock = lock.map_err(Failure::state(&path))?;
+        lock.try_lock().map_err(|_| {
+            Failure::path(
+                root,
+                "another process runs a demo here",
+                "stop it, or use another directory with --state DIR",
+            )
+        })?;
+        let state = Self { root: root.to_owned(), _lock: lock };
         state.create_directories()?;
         Ok(state)
     }
 
     fn create_directories(&self) -> Result<(), Failure> {
-        let mut builder = fs::DirBuilder::new();
-        builder.recursive(true).mode(0o700);
-        for directory in [self.root.clone(), self.clinic_ledger()]
-            .into_iter()
-            .chain(SUBDIRECTORIES.map(|d| self.root.join(d)))
-        {
-            builder.create(&directory).map_err(Failure::state(&directory))?;
-        }
-        Ok(())
+        let below = SUBDIRECTORIES.map(|directory| self.root.join(directory));
+        below.iter().chain([&self.clinic_ledger()]).try_for_each(|directory| create_directory(directory))
     }
 
     /// True when provisioning was completed.
@@ -111,6 +118,10 @@ impl State {
     pub(super) fn memory(&self, sensor: SensorId) -> Result<Memory, Failure> {
         Memory::open(&self.root.join("sensors").join(sensor.0.to_string()))
     }
+}
+
+fn create_directory(path: &Path) -> Result<(), Failure> {
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(Failure::state(path))
 }
 
 const SLOT_BYTES: usize = 8 + SensorRecord::BYTES + 4;

@@ -41,7 +41,8 @@ pub(super) struct Summary {
     observations_sent: u64,
     /// Reports the clinic has acknowledged in this run, from the run before included.
     observations_acknowledged: u64,
-    /// Reports made in all runs of this state that are neither stored nor in the spool.
+    /// Reports made in all runs of this state that are neither stored nor in the spool, and those of this run that a
+    /// full spool could not take.
     lost: u64,
     /// Reports of all runs that stand in the ledger more than once.
     duplicated: u64,
@@ -103,7 +104,8 @@ impl Summary {
         let waiting: HashSet<u64> =
             spool.waiting(0, usize::MAX)?.into_iter().map(|(number, _)| number).collect();
         let missing = |number: &u64| !stored.contains(number) && !waiting.contains(number);
-        let lost = (0..spool.next_number()).filter(missing).count() as u64;
+        let vanished = (0..spool.next_number()).filter(missing).count() as u64;
+        let lost = vanished + read(&facts.hub.dropped);
         let ledger = check_ledger(state, &origin, &ledger_key)?;
         let duplicated = duplicates(state, origin, ledger_key)?;
         Ok(Self {

@@ -12,7 +12,7 @@ use crate::args::{DemoOptions, EmergencyAt, Output};
 use crate::exit::Failure;
 use bodywire_channels::Threshold;
 use bodywire_channels::topic::Shard;
-use bodywire_clinic::board::{Board, Source};
+use bodywire_clinic::board::{Board, PathCondition, PathView, Source};
 use bodywire_clinic::web::{Console, DemoCommand, OneTimeLink, router};
 use bodywire_clinic::{Clinic, HubCard};
 use bodywire_hub::{Hub, service::FRAMES_QUEUE};
@@ -73,11 +73,7 @@ pub(super) async fn run(options: &DemoOptions) -> Result<(), Failure> {
     }
     let listener = if options.headless { None } else { Some(bind_console(options.port).await?) };
     let state = State::open(&options.state)?;
-    let mut brokers = Vec::new();
-    for path in 0..3 {
-        let port = if options.mqtt_port == 0 { 0 } else { options.mqtt_port.saturating_add(path) };
-        brokers.push(Broker::start(port).await?);
-    }
+    let brokers = start_brokers(options).await?;
     let provisioned = provision::open(&state, options.headless).await?;
     let ward = Ward::start(options, state, brokers, provisioned).await?;
     if let Some(listener) = listener {
@@ -85,6 +81,26 @@ pub(super) async fn run(options: &DemoOptions) -> Result<(), Failure> {
     } else {
         ward.headless(options).await
     }
+}
+
+async fn start_brokers(options: &DemoOptions) -> Result<Vec<Broker>, Failure> {
+    let paths = Threshold::TWO_OF_THREE.n();
+    if !options.brokers.is_empty() {
+        if options.brokers.len() != paths {
+            return Err(Failure::Configuration {
+                what: "--broker".to_owned(),
+                why: format!("given {} times, and there are {paths} paths", options.brokers.len()),
+                next: "name one broker for each path".to_owned(),
+            });
+        }
+        return Ok(options.brokers.iter().cloned().map(Broker::external).collect());
+    }
+    let mut brokers = Vec::new();
+    for path in 0..paths as u16 {
+        let port = if options.mqtt_port == 0 { 0 } else { options.mqtt_port.saturating_add(path) };
+        brokers.push(Broker::start(port).await?);
+    }
+    Ok(brokers)
 }
 
 async fn bind_console(port: u16) -> Result<TcpListener, Failure> {
@@ -322,9 +338,11 @@ impl Ward {
     }
 
     fn welcome(&self, options: &DemoOptions, url: &str) {
-        let ports: Vec<String> = self.brokers.iter().map(|broker| broker.port().to_string()).collect();
+        let kind = if self.brokers.iter().any(Broker::is_external) { "external" } else { "embedded" };
+        let address = |broker: &Broker| format!("{}:{}", broker.address().host, broker.address().port);
+        let places: Vec<String> = self.brokers.iter().map(address).collect();
         say(&format!("  ok  keys, pairs and ledger {}", options.state.display()));
-        say(&format!("  ok  3 MQTT brokers         embedded, 127.0.0.1 ports {}", ports.join(", ")));
+        say(&format!("  ok  3 MQTT brokers         {kind}: {}", places.join(", ")));
         say("  ok  1 hub, 5 sensors       ECG II, SpO2 II, respiration I, temperature I, insulin pump III");
         say(&format!("\n  Console   {url}   (one-time link; there is no password)\n"));
         match emergency_after(options) {
@@ -372,6 +390,10 @@ impl Ward {
 
     async fn break_path(&mut self, path: usize) {
         if let Some(broker) = self.brokers.get_mut(path) {
+            if broker.is_external() {
+                say("  !   this broker is not the demo's; stop it yourself");
+                return;
+            }
             broker.stop().await;
             say(&format!("  !   path {} is broken; the others carry everything", path + 1));
         }
@@ -395,9 +417,10 @@ impl Ward {
         bed.switched_off().await?;
         stop_hub.send_replace(true);
         hub.handle.await??;
+        let up = |path: &PathView| path.condition == PathCondition::Up;
+        let paths = self.board.snapshot().paths.iter().map(up).collect();
         stop_clinic.send_replace(true);
         clinic.handle.await??;
-        let paths = brokers.iter().map(Broker::is_running).collect();
         for broker in &mut brokers {
             broker.stop().await;
         }
@@ -439,11 +462,13 @@ fn origin() -> Result<Origin, Failure> {
 }
 
 fn clinic_path(name: String, broker: &Broker) -> bodywire_clinic::PathConfig {
-    bodywire_clinic::PathConfig { name, host: Ipv4Addr::LOCALHOST.to_string(), port: broker.port() }
+    let crate::args::BrokerAddress { host, port } = broker.address().clone();
+    bodywire_clinic::PathConfig { name, host, port }
 }
 
 fn hub_path(name: String, broker: &Broker) -> bodywire_hub::PathConfig {
-    bodywire_hub::PathConfig { name, host: Ipv4Addr::LOCALHOST.to_string(), port: broker.port() }
+    let crate::args::BrokerAddress { host, port } = broker.address().clone();
+    bodywire_hub::PathConfig { name, host, port }
 }
 
 fn task(name: &'static str, work: impl Future<Output = Result<(), Failure>> + Send + 'static) -> Task {
