@@ -145,6 +145,7 @@ test("a recording is named, and what is not of it is called simulated", { skip: 
     await other.page.goto(other.server.link);
     const name = recording.split("/").at(-1);
     await effect(t, "recording named", NUMERICS_MS, () => {}, other.page.locator("footer", { hasText: `RECORDING ${name}` }));
+    assert.equal(await other.page.locator("[data-demo=emergency]").count(), 0);
     assert.match(await other.page.innerText("footer"), /OTHER VALUES SIMULATED/);
     await other.page.locator("[data-signal=heart-rate]:not(:text('---'))").waitFor({ timeout: 2 * NUMERICS_MS });
     await other.page.waitForTimeout(3000);

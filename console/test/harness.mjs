@@ -33,7 +33,10 @@ export function startServer() {
 export async function startCommand(program, args, stdin) {
   const child = spawn(program, args, { cwd: root, stdio: [stdin, "pipe", "pipe"] });
   let text = "";
-  const ended = new Promise((resolve) => child.on("exit", (code, signal) => resolve(code ?? signal)));
+  const ended = new Promise((resolve) => {
+    child.on("exit", (code, signal) => resolve(code ?? signal));
+    child.on("error", (error) => resolve(error.message));
+  });
   const link = await new Promise((resolve, reject) => {
     const late = setTimeout(() => reject(new Error(`no one-time link in: ${text}`)), START_TIMEOUT_MS);
     // Taken from both to the end, so that a full pipe never stops the server.

@@ -19,7 +19,7 @@ export interface Numeric {
   unit: string;
   sensor_time_ms: number;
   // Distance of two readings.
-  period_ms: number;
+  period_ms?: number;
   late: boolean;
   note: string | null;
 }
