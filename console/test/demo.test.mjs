@@ -100,7 +100,8 @@ test("a broken path: 2/3, the trace goes on, nothing stays behind; then 3/3 agai
 test("an emergency raises a high alarm; a click acknowledges it with who and when", { skip }, async (t) => {
   const alarm = page.locator(".alarm.high.on");
   await effect(t, "emergency", ALARM_MS, press("emergency"), alarm);
-  assert.match(await page.innerText(".card.evidence"), /ρ -?\d\.\d\d\s*< \d\.\d\d threshold/);
+  assert.match(await page.innerText(".card.evidence"), /ρ -?\d\.\d\d\s*[<≥] \d\.\d\d threshold/);
+  assert.equal(await page.locator(".card.evidence.bad").count(), 1, "whatever raised it, the evidence of an alarm is red");
   await shot("emergency");
   const seen = page.locator(".alarm.high.acknowledged");
   await effect(t, "acknowledged by click", SOON_MS, () => alarm.locator(".acknowledge").click(), seen);

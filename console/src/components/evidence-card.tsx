@@ -16,7 +16,7 @@ export function EvidenceCard() {
   const below = last !== undefined && last.rho < last.threshold;
   const judged = last && `judged ${clockText(last.at_ms)}, ${ageText(age)} ago`;
   return (
-    <section class={`card evidence ${!current ? "stale" : below ? "bad" : ""}`} aria-labelledby="evidence-title">
+    <section class={`card evidence ${!current ? "stale" : below || holds ? "bad" : ""}`} aria-labelledby="evidence-title">
       <h2 id="evidence-title">Emergency evidence</h2>
       <p class="rho">
         <span class="rho-value">ρ {last && status.value === "live" ? last.rho.toFixed(2) : "---"}</span>
@@ -24,6 +24,7 @@ export function EvidenceCard() {
       </p>
       {correlations.value.length > 1 && <CorrelationTrend />}
       {last && <p class="reason">{last.reason}</p>}
+      {holds && !below && <p class="reason">raised by the rhythm; the shape of the beats alone would not have been enough</p>}
       <p class="judged">{judged ?? "The hub has reported no judgement; it does so when the rhythm becomes an emergency."}</p>
       {alarm?.evidence && last && alarm.raised_at_ms !== last.at_ms && (
         <p class="raised">

@@ -7,7 +7,7 @@ import { csrf, demo, person } from "./session";
 
 // Heartbeats come every 2 s; more than 3 s of silence is a lost server.
 const LOST_AFTER_MS = 3000;
-const RETRY_MS = 1000;
+const RETRY_MS = 500;
 
 export type Status = "starting" | "live" | "lost" | "no-session";
 export const status = signal<Status>("starting");
