@@ -124,6 +124,8 @@ test("tampering turns the ledger red and names the record; no alarm covers anoth
       return boxes.some((a, n) => boxes.slice(n + 1).some((b) => meet(a, b)));
     });
     assert.ok(!covered, `alarms overlap at ${width}x${height}`);
+    const wide = await page.$$eval(".numeric", (tiles) => tiles.filter((tile) => tile.scrollWidth > tile.clientWidth).map((tile) => tile.className));
+    assert.deepEqual(wide, [], `numbers leave their tile at ${width}x${height}`);
     await page.screenshot({ path: screenshotPath(`demo-tampered-${width}x${height}`), fullPage: width < 800 });
   }
   await page.setViewportSize({ width: 1920, height: 1080 });
