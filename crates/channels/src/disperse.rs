@@ -4,7 +4,7 @@
 //! C0 = AES-256-GCM(message key, id, message)                       end to end
 //! L  = HKDF(salt = 32 random bytes, hedge key ‖ id ‖ SHA-256(C0))  fresh for each message, even if the salt were not
 //! C1 = C0 XOR AES-256-CTR(HKDF(L, "mask"))                         nothing of C0 without L
-//! J  = HMAC-SHA-256(HKDF(L, "commit"), id ‖ k ‖ n ‖ |C0| ‖ C1)[..16]
+//! J  = HMAC-SHA-256(HKDF(L, "commit"), id 8 ‖ |C0| 4 ‖ zero 1 ‖ k 1 ‖ n 1 ‖ zero 1 ‖ C1)[..16]
 //! c_1..c_n = Reed-Solomon k of n of C1;  l_1..l_n = Shamir k of n of L
 //!
 //! fragment i, on path i:

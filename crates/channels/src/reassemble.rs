@@ -4,7 +4,7 @@ use crate::disperse::{Fragment, MessageId, combine, open_fragment, pseudonym_of}
 use crate::error::Refusal;
 use crate::keys::{PSEUDONYM_BYTES, SessionKeys};
 use core::time::Duration;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 
 /// Messages of one session that wait for their second fragment: twice what a sender has in flight.
 pub const OPEN_MESSAGES_MAX: usize = 2 * crate::sender::IN_FLIGHT_MESSAGES_MAX;
@@ -16,6 +16,10 @@ pub const OPEN_AGE_MAX: Duration = Duration::from_secs(60);
 pub const SEEN_WINDOW: u64 = 4 * crate::sender::IN_FLIGHT_MESSAGES_MAX as u64;
 /// Sessions of one hub: the running one and the one it replaces.
 pub const SESSIONS_PER_HUB_MAX: usize = 2;
+/// Names of sessions that are remembered after they are gone, so that a repeated start cannot bring one back: a hub
+/// that begins anew every minute for a day, and a good deal more. The oldest names are forgotten first; by then the
+/// prekey has gone too.
+pub const NAMES_REMEMBERED: usize = 16_384;
 /// Sessions altogether: a thousand hubs in a shard, twice over.
 pub const SESSIONS_MAX: usize = 2_048;
 
@@ -58,6 +62,8 @@ struct Open {
 struct Session {
     keys: SessionKeys,
     hub: u16,
+    /// When it was used last, by the reassembler's own count.
+    used: u64,
     open: BTreeMap<MessageId, Open>,
     open_bytes: usize,
     /// Every id below this was delivered, or is too old to be asked about.
@@ -71,26 +77,40 @@ pub struct Reassembler {
     sessions: BTreeMap<SessionNumber, Session>,
     /// (path, pseudonym on it) to session.
     names: HashMap<(usize, [u8; PSEUDONYM_BYTES]), SessionNumber>,
+    /// Names on path 0 of all sessions that were ever added, oldest first.
+    known: VecDeque<[u8; PSEUDONYM_BYTES]>,
+    uses: u64,
     next: u64,
 }
 
 impl Reassembler {
-    /// Adds an accepted session of `hub`. The oldest session of that hub makes room when it has too many.
-    /// `None` when the session is already here (its start was repeated); `Refusal::Limit` when there is no room.
+    /// Adds an accepted session of `hub`. When the hub has too many, the one that was used least recently makes room,
+    /// so that starts which somebody held back cannot push the running one out.
+    ///
+    /// `None` when the session is already here (its start came on another path). Refused: a session that was here and
+    /// is gone, since only a replayed start can be that; and any when there is no room.
     pub fn add(&mut self, hub: u16, keys: SessionKeys) -> Result<Option<SessionNumber>, Refusal> {
         let first = keys.pseudonym(0).ok_or(Refusal::Malformed)?;
         if self.names.contains_key(&(0, first)) {
             return Ok(None);
         }
-        let mut of_hub = self.sessions.iter().filter(|(_, s)| s.hub == hub).map(|(number, _)| *number);
-        let oldest = of_hub.next();
-        if 1 + of_hub.count() >= SESSIONS_PER_HUB_MAX
-            && let Some(oldest) = oldest
+        if self.known.contains(&first) {
+            return Err(Refusal::Replayed);
+        }
+        let of_hub: Vec<_> = self.sessions.iter().filter(|(_, s)| s.hub == hub).collect();
+        if of_hub.len() >= SESSIONS_PER_HUB_MAX
+            && let Some(number) =
+                of_hub.into_iter().min_by_key(|(_, session)| session.used).map(|(number, _)| *number)
         {
-            self.remove(oldest);
+            self.remove(number);
         }
         if self.sessions.len() >= SESSIONS_MAX {
             return Err(Refusal::Limit);
+        }
+        self.uses += 1;
+        self.known.push_back(first);
+        if self.known.len() > NAMES_REMEMBERED {
+            self.known.pop_front();
         }
         let number = SessionNumber(self.next);
         self.next += 1;
@@ -102,6 +122,7 @@ impl Reassembler {
         let session = Session {
             keys,
             hub,
+            used: self.uses,
             open: BTreeMap::new(),
             open_bytes: 0,
             seen_below: 0,
@@ -129,6 +150,8 @@ impl Reassembler {
         let session = self.sessions.get_mut(&number).ok_or(Refusal::UnknownSession)?;
         // The tag comes first: nothing is kept, counted or looked up for bytes that the hub has not sealed.
         let fragment = open_fragment(&session.keys, path, bytes)?;
+        self.uses += 1;
+        session.used = self.uses;
         let id = fragment.header.id;
         if session.was_delivered(id) {
             return Ok(Outcome::Known { session: number, id });
@@ -288,6 +311,19 @@ mod tests {
         assert_eq!(r.sessions.len(), 3);
         assert_eq!(r.find(&keys(1)), None);
         assert_eq!(r.handle(T0, 0, &message(0, b"x")[0]), Err(Refusal::UnknownSession));
+    }
+
+    /// A session that came back would count its acknowledgements from zero again, under the same key.
+    #[test]
+    fn replayed_and_withheld_starts_push_nothing_out_and_bring_nothing_back() {
+        let (mut r, running) = with_session(1);
+        r.add(1, keys(2)).unwrap();
+        assert_eq!(r.handle(T0, 0, &message(0, b"x")[0]), Ok(Outcome::Waiting));
+        r.add(1, keys(3)).unwrap();
+        assert_eq!(r.find(&keys(1)), Some(running), "the session in use stays");
+        assert_eq!((r.find(&keys(2)), r.add(1, keys(2))), (None, Err(Refusal::Replayed)));
+        r.remove(running);
+        assert_eq!(r.add(1, keys(1)), Err(Refusal::Replayed));
     }
 
     #[test]

@@ -86,7 +86,8 @@ impl Prekey {
     }
 }
 
-fn not_after_ms(published: &[u8]) -> u64 {
+/// When a prekey expires, milliseconds since 1970; 0 for what is none. Says nothing about its signature.
+pub fn not_after_ms(published: &[u8]) -> u64 {
     published.get(5..).and_then(|rest| rest.first_chunk()).map_or(0, |bytes| u64::from_be_bytes(*bytes))
 }
 

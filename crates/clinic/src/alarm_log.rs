@@ -7,11 +7,20 @@ use bodywire_proto::report::Condition;
 use bodywire_store::{AlarmRow, ReportRow, Store};
 use std::collections::BTreeMap;
 
+/// An alarm that is on the board.
+struct Open {
+    /// The ledger entry that raised it, which is its number in the record.
+    entry: u64,
+    condition: Condition,
+    /// The condition is over, and nobody has looked.
+    ended: bool,
+}
+
 /// What happens to alarms, for the record: raised and ended by reports, acknowledged by people at the board.
 pub(crate) struct AlarmLog {
     read_to: u64,
-    /// Number on the board to (entry that raised it, condition).
-    open: BTreeMap<u64, (u64, Condition)>,
+    /// By number on the board.
+    open: BTreeMap<u64, Open>,
 }
 
 impl AlarmLog {
@@ -20,16 +29,19 @@ impl AlarmLog {
         Self { read_to: board.snapshot().last_event_id, open: BTreeMap::new() }
     }
 
-    /// Writes down what a report has changed.
+    /// Writes down what a report has changed; true when that is a new alarm. A condition that is said again is not.
     pub(crate) async fn note(
         &mut self,
         change: AlarmChange,
         row: &ReportRow,
         store: &Store,
-    ) -> Result<(), Error> {
+    ) -> Result<bool, Error> {
         match change {
             AlarmChange::Raised(id, condition) => {
-                self.open.insert(id.0, (row.ledger_index, condition));
+                if self.open.get(&id.0).is_some_and(|open| !open.ended) {
+                    return Ok(false);
+                }
+                self.open.insert(id.0, Open { entry: row.ledger_index, condition, ended: false });
                 let alarm = AlarmRow {
                     alarm: row.ledger_index,
                     hub: row.hub,
@@ -40,14 +52,16 @@ impl AlarmLog {
                     acknowledged: None,
                 };
                 store.raise_alarm(&alarm).await?;
+                Ok(true)
             }
             AlarmChange::Ended(condition) => {
-                for (entry, _) in self.open.values().filter(|(_, other)| *other == condition) {
-                    store.end_alarm(*entry, row.hub_time_ms).await?;
+                for open in self.open.values_mut().filter(|open| open.condition == condition && !open.ended) {
+                    open.ended = true;
+                    store.end_alarm(open.entry, row.hub_time_ms).await?;
                 }
+                Ok(false)
             }
         }
-        Ok(())
     }
 
     /// Writes down what people have acknowledged since the last call.
@@ -62,7 +76,7 @@ impl AlarmLog {
                 continue;
             }
             let Ok(alarm) = serde_json::from_str::<AlarmView>(&event.data) else { continue };
-            let Some((entry, _)) = self.open.get(&alarm.id.0).copied() else { continue };
+            let Some(entry) = self.open.get(&alarm.id.0).map(|open| open.entry) else { continue };
             if let Some(acknowledgement) = &alarm.acknowledged {
                 store.acknowledge_alarm(entry, acknowledgement.at_ms, &acknowledgement.who).await?;
             }

@@ -15,6 +15,11 @@ use std::collections::BTreeMap;
 
 /// A report older than this when it arrives comes from the spool: it goes into the record, never onto the live screen.
 pub const LATE_AFTER_MS: u64 = 5_000;
+/// A report made while no more than these waited in the hub's spool was fresh when it was made. Whatever the clocks
+/// say of it, an alarm in it is raised.
+const FRESH_BACKLOG: u32 = 4;
+/// A sensor that has not been heard for this long raises a technical alarm: three readings of the slowest sensor.
+pub const SILENT_AFTER_MS: u64 = 15_000;
 /// Data keys kept for one class III sensor: its running session and the one before, which may still be in the spool.
 const GRANTS_KEPT: usize = 2;
 
@@ -44,6 +49,8 @@ pub struct Chart {
     sensors: BTreeMap<SensorId, SensorCard>,
     grants: BTreeMap<SensorId, Vec<Granted>>,
     clocks: BTreeMap<SensorId, SensorClock>,
+    /// When each sensor was heard last, by the clinic's clock.
+    heard: BTreeMap<SensorId, u64>,
 }
 
 impl Chart {
@@ -53,14 +60,19 @@ impl Chart {
             // A full board cannot happen here: a hub has fewer sensors than the board has places.
             let _ = board.sensor_state(sensor_view(*sensor, card, None));
         }
-        Self { board, sensors, grants: BTreeMap::new(), clocks: BTreeMap::new() }
+        Self { board, sensors, grants: BTreeMap::new(), clocks: BTreeMap::new(), heard: BTreeMap::new() }
     }
 
     /// Draws a report that has just been stored. `now_ms` is the clinic's clock.
     pub fn show(&mut self, report: &Report<'_>, now_ms: u64) -> Result<Vec<AlarmChange>, Error> {
         let header = &report.header;
         let late = now_ms.saturating_sub(header.hub_time_ms) > LATE_AFTER_MS;
+        let fresh = header.backlog <= FRESH_BACKLOG;
         self.board.buffer(u64::from(header.backlog));
+        self.hear(header.sensor, now_ms);
+        if fresh {
+            self.compare_clocks(header.hub_time_ms, now_ms);
+        }
         match header.kind {
             Kind::Observations => {
                 let offset_ms = self.clock_offset(report)?;
@@ -77,8 +89,29 @@ impl Chart {
             }
             Kind::Consent => self.consent(header.sensor, report.body(), now_ms).map(|()| Vec::new()),
             Kind::Session => self.session(header.sensor, report, now_ms).map(|()| Vec::new()),
-            Kind::Alarm => {
-                Alarm::parse(report.body()).map(|alarm| self.alarm(&alarm, header.hub_time_ms, late))
+            Kind::Alarm => Alarm::parse(report.body())
+                .map(|alarm| self.alarm(&alarm, header.hub_time_ms, late && !fresh)),
+        }
+    }
+
+    /// Notes that a sensor has been heard.
+    fn hear(&mut self, sensor: SensorId, now_ms: u64) {
+        if self
+            .heard
+            .insert(sensor, now_ms)
+            .is_some_and(|before| now_ms.saturating_sub(before) > SILENT_AFTER_MS)
+        {
+            self.board.end_alarm(&silence_of(sensor), now_ms);
+        }
+    }
+
+    /// Raises a technical alarm for each sensor that has fallen silent. To be called every second or so.
+    pub fn listen(&self, now_ms: u64) {
+        for (sensor, last) in &self.heard {
+            if now_ms.saturating_sub(*last) > SILENT_AFTER_MS {
+                let kind = self.sensors.get(sensor).map_or("sensor", |card| card.kind.name());
+                let text = format!("NO DATA FROM {}", kind.to_uppercase());
+                self.technical(silence_of(*sensor), text, now_ms);
             }
         }
     }
@@ -96,6 +129,27 @@ impl Chart {
         let length_ms = oldest.header.time_of(last).saturating_sub(oldest.header.time_us) / 1_000;
         let measured = header.offset_ms.saturating_sub_unsigned(length_ms);
         Ok(self.clocks.entry(header.sensor).or_default().heard(measured, header.hub_time_ms))
+    }
+
+    /// Hub and clinic must agree about the time, or late data cannot be told from live data.
+    fn compare_clocks(&self, hub_time_ms: u64, now_ms: u64) {
+        let apart = now_ms.abs_diff(hub_time_ms);
+        if apart > LATE_AFTER_MS {
+            self.technical(
+                "hub.clock".to_owned(),
+                format!("HUB CLOCK DIFFERS BY {} S", apart / 1_000),
+                now_ms,
+            );
+        } else {
+            self.board.end_alarm("hub.clock", now_ms);
+        }
+    }
+
+    fn technical(&self, condition: String, text: String, at_ms: u64) {
+        let input = AlarmInput { condition, priority: Priority::Technical, text, at_ms, evidence: None };
+        if let Err(error) = self.board.raise_alarm(input) {
+            tracing::error!(%error, "a technical alarm cannot be shown");
+        }
     }
 
     fn batch(&self, batch: &Batch<'_>, offset_ms: i64, now_ms: u64, late: bool, note: Option<String>) {
@@ -132,7 +186,7 @@ impl Chart {
             sensor_time_ms: at(last),
             period_ms: 1_000_000 / header.rate_millihertz.max(1),
             late,
-            note,
+            note: note.or_else(|| header.simulated.then(|| "simulated (HTEST)".to_owned())),
         });
     }
 
@@ -212,6 +266,11 @@ impl Chart {
     }
 }
 
+/// Name of the condition that a sensor is silent.
+fn silence_of(sensor: SensorId) -> String {
+    format!("silent.{}", sensor.0)
+}
+
 /// The board's word for a signal.
 const fn shown_as(signal: observation::Signal) -> Option<Signal> {
     Some(match signal {
@@ -238,5 +297,7 @@ fn sensor_view(sensor: SensorId, card: &SensorCard, session: Option<(u64, u32)>)
     }
 }
 
+#[cfg(test)]
+mod clock_tests;
 #[cfg(test)]
 mod tests;

@@ -166,6 +166,10 @@ impl Ingest {
             if self.acked.len() >= ACKED_REMEMBERED {
                 self.acked.retain(|_, at| now.saturating_sub(*at) < RESEND_MIN);
             }
+            if self.acked.len() >= ACKED_REMEMBERED {
+                // Forgetting costs at most one more acknowledgement each.
+                self.acked.clear();
+            }
             self.acked.insert(*receipt, now);
             by_session.entry(receipt.session).or_default().push(receipt.id);
         }
@@ -308,6 +312,28 @@ mod tests {
         assert!(third.is_empty());
         let (_, repeated) = w.ingest.fragment(RESEND_MIN, fragments[2].0, &fragments[2].1);
         assert_eq!(repeated.len(), 3);
+    }
+
+    #[test]
+    fn the_start_of_a_session_is_answered_on_every_path_and_never_taken_again_later() {
+        let mut w = world();
+        let starts: Vec<_> = w
+            .outputs()
+            .into_iter()
+            .filter_map(
+                |o| if let Output::Start { path, payload } = o { Some((path, payload)) } else { None },
+            )
+            .collect();
+        let counters: Vec<Vec<u8>> = starts
+            .iter()
+            .map(|(path, bytes)| w.ingest.start(*path, bytes, 2_000)[0].payload[1..9].to_vec())
+            .collect();
+        assert_eq!(counters.len(), 3);
+        assert!(counters.windows(2).all(|pair| pair[0] < pair[1]), "an acknowledgement counter repeats");
+        let session = *w.ingest.sessions.keys().next().unwrap();
+        w.ingest.reassembler.remove(session);
+        w.ingest.expire(T0);
+        assert!(w.ingest.start(0, &starts[0].1, 2_000).is_empty(), "a start that was replayed");
     }
 
     #[test]

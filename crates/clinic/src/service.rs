@@ -116,7 +116,8 @@ pub struct Clinic {
     store: Store,
     archive: Arc<Mutex<Archive>>,
     board: Board,
-    chart: Chart,
+    charts: BTreeMap<HubId, Chart>,
+    enrolled: HashSet<(HubId, SensorId)>,
     ingest: Ingest,
     paths: Vec<MqttPath>,
     alarm_log: AlarmLog,
@@ -144,19 +145,22 @@ impl Clinic {
         let recovered = rebuild_index(&mut archive, &store).await?;
         counters.recovered.store(recovered, Ordering::Relaxed);
         archive.publish()?;
-        let cards: BTreeMap<SensorId, SensorCard> = store
-            .sensors()
-            .await?
-            .into_iter()
-            .map(|row| {
-                (row.sensor, SensorCard { kind: row.kind, class: row.class, wrapping_key: row.wrapping_key })
-            })
-            .collect();
-        let mut chart = Chart::new(board.clone(), cards.clone());
-        for hub in &config.hubs {
+        let rows = store.sensors().await?;
+        let enrolled = rows.iter().map(|row| (row.hub, row.sensor)).collect();
+        let mut charts = BTreeMap::new();
+        for hub in config.hubs.iter().map(|card| card.hub) {
+            let of_hub = rows.iter().filter(|row| row.hub == hub);
+            let cards: BTreeMap<SensorId, SensorCard> = of_hub
+                .map(|row| {
+                    let wrapping_key = row.wrapping_key.clone();
+                    (row.sensor, SensorCard { kind: row.kind, class: row.class, wrapping_key })
+                })
+                .collect();
+            let mut chart = Chart::new(board.clone(), cards.clone());
             for sensor in cards.keys() {
-                restore_consent(&mut archive, &store, &mut chart, hub.hub, *sensor).await?;
+                restore_consent(&mut archive, &store, &mut chart, hub, *sensor).await?;
             }
+            charts.insert(hub, chart);
         }
         let hubs = config.hubs.iter().map(|card| (HubNumber(card.hub.0), card.key));
         let mut rng = StdRng::from_rng(&mut rand::rng());
@@ -171,7 +175,8 @@ impl Clinic {
             store,
             archive: Arc::new(Mutex::new(archive)),
             board,
-            chart,
+            charts,
+            enrolled,
             ingest,
             paths: Vec::new(),
             prekey_made_ms: now,
@@ -344,6 +349,11 @@ impl Clinic {
             }
         };
         let number = report.header.number;
+        if !self.enrolled.contains(&(hub, report.header.sensor)) {
+            tracing::error!("a hub sent a report of a sensor that is not enrolled");
+            self.counters.malformed.fetch_add(1, Ordering::Relaxed);
+            return Ok(None);
+        }
         if !in_batch.insert((hub, number)) || self.store.has_report(hub, number).await? {
             self.counters.repeated.fetch_add(1, Ordering::Relaxed);
             return Ok(None);
@@ -353,16 +363,17 @@ impl Clinic {
     }
 
     async fn show(&mut self, row: &ReportRow, item: &Item) -> Result<(), Error> {
-        let shown = Report::parse(&item.report).and_then(|report| self.chart.show(&report, now_ms()));
+        let Some(chart) = self.charts.get_mut(&item.hub) else { return Ok(()) };
+        let shown = Report::parse(&item.report).and_then(|report| chart.show(&report, now_ms()));
         match shown {
             Ok(changes) => {
                 for change in changes {
-                    if let AlarmChange::Raised(_, condition) = change {
+                    let new = self.alarm_log.note(change, row, &self.store).await?;
+                    if new && let AlarmChange::Raised(_, condition) = change {
                         self.counters.alarms.fetch_add(1, Ordering::Relaxed);
                         let high = condition.priority() == bodywire_proto::report::Priority::High;
                         self.counters.high_alarms.fetch_add(u64::from(high), Ordering::Relaxed);
                     }
-                    self.alarm_log.note(change, row, &self.store).await?;
                 }
             }
             Err(error) => {
@@ -375,6 +386,7 @@ impl Clinic {
 
     async fn timers(&mut self) -> Result<(), Error> {
         self.ingest.expire(self.started.elapsed());
+        self.charts.values().for_each(|chart| chart.listen(now_ms()));
         let refused: u64 = self
             .ingest
             .refusals()

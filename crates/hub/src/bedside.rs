@@ -16,6 +16,9 @@ pub const REPORT_AGE: Duration = Duration::from_millis(400);
 /// Observations are sent earlier when they fill this much: a recording played fast must not make giant reports.
 pub const REPORT_PARTS_BYTES: usize = 16 * 1024;
 
+/// A condition that holds is said again this often, so that a clinic that was away or has restarted raises it too.
+pub const ALARM_REPEAT_S: u64 = 10;
+
 /// A sensor as the hub was told of it at enrolment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SensorProfile {
@@ -209,7 +212,10 @@ struct EcgWatch {
     base: u64,
     /// Number of the next heart rate.
     rates: u64,
-    active: Option<Condition>,
+    /// The condition that holds, as it was said.
+    active: Option<Alarm>,
+    /// Sample of the monitor at which it is to be said again.
+    repeat_at: u64,
 }
 
 #[derive(Default)]
@@ -234,7 +240,15 @@ impl EcgWatch {
             );
             let monitor = Monitor::new(settings)
                 .map_err(|_| Error::Malformed { what: "ECG", why: "rate or gain is not that of an ECG" })?;
-            let fresh = Self { monitor, header: *header, base: header.first_index, rates: 0, active: None };
+            let fresh = Self {
+                monitor,
+                header: *header,
+                base: header.first_index,
+                rates: 0,
+                // What held in the stream before ends with the first verdict of this one that says otherwise.
+                active: slot.as_ref().and_then(|before| before.active),
+                repeat_at: 0,
+            };
             *slot = Some(Box::new(fresh));
         }
         slot.as_deref_mut().ok_or(Error::Misuse("the watch has just been set"))
@@ -256,6 +270,7 @@ impl EcgWatch {
             self.monitor.push(sample);
             self.drain(&batch.header, &mut found);
         }
+        self.repeat(&mut found.alarms);
         found
     }
 
@@ -293,7 +308,7 @@ impl EcgWatch {
 
     fn verdict(&mut self, verdict: &Verdict, alarms: &mut Vec<Alarm>) {
         let next = condition_of(verdict.state);
-        if next == self.active {
+        if next == self.active.map(|alarm| alarm.condition) {
             return;
         }
         let alarm = |condition, present| Alarm {
@@ -304,9 +319,29 @@ impl EcgWatch {
             correlation: verdict.correlation.and_then(|c| c.rho()).map(|rho| rho as f32),
             threshold: verdict.threshold as f32,
         };
-        alarms.extend(self.active.map(|condition| alarm(condition, false)));
-        alarms.extend(next.map(|condition| alarm(condition, true)));
-        self.active = next;
+        alarms.extend(self.active.map(|before| alarm(before.condition, false)));
+        self.active = next.map(|condition| alarm(condition, true));
+        alarms.extend(self.active);
+        self.schedule_repeat();
+    }
+
+    fn schedule_repeat(&mut self) {
+        let samples = ALARM_REPEAT_S * u64::from(self.header.rate_millihertz) / 1_000;
+        self.repeat_at = self.monitor.next_sample().saturating_add(samples);
+    }
+
+    /// Says a condition again that still holds. One that holds from a stream before ends when this one is normal.
+    fn repeat(&mut self, alarms: &mut Vec<Alarm>) {
+        let Some(alarm) = self.active.filter(|_| self.monitor.next_sample() >= self.repeat_at) else {
+            return;
+        };
+        if condition_of(self.monitor.state()) == Some(alarm.condition) {
+            alarms.push(alarm);
+        } else if self.monitor.state() == State::Normal {
+            alarms.push(Alarm { present: false, ..alarm });
+            self.active = None;
+        }
+        self.schedule_repeat();
     }
 }
 
@@ -389,6 +424,32 @@ mod tests {
             }
         }
         assert!(raised.expect("an alarm is raised") <= 4 * 25);
+    }
+
+    #[test]
+    fn a_condition_that_holds_is_said_again_and_ends_with_a_new_stream() {
+        let mut bedside = bedside();
+        let mut rng = ChaCha20Rng::seed_from_u64(9);
+        let rate = SampleRate::new(360.0).unwrap();
+        let mut model = EcgModel::new(rate, 200.0, 0, 0.02, Rhythm::VentricularFibrillation).unwrap();
+        let mut said = Vec::new();
+        let mut stream =
+            |bedside: &mut Bedside, model: &mut EcgModel, seconds: u64, said: &mut Vec<Alarm>| {
+                for chunk in 0..4 * seconds {
+                    let samples: Vec<i16> =
+                        (0..90).map(|_| model.next_sample(&mut || rng.next_u32())).collect();
+                    feed(bedside, chunk * 90, &samples);
+                    said.extend(alarms(bedside));
+                }
+            };
+        stream(&mut bedside, &mut model, 40, &mut said);
+        let present = said.iter().filter(|alarm| alarm.present).count();
+        assert!((3..=5).contains(&present), "{said:?}");
+        said.clear();
+        model.switch(Rhythm::Sinus { bpm: 75.0 }).unwrap();
+        stream(&mut bedside, &mut model, 60, &mut said);
+        assert!(said.iter().any(|alarm| !alarm.present), "the old condition is never ended: {said:?}");
+        assert!(!said.last().unwrap().present, "{said:?}");
     }
 
     #[test]

@@ -10,7 +10,7 @@ use bodywire_channels::session::{self, HubNumber};
 use bodywire_channels::topic::{Rendezvous, Shard};
 use bodywire_channels::{Threshold, ack};
 use bodywire_proto::wire::{Frame, HubId, SensorId};
-use bodywire_store::Store;
+use bodywire_store::PairPool;
 use ed25519_dalek::{SigningKey, VerifyingKey};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
@@ -30,6 +30,8 @@ pub const RADIO_QUEUE: usize = 64;
 const SPOOL_READ: usize = 64;
 /// How long a stopping hub waits for the clinic to acknowledge what is in the spool.
 pub const DRAIN_TIMEOUT: Duration = Duration::from_secs(20);
+/// A clinic that has acknowledged nothing for this long, with reports waiting, may have lost the session.
+const CLINIC_SILENT: Duration = Duration::from_secs(60);
 /// Longest sleep between two looks at the timers.
 const TICK: Duration = Duration::from_millis(100);
 
@@ -90,7 +92,7 @@ pub struct Counters {
 /// A running hub.
 pub struct Hub {
     config: Config,
-    store: Store,
+    pairs: PairPool,
     spool: Spool,
     links: BTreeMap<SensorId, Link>,
     radio: BTreeMap<SensorId, mpsc::Sender<Frame>>,
@@ -100,6 +102,8 @@ pub struct Hub {
     sender: Option<Sender>,
     /// The clinic's newest prekey, and the one the session was started with.
     prekey: Option<Vec<u8>>,
+    /// When the clinic was heard last, or the session was started.
+    heard: Duration,
     /// Reports below this number have been given to the sender of this session.
     submitted: u64,
     rng: StdRng,
@@ -112,7 +116,7 @@ impl Hub {
     /// `radio` leads to the sensors.
     pub fn new(
         config: Config,
-        store: Store,
+        pairs: PairPool,
         spool: Spool,
         radio: BTreeMap<SensorId, mpsc::Sender<Frame>>,
     ) -> Result<Self, Error> {
@@ -123,7 +127,7 @@ impl Hub {
         Ok(Self {
             up: vec![false; config.paths.len()],
             config,
-            store,
+            pairs,
             spool,
             links,
             radio,
@@ -131,6 +135,7 @@ impl Hub {
             paths: Vec::new(),
             sender: None,
             prekey: None,
+            heard: Duration::ZERO,
             submitted: 0,
             rng: StdRng::from_rng(&mut rand::rng()),
             started: Instant::now(),
@@ -264,7 +269,7 @@ impl Hub {
     }
 
     async fn claim_pair(&mut self, sensor: SensorId) -> Result<(), Error> {
-        let pair = match self.store.claim_pair(self.config.hub, sensor).await {
+        let pair = match self.pairs.claim(self.config.hub, sensor).await {
             Ok(pair) => pair,
             Err(error) => {
                 // The pair may be gone with the error. It is burnt, never asked for again.
@@ -367,7 +372,12 @@ impl Hub {
             PathEvent::Message { payload, .. } => {
                 let known = self.sender.as_ref().is_some_and(|s| ack::open(s.keys(), path, &payload).is_ok());
                 self.refused_if(!known);
-                if known { self.sender_input(|| Input::Ack(path, &payload)) } else { Ok(()) }
+                if known {
+                    self.heard = self.now();
+                    self.sender_input(|| Input::Ack(path, &payload))
+                } else {
+                    Ok(())
+                }
             }
         }
     }
@@ -405,10 +415,15 @@ impl Hub {
         self.drain_sender()
     }
 
-    /// A prekey of the clinic: the same one again changes nothing, a new one begins a new session.
+    /// A prekey of the clinic: a newer one begins a new session. An older one, which a broker may have kept, does so
+    /// only when the clinic has been silent for long: then its clock may have been set back.
     fn prekey(&mut self, prekey: Vec<u8>) -> Result<(), Error> {
-        if self.prekey.as_ref() == Some(&prekey) {
-            return Ok(());
+        if let Some(present) = &self.prekey {
+            let newer = session::not_after_ms(&prekey) > session::not_after_ms(present);
+            let silent = self.now().saturating_sub(self.heard) > CLINIC_SILENT && self.spool.pending() > 0;
+            if *present == prekey || !(newer || silent) {
+                return Ok(());
+            }
         }
         let Config { hub, signing_key, clinic, threshold, .. } = &self.config;
         let number = HubNumber(hub.0);
@@ -425,6 +440,7 @@ impl Hub {
         self.prekey = Some(prekey);
         self.submitted = 0;
         let now = self.now();
+        self.heard = now;
         let mut sender = Sender::new(started, now);
         for path in (0..self.up.len()).filter(|path| self.up.get(*path) == Some(&true)) {
             sender.handle(now, Input::PathUp(path), &mut self.rng)?;

@@ -18,8 +18,10 @@ const RECORD_US: u64 = 250_000;
 /// Samples that wait while there is no session: ten minutes of ECG. Then the oldest are dropped, and the jump of the
 /// sample numbers says so.
 const WAITING_SAMPLES_MAX: usize = 600 * 360;
-/// How long a standing consent lasts.
+/// How long a standing consent lasts: two sessions, so that what the last one left in a spool can still be opened.
 const CONSENT_MS: u64 = 24 * 60 * 60 * 1_000;
+/// A sensor authenticates anew after this long: fresh keys, and a fresh consent from a class III sensor.
+pub const SESSION_MAX: Duration = Duration::from_secs(12 * 60 * 60);
 
 /// What a sensor wants done, in this order.
 #[derive(Debug)]
@@ -46,6 +48,8 @@ pub struct Sensor<P> {
     sealing: Sealing,
     records: Option<RecordWriter>,
     sealer: Option<Sealer>,
+    /// When the running session began.
+    session_since: Duration,
     /// How many times faster than life the signal is played.
     speed: f64,
     /// When the first session began, by the caller's clock and in milliseconds since 1970.
@@ -66,6 +70,7 @@ impl<P: Puf> Sensor<P> {
             sealing,
             records: None,
             sealer: None,
+            session_since: Duration::ZERO,
             speed,
             switched_on: None,
             taken: 0,
@@ -97,6 +102,11 @@ impl<P: Puf> Sensor<P> {
         if self.handshake.next_timeout().is_some_and(|at| now >= at) {
             self.handshake.handle(now, SensorInput::Timeout, rng)?;
             self.drain(now, unix_ms, rng)?;
+        }
+        if self.is_established() && now.saturating_sub(self.session_since) > SESSION_MAX {
+            // What is measured meanwhile waits: the hub changes its keys before the sensor does.
+            self.records = None;
+            self.start(now, rng)?;
         }
         self.measure(now);
         while self.send_record(false)? {}
@@ -138,6 +148,7 @@ impl<P: Puf> Sensor<P> {
                 SensorOutput::Established(keys) => {
                     let sensor = self.handshake.record().sensor;
                     self.records = Some(RecordWriter::new(keys.up, Direction::Up, sensor));
+                    self.session_since = now;
                     self.switched_on.get_or_insert((now, unix_ms));
                     self.give_consent(unix_ms, rng)?;
                 }
@@ -328,6 +339,23 @@ mod tests {
             assert_eq!(Batch::parse(&buffer[..len]).unwrap().header.signal, Signal::InsulinRate);
         }
         assert!(bench.payloads.len() >= 2);
+    }
+
+    #[test]
+    fn a_session_is_renewed_in_time_and_nothing_is_lost_by_it() {
+        let wrapping = Key::new([6; 32]);
+        let source = Source::number(Signal::InsulinRate, 1, Condition::new());
+        let mut bench = bench(source, Sealing::ForClinic(wrapping.clone()));
+        bench.run(5);
+        for later in [1, 2] {
+            let now = SESSION_MAX + Duration::from_secs(later);
+            bench.sensor.tick(now, 1_000, &mut bench.rng).unwrap();
+            bench.exchange(now);
+        }
+        let consents = bench.payloads.iter().filter_map(|p| consent::open_grant(&wrapping, SENSOR, p).ok());
+        let sessions: Vec<u32> = consents.map(|granted| granted.session).collect();
+        assert_eq!(sessions, [1, 2]);
+        assert!(bench.sensor.is_established());
     }
 
     #[test]

@@ -107,7 +107,7 @@ impl Store {
         .execute(&mut *transaction)
         .await
         .map_err(|error| already(error, || format!("sensor {sensor}")))?;
-        pair::insert(&mut transaction, &self.vault, hub, sensor, pairs).await?;
+        pair::insert(&mut transaction, &self.pairs.vault, hub, sensor, pairs).await?;
         transaction.commit().await?;
         Ok(())
     }

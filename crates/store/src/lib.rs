@@ -16,6 +16,7 @@ pub use alarm::AlarmRow;
 pub use enrolment::{HubRow, PufQuality, SensorRow};
 pub use error::Error;
 pub use ledger_names::StreamRow;
+pub use pair::PairPool;
 pub use report::ReportRow;
 pub use vault::DatabaseKey;
 
@@ -39,6 +40,7 @@ pub struct Store {
     writer: SqlitePool,
     readers: SqlitePool,
     vault: Vault,
+    pairs: PairPool,
 }
 
 impl Store {
@@ -56,7 +58,14 @@ impl Store {
         check_version(&writer).await?;
         sqlx::migrate!().run(&writer).await.map_err(|error| Error::Migration(error.to_string()))?;
         let readers = SqlitePoolOptions::new().max_connections(READERS_MAX).connect_with(options).await?;
-        Ok(Self { writer, readers, vault: Vault::new(key) })
+        let pairs =
+            PairPool { writer: writer.clone(), readers: readers.clone(), vault: Vault::new(key, "pairs")? };
+        Ok(Self { writer, readers, vault: Vault::new(key, "clinic")?, pairs })
+    }
+
+    /// The pool of challenge-response pairs, for a hub.
+    pub fn pairs(&self) -> PairPool {
+        self.pairs.clone()
     }
 
     /// Writes the log back into the file and closes it.

@@ -1,11 +1,10 @@
 //! One-time challenge-response pairs (paper B: "use up one and then discard").
 
-use crate::Store;
 use crate::error::Error;
 use crate::vault::Vault;
 use bodywire_proto::puf::{Challenge, RESPONSE_BYTES, Response};
 use bodywire_proto::wire::{HubId, SensorId};
-use sqlx::{Row, Sqlite, Transaction};
+use sqlx::{Row, Sqlite, SqlitePool, Transaction};
 
 pub(crate) async fn insert(
     transaction: &mut Transaction<'_, Sqlite>,
@@ -30,15 +29,19 @@ pub(crate) async fn insert(
     Ok(())
 }
 
-impl Store {
+/// The pool of pairs and nothing else of the database: what a hub is given. It cannot open any other column.
+#[derive(Clone)]
+pub struct PairPool {
+    pub(crate) writer: SqlitePool,
+    pub(crate) readers: SqlitePool,
+    pub(crate) vault: Vault,
+}
+
+impl PairPool {
     /// Takes one unused pair of a sensor out of the database for good; `None` when the pool is empty.
     ///
     /// One statement deletes what it returns. When it fails or its answer is lost, the pair is burnt, never served again.
-    pub async fn claim_pair(
-        &self,
-        hub: HubId,
-        sensor: SensorId,
-    ) -> Result<Option<(Challenge, Response)>, Error> {
+    pub async fn claim(&self, hub: HubId, sensor: SensorId) -> Result<Option<(Challenge, Response)>, Error> {
         let (hub, sensor) = (i64::from(hub.0), i64::from(sensor.0));
         let row = sqlx::query(
             "DELETE FROM pair WHERE (hub, sensor, number) = \
@@ -59,7 +62,7 @@ impl Store {
     }
 
     /// How many pairs a sensor has left.
-    pub async fn pairs_left(&self, hub: HubId, sensor: SensorId) -> Result<u64, Error> {
+    pub async fn left(&self, hub: HubId, sensor: SensorId) -> Result<u64, Error> {
         let left: i64 = sqlx::query_scalar("SELECT count(*) FROM pair WHERE hub = $1 AND sensor = $2")
             .bind(i64::from(hub.0))
             .bind(i64::from(sensor.0))

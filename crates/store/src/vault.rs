@@ -3,7 +3,9 @@
 use crate::error::Error;
 use aes_gcm::aead::{Aead, KeyInit, Payload};
 use aes_gcm::{Aes256Gcm, Nonce};
+use hkdf::Hkdf;
 use rand::Rng;
+use sha2::Sha256;
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
 const NONCE_BYTES: usize = 12;
@@ -29,8 +31,17 @@ impl std::fmt::Debug for DatabaseKey {
 pub(crate) struct Vault(Aes256Gcm);
 
 impl Vault {
-    pub(crate) fn new(key: &DatabaseKey) -> Self {
-        Self(Aes256Gcm::new(&key.0.into()))
+    /// The vault of one group of columns. Each has a key of its own, so that a hub that may open pairs can open
+    /// nothing else.
+    pub(crate) fn new(key: &DatabaseKey, group: &'static str) -> Result<Self, Error> {
+        let mut derived = [0u8; 32];
+        Hkdf::<Sha256>::from_prk(&key.0)
+            .map_err(|_| Error::Damaged("database key"))?
+            .expand(group.as_bytes(), &mut derived)
+            .map_err(|_| Error::Damaged("database key"))?;
+        let vault = Self(Aes256Gcm::new(&derived.into()));
+        derived.zeroize();
+        Ok(vault)
     }
 
     /// Seals `plain` for one column of one row.
@@ -77,13 +88,15 @@ mod tests {
 
     #[test]
     fn a_value_opens_in_its_own_row_and_column_only() {
-        let vault = Vault::new(&DatabaseKey::new([1; 32]));
+        let vault = Vault::new(&DatabaseKey::new([1; 32]), "clinic").unwrap();
         let sealed = vault.seal("pair.response", &[1, 2, 3], b"secret").unwrap();
         assert_eq!(vault.open("pair.response", &[1, 2, 3], &sealed).unwrap(), b"secret");
         assert!(vault.open("pair.response", &[1, 2, 4], &sealed).is_err());
         assert!(vault.open("sensor.wrapping_key", &[1, 2, 3], &sealed).is_err());
-        let other = Vault::new(&DatabaseKey::new([2; 32]));
+        let other = Vault::new(&DatabaseKey::new([2; 32]), "clinic").unwrap();
         assert!(other.open("pair.response", &[1, 2, 3], &sealed).is_err());
+        let group = Vault::new(&DatabaseKey::new([1; 32]), "pairs").unwrap();
+        assert!(group.open("pair.response", &[1, 2, 3], &sealed).is_err());
         assert!(vault.open("pair.response", &[1, 2, 3], &sealed[..8]).is_err());
         assert_ne!(sealed, vault.seal("pair.response", &[1, 2, 3], b"secret").unwrap());
     }

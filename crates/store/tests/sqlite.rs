@@ -54,7 +54,7 @@ async fn enrolment_survives_a_restart_and_is_refused_twice() {
     assert_eq!(rows[0].wrapping_key, Key::new([5; 32]));
     let hubs = store.hubs().await.unwrap();
     assert_eq!((hubs[0].verify_key, hubs[0].rendezvous), ([3; 32], [4; 32]));
-    assert_eq!(store.pairs_left(HUB, SENSOR).await.unwrap(), 3);
+    assert_eq!(store.pairs().left(HUB, SENSOR).await.unwrap(), 3);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -67,8 +67,9 @@ async fn racing_claims_serve_no_pair_twice_and_starve_nobody() {
             tokio::spawn(async move {
                 let mut claimed = Vec::new();
                 for _ in 0..10 {
-                    claimed
-                        .push(store.claim_pair(HUB, SENSOR).await.unwrap().expect("there is one for each"));
+                    claimed.push(
+                        store.pairs().claim(HUB, SENSOR).await.unwrap().expect("there is one for each"),
+                    );
                 }
                 claimed
             })
@@ -82,8 +83,8 @@ async fn racing_claims_serve_no_pair_twice_and_starve_nobody() {
         }
     }
     assert_eq!(seen.len(), 640);
-    assert!(store.claim_pair(HUB, SENSOR).await.unwrap().is_none());
-    assert!(store.claim_pair(HUB, SensorId(99)).await.unwrap().is_none());
+    assert!(store.pairs().claim(HUB, SENSOR).await.unwrap().is_none());
+    assert!(store.pairs().claim(HUB, SensorId(99)).await.unwrap().is_none());
 }
 
 #[tokio::test]

@@ -1,8 +1,8 @@
 //! `bodywire demo`: a ward in one process.
 //!
-//! [`state`] is the directory with everything the demo keeps; [`provision`] is the secure room where it begins;
-//! [`broker`] are the three embedded brokers; [`bed`] are the sensors; [`ward`] runs them all; [`terminal`] reads keys;
-//! [`tamper`] plays the intruder; [`summary`] judges a run.
+//! `state` is the directory with everything the demo keeps; `provision` is the secure room where it begins;
+//! `broker` are the three embedded brokers; `bed` are the sensors; `ward` runs them all; `terminal` reads keys;
+//! `tamper` plays the intruder; `summary` judges a run.
 
 mod bed;
 mod broker;

@@ -20,7 +20,9 @@ use rand::Rng;
 /// The one hub of the demo.
 pub(super) const HUB: HubId = HubId(1);
 /// Pairs enrolled for each sensor: each start of the demo uses one for each.
-const PAIRS_PER_SENSOR: u32 = 128;
+const PAIRS_PER_SENSOR: u32 = 256;
+/// A start needs one pair for each sensor, and a few when the air is bad.
+const PAIRS_NEEDED: u64 = 4;
 
 /// The five sensors of the demo's patient.
 pub(super) const SENSORS: [SensorProfile; 5] = [
@@ -58,6 +60,15 @@ pub(super) async fn open(state: &State, quiet: bool) -> Result<Provisioned, Fail
         let row = HubRow { hub: HUB, verify_key: hub_key.verifying_key().to_bytes(), rendezvous };
         store.enroll_hub(&row).await?;
         enroll_sensors(state, &store, &spool, quiet).await?;
+    }
+    for profile in SENSORS {
+        if store.pairs().left(HUB, profile.sensor).await? < PAIRS_NEEDED {
+            return Err(Failure::Configuration {
+                what: format!("sensor {}", profile.sensor.0),
+                why: "its challenge-response pairs are used up".to_owned(),
+                next: "delete the state directory, and the sensors are enrolled anew".to_owned(),
+            });
+        }
     }
     let provisioned = Provisioned {
         sensors: store.sensors().await?,

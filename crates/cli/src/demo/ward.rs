@@ -63,6 +63,7 @@ struct Ward {
     stop_clinic: watch::Sender<bool>,
     store: bodywire_store::Store,
     ledger_key: ed25519_dalek::SigningKey,
+    plays_recording: bool,
 }
 
 /// Runs the demo to its end.
@@ -152,7 +153,7 @@ impl Ward {
             threshold: Threshold::TWO_OF_THREE,
             sensors: SENSORS.to_vec(),
         };
-        let hub = Hub::new(hub_config, store.clone(), spool, bed.radio.clone())?;
+        let hub = Hub::new(hub_config, store.pairs(), spool, bed.radio.clone())?;
         let hub_counters = hub.counters();
         let (stop_sensors, sensors_stop) = watch::channel(false);
         let (stop_hub, hub_stop) = watch::channel(false);
@@ -176,6 +177,7 @@ impl Ward {
             stop_clinic,
             store,
             ledger_key,
+            plays_recording: options.recording.is_some(),
         })
     }
 
@@ -235,7 +237,9 @@ impl Ward {
             }
             tokio::time::sleep(TICK).await;
         }
-        let expect_alarm = emergency.is_some_and(|at| begun.elapsed() >= at + summary::ALARM_WITHIN);
+        // A recording is somebody's heart: only what is simulated beside it can deteriorate.
+        let expect_alarm = options.recording.is_none()
+            && emergency.is_some_and(|at| begun.elapsed() >= at + summary::ALARM_WITHIN);
         let summary = self.finish(expect_alarm).await?;
         let text = match options.output {
             Output::Json => summary.to_json(),
@@ -361,7 +365,11 @@ impl Ward {
                 schedule.emergency = None;
                 schedule.recovery = Some(elapsed + EMERGENCY_LASTS);
                 self.set_emergency(true);
-                say("  !   the patient deteriorates");
+                say(if self.plays_recording {
+                    "  !   the simulated numbers deteriorate; the recorded ECG goes on as it was"
+                } else {
+                    "  !   the patient deteriorates"
+                });
             }
             DemoCommand::BreakPath(path) => self.break_path(usize::from(path)).await,
             DemoCommand::RestorePath(path) => self.restore_path(usize::from(path)).await,

@@ -120,3 +120,25 @@ fn joins_nothing(captures: &[Capture]) {
         }
     }
 }
+
+/// Logs are read by many: whatever is switched on, no patient, no key and nothing measured stands in them.
+#[test]
+fn logs_name_no_patient_and_show_no_key() {
+    let directory = tempfile::tempdir().unwrap();
+    let filter =
+        "bodywire_hub=trace,bodywire_clinic=trace,bodywire_cli=trace,bodywire_store=trace,rumqttc=debug";
+    let arguments = ["--duration", "7s", "--kill-path", "2", "--emergency-at", "1s"];
+    let result = run(headless(directory.path(), &arguments).env("BODYWIRE_LOG", filter));
+    assert_eq!(result.code, Some(0), "{}", result.stderr);
+    assert!(result.stderr.contains("bodywire_hub"), "nothing was logged: {}", result.stderr);
+    let log = result.stderr.to_lowercase();
+    assert!(
+        !["402", "demo patient", "fibrillation", "insulin"].iter().any(|name| log.contains(name)),
+        "{log}"
+    );
+    for name in ["keys/hub", "keys/clinic", "keys/ledger", "keys/database", "keys/rendezvous", "chips/1"] {
+        let secret = std::fs::read(directory.path().join(name)).unwrap();
+        let hex: String = secret.iter().map(|byte| format!("{byte:02x}")).collect();
+        assert!(!log.contains(&hex[..16]), "{name} stands in the log");
+    }
+}
