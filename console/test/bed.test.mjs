@@ -67,6 +67,8 @@ test("numerics appear with unit and age", async () => {
 });
 
 test("a new screen starts with the recent past", async () => {
+  // There must be a past: a demonstration has just begun.
+  await pause(5000);
   await page.reload();
   await page.waitForFunction(() => Number(document.querySelector(".strip.ecg .trace")?.dataset.headMs) > 0);
   await pause(500);

@@ -1,7 +1,7 @@
 // Starts a server or takes a given one, and opens its console in Chromium.
 //
 // BODYWIRE_CONSOLE_URL  one-time link of a server that runs already
-// BODYWIRE_CONSOLE_CMD  command that prints a one-time link; default: the preview example
+// BODYWIRE_CONSOLE_CMD  command that prints a one-time link on either output; default: the preview example
 // CHROMIUM              browser, default /usr/bin/chromium
 // BODYWIRE_SCREENSHOTS  directory for screenshots, default a new temporary one
 import { spawn } from "node:child_process";
@@ -24,25 +24,37 @@ const shots = process.env.BODYWIRE_SCREENSHOTS ?? mkdtempSync(join(tmpdir(), "bo
 mkdirSync(shots, { recursive: true });
 export const screenshotPath = (name) => join(shots, `${name}.png`);
 
-export async function startServer() {
+export function startServer() {
   if (givenUrl) return { link: givenUrl, signal: () => {} };
-  const child = spawn("sh", ["-c", `exec ${process.env.BODYWIRE_CONSOLE_CMD ?? PREVIEW}`], {
-    cwd: root,
-    stdio: ["ignore", "pipe", "inherit"],
+  return startCommand("sh", ["-c", `exec ${process.env.BODYWIRE_CONSOLE_CMD ?? PREVIEW}`], "ignore");
+}
+
+// Starts a program that prints a one-time link on standard output or standard error.
+export async function startCommand(program, args, stdin) {
+  const child = spawn(program, args, { cwd: root, stdio: [stdin, "pipe", "pipe"] });
+  let text = "";
+  const ended = new Promise((resolve) => {
+    child.on("exit", (code, signal) => resolve(code ?? signal));
+    child.on("error", (error) => resolve(error.message));
   });
   const link = await new Promise((resolve, reject) => {
-    let text = "";
     const late = setTimeout(() => reject(new Error(`no one-time link in: ${text}`)), START_TIMEOUT_MS);
-    child.stdout.on("data", (chunk) => {
-      text += chunk;
-      const found = LINK.exec(text);
-      if (!found) return;
+    // Taken from both to the end, so that a full pipe never stops the server.
+    for (const output of [child.stdout, child.stderr]) {
+      output.on("data", (chunk) => {
+        text += chunk;
+        const found = LINK.exec(text);
+        if (!found) return;
+        clearTimeout(late);
+        resolve(found[0]);
+      });
+    }
+    void ended.then((code) => {
       clearTimeout(late);
-      resolve(found[0]);
+      reject(new Error(`server ended with ${code}: ${text}`));
     });
-    child.on("exit", (code) => reject(new Error(`server ended with ${code}: ${text}`)));
   });
-  return { link, signal: (name) => child.kill(name) };
+  return { link, ended, said: () => text, signal: (name) => child.kill(name), type: (keys) => child.stdin.write(keys) };
 }
 
 export function startBrowser() {

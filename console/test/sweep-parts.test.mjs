@@ -13,6 +13,7 @@ async function load(name) {
 }
 
 const { Playhead } = await load("playhead.ts");
+const { Pace } = await load("pace.ts");
 const { Rows } = await load("rows.ts");
 const { TraceBuffer } = await load("trace-buffer.ts");
 const chunk = (startMs, values, periodMs = 4) => ({ startMs, periodMs, values: Float32Array.from(values) });
@@ -58,4 +59,35 @@ test("a stretch over the end of a row and of the strip is cut into rectangles", 
   assert.equal(rows.count, 2);
   assert.deepEqual(rows.parts(90, 20).map(({ x, y, width }) => [x, y > 0, width]), [[90, false, 10], [0, true, 10]]);
   assert.deepEqual(rows.parts(195, 10).map(({ x, y, width }) => [x, y > 0, width]), [[95, true, 5], [0, false, 5]]);
+});
+
+test("chunks in bursts move the sweep evenly", () => {
+  const playhead = new Playhead();
+  const steps = [];
+  let sent = 100_000;
+  for (let now = 100_000; now < 120_000; now += 16) {
+    // Two chunks of a quarter second every half second, as a hub sends them.
+    for (; sent + 500 <= now; sent += 500) {
+      playhead.arrived(chunk(sent, [], 250), now);
+      playhead.arrived(chunk(sent + 250, [], 250), now);
+    }
+    const before = playhead.position;
+    const head = playhead.advance(now, sent);
+    if (before && now > 103_000) steps.push(head - before);
+  }
+  assert.ok(steps.every((step) => Math.abs(step - 16) < 1), `${Math.min(...steps)} to ${Math.max(...steps)} ms`);
+});
+
+test("a signal faster than life is noticed; jitter and gaps are not taken for it", () => {
+  const tooFast = (starts) => {
+    const pace = new Pace();
+    for (const start of starts) pace.arrived(chunk(start, [0, 0, 0, 0, 0], 50));
+    return pace.tooFast;
+  };
+  const chunks = Array.from({ length: 30 }, (_, n) => n);
+  assert.equal(tooFast(chunks.map((n) => 250 * n)), false);
+  assert.equal(tooFast(chunks.map((n) => 250 * n + (n % 5 ? 0 : 20))), false);
+  assert.equal(tooFast(chunks.map((n) => 400 * n)), false);
+  assert.equal(tooFast(chunks.map((n) => 25 * n)), true);
+  assert.equal(tooFast(chunks.map((n) => 125 * n)), true);
 });

@@ -18,6 +18,8 @@ export interface Numeric {
   value: number | null;
   unit: string;
   sensor_time_ms: number;
+  // Distance of two readings.
+  period_ms?: number;
   late: boolean;
   note: string | null;
 }

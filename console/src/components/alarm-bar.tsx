@@ -6,7 +6,7 @@ export function AlarmBar() {
   const medical = alarms.value.filter((alarm) => alarm.priority !== "technical");
   const technical = alarms.value.filter((alarm) => alarm.priority === "technical");
   return (
-    <section class="alarm-bar" aria-label="Alarms">
+    <section class={`alarm-bar ${technical.length > 0 ? "two" : ""}`} aria-label="Alarms">
       <div class="medical">
         {medical.length === 0 && <span class="quiet">No alarm</span>}
         {medical.map((alarm) => <AlarmLine key={alarm.id} alarm={alarm} />)}

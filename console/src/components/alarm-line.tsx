@@ -16,7 +16,7 @@ export function AlarmLine({ alarm }: { alarm: Alarm }) {
   const isNext = unseen.value[0]?.id === alarm.id;
   return (
     <div class={`alarm ${alarm.priority} ${alarm.state}`} data-alarm={alarm.id}>
-      <span class="text">{PREFIX[alarm.priority]}{alarm.text}</span>
+      <span class="text" title={alarm.text}>{PREFIX[alarm.priority]}{alarm.text}</span>
       <span class="life">{lifeText(alarm)}</span>
       {!alarm.acknowledged && (
         <button

@@ -7,6 +7,7 @@ export function EventList() {
   return (
     <section class="card events" aria-labelledby="events-title">
       <h2 id="events-title">Events</h2>
+      {log.value.length === 0 && <p class="none">nothing yet</p>}
       <ol tabIndex={0} aria-labelledby="events-title">
         {log.value.slice(-SHOWN).reverse().map((line, n) => (
           <li key={log.value.length - n}>

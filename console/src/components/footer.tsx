@@ -3,7 +3,7 @@ import { source } from "../state/board";
 
 function sourceText({ kind, name }: Source): string {
   if (kind === "simulated") return "SIMULATED DATA (HTEST)";
-  if (kind === "recording") return `RECORDING ${name ?? ""}`;
+  if (kind === "recording") return `ECG: RECORDING ${name ?? ""} - OTHER VALUES SIMULATED`;
   return "";
 }
 

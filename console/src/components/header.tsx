@@ -12,6 +12,7 @@ export function Header() {
       <span class="bed">Bed {patient.value.bed || "--"}</span>
       <span class="patient">{patient.value.label}</span>
       {source.value.kind === "simulated" && <span class="pill test">TEST DATA</span>}
+      {source.value.kind === "recording" && <span class="pill test">RECORDING {source.value.name}</span>}
       <span class="space" />
       <LivePill />
       {book && (

@@ -15,12 +15,12 @@ export function PathsCard() {
             <span class="dot" aria-hidden="true" />
             <span class="name">{path.name}</span>
             <span class="condition">{path.condition}</span>
-            <span class="why">{path.reason}</span>
+            {path.reason && <span class="why" title={path.reason}>{path.reason}</span>}
           </li>
         ))}
       </ul>
       <p class="spool">
-        Spool {buffer.value}
+        Waiting in the hub {buffer.value}
         {lateWaveMs.value > 0 && `, late data ${Math.round(lateWaveMs.value / 1000)} s stored, not drawn`}
       </p>
     </section>

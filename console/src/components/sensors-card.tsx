@@ -1,4 +1,5 @@
 import { sensors } from "../state/board";
+import { sensorText } from "./words";
 import { ageText, now } from "../state/clock";
 
 export function SensorsCard() {
@@ -16,7 +17,7 @@ export function SensorsCard() {
         <tbody>
           {sensors.value.map((sensor) => (
             <tr key={sensor.name}>
-              <td>{sensor.kind}</td>
+              <td>{sensorText(sensor.kind)}</td>
               <td><span class={`class class-${sensor.class}`}>{sensor.class}</span></td>
               <td>
                 {sensor.authenticated_at_ms === null

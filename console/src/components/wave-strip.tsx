@@ -1,7 +1,7 @@
 import { useEffect, useRef } from "preact/hooks";
 import type { Signal } from "../api/types";
 import { ECG_LOOK, type Look, Sweep } from "../wave/sweep";
-import { attachSweep } from "../wave/waves";
+import { attachSweep, tooFast } from "../wave/waves";
 
 const fill = (height: number) => 0.72 * height;
 
@@ -30,6 +30,9 @@ export function WaveStrip({ name }: { name: Signal }) {
     <div class={`strip ${name}`}>
       <canvas ref={grid} class="grid" aria-hidden="true" />
       <canvas ref={trace} class="trace" role="img" aria-label={`${strip.label} trace, ${strip.scale}`} />
+      {tooFast.value && (
+        <p class="strip-notice">Played faster than life: no trace is drawn, it would show a rhythm that nobody has.</p>
+      )}
       <span class="strip-label">{strip.label}</span>
       <span class="strip-scale">{strip.scale}</span>
     </div>

@@ -7,7 +7,7 @@ import { csrf, demo, person } from "./session";
 
 // Heartbeats come every 2 s; more than 3 s of silence is a lost server.
 const LOST_AFTER_MS = 3000;
-const RETRY_MS = 1000;
+const RETRY_MS = 500;
 
 export type Status = "starting" | "live" | "lost" | "no-session";
 export const status = signal<Status>("starting");
@@ -30,6 +30,16 @@ function refused(code: number): void {
   if (status.value === "starting" || performance.now() - heardAt < LOST_AFTER_MS) status.value = "no-session";
 }
 
+// A server that cannot even be reached is lost at once, not after the silence that a busy one is granted.
+async function reach(answer: Promise<Response>): Promise<Response> {
+  try {
+    return await answer;
+  } catch (error) {
+    if (status.value === "live") status.value = "lost";
+    throw error;
+  }
+}
+
 async function begin(abort: AbortSignal): Promise<boolean> {
   const response = await fetch("/api/v1/snapshot", { signal: abort });
   if (!response.ok) {
@@ -50,7 +60,7 @@ async function begin(abort: AbortSignal): Promise<boolean> {
 async function follow(abort: AbortSignal): Promise<void> {
   if (lastEventId === null && !(await begin(abort))) return;
   const headers = { accept: "text/event-stream", "last-event-id": lastEventId ?? "" };
-  const response = await fetch("/api/v1/events", { headers, signal: abort });
+  const response = await reach(fetch("/api/v1/events", { headers, signal: abort }));
   if (!response.ok) {
     refused(response.status);
     return;

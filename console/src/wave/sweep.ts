@@ -46,6 +46,10 @@ export class Sweep {
     canvas.dataset.pxPerMm = String(PX_PER_MM);
   }
 
+  get headMs(): number | null {
+    return this.#playhead.position;
+  }
+
   resize(width: number, height: number): void {
     if (width < 1 || height < 1) return;
     this.#rows = new Rows(width, height, this.#look.minRowPx);

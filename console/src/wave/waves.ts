@@ -3,6 +3,7 @@ import type { Signal } from "../api/types";
 import { parseWaveFrame, type WaveFrame } from "../api/wave-frame";
 import { serverNow } from "../state/clock";
 import { status } from "../state/connection";
+import { Pace } from "./pace";
 import type { Sweep } from "./sweep";
 
 const RETRY_MS = 1000;
@@ -17,6 +18,13 @@ export const waveSignals = signal<Signal[]>(["ecg"]);
 export const newestSampleMs = signal(0);
 // Milliseconds of waves that came late and were not drawn.
 export const lateWaveMs = signal(0);
+
+// True when the signal is played faster than life; then no trace is drawn.
+export const tooFast = signal(false);
+let pace = new Pace();
+
+// Server time of what stands at the head of the first strip's sweep, or null before there is one.
+export const headMs = (): number | null => sweeps.get(waveSignals.peek()[0] ?? "ecg")?.headMs ?? null;
 
 const ORDER: Signal[] = ["ecg", "pleth", "resp"];
 const sweeps = new Map<Signal, Sweep>();
@@ -37,8 +45,16 @@ function take(frame: WaveFrame): void {
   if (!waveSignals.value.includes(frame.signal)) {
     waveSignals.value = ORDER.filter((name) => name === frame.signal || waveSignals.value.includes(name));
   }
+  if (frame.signal === "ecg") {
+    pace.arrived(frame);
+    if (pace.tooFast !== tooFast.peek()) {
+      tooFast.value = pace.tooFast;
+      for (const sweep of sweeps.values()) sweep.clear();
+    }
+  }
   const end = frame.startMs + frame.values.length * frame.periodMs;
   if (end > newestSampleMs.peek()) newestSampleMs.value = end;
+  if (tooFast.peek()) return;
   const sweep = sweeps.get(frame.signal);
   if (sweep) {
     sweep.push(frame, serverNow());
@@ -72,6 +88,7 @@ function connectWhenLive(): void {
     return;
   }
   newestSampleMs.value = 0;
+  pace = new Pace();
   waiting.clear();
   for (const sweep of sweeps.values()) sweep.clear();
   connect();

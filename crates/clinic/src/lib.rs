@@ -17,6 +17,7 @@ mod error;
 pub mod ingest;
 mod mqtt;
 mod scrub;
+mod sensor_clock;
 pub mod service;
 pub mod web;
 

@@ -278,7 +278,12 @@ impl Clinic {
         if condition == PathCondition::Up {
             self.board.end_alarm(&name, now_ms());
         } else {
-            let text = format!("PATH {} DOWN", config.name.to_uppercase());
+            let name_in_print = config.name.to_uppercase();
+            let text = if name_in_print.starts_with("PATH") {
+                format!("{name_in_print} DOWN")
+            } else {
+                format!("PATH {name_in_print} DOWN")
+            };
             let (priority, at_ms) = (Priority::Technical, now_ms());
             let input = AlarmInput { condition: name, priority, text, at_ms, evidence: None };
             if let Err(error) = self.board.raise_alarm(input) {

@@ -139,6 +139,7 @@ impl Patient {
                 value,
                 unit: unit.into(),
                 sensor_time_ms: now,
+                period_ms: 1_000,
                 late: false,
                 note: note.map(str::to_owned),
             };

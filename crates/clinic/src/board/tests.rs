@@ -10,6 +10,7 @@ fn number(value: f64, sensor_time_ms: u64) -> NumericView {
         value: Some(value),
         unit: "/min".into(),
         sensor_time_ms,
+        period_ms: 1_000,
         late: false,
         note: None,
     }

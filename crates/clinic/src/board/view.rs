@@ -85,6 +85,8 @@ pub struct NumericView {
     pub unit: String,
     /// When the sensor measured it, milliseconds since the Unix epoch.
     pub sensor_time_ms: u64,
+    /// Distance between two readings, milliseconds: the screen calls a number stale by its own rate.
+    pub period_ms: u32,
     /// True when it came from the spool after an outage. Late values never reach the live screen.
     pub late: bool,
     /// A sentence under the number, such as by which right it is open.
