@@ -33,7 +33,7 @@ pub(crate) async fn scrub(
         let view = ledger_view(outcome, now_ms());
         let condition = "ledger.damaged".to_owned();
         if let Some(damage) = &view.damage {
-            let text = format!("LEDGER DAMAGED: {damage}");
+            let text = format!("LEDGER DAMAGED, {damage}");
             let (priority, at_ms) = (Priority::Technical, now_ms());
             // A full board shows the mark all the same.
             let _ = board.raise_alarm(AlarmInput { condition, priority, text, at_ms, evidence: None });
@@ -60,7 +60,11 @@ fn ledger_view(outcome: Result<fsck::Report, bodywire_ledger::Error>, now_ms: u6
     match outcome {
         Ok(report) => {
             let worst = report.findings.iter().find(|finding| finding.kind.is_failure());
-            let damage = worst.map(ToString::to_string);
+            // The record first: the file's name is long, and the alarm line is not.
+            let damage = worst.map(|finding| match &finding.entries {
+                Some(entries) => format!("record {}: {} ({})", entries.start, finding.what, finding.file),
+                None => format!("{}: {}", finding.file, finding.what),
+            });
             LedgerView { entries: report.entries, verified_at_ms: now_ms, damage }
         }
         Err(error) => LedgerView { entries: 0, verified_at_ms: now_ms, damage: Some(error.to_string()) },

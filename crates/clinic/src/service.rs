@@ -242,7 +242,11 @@ impl Clinic {
                 self.offer_prekey(path)?;
                 self.show_path(path, PathCondition::Up, "")
             }
-            PathEvent::Down(reason) => self.show_path(path, PathCondition::Down, &reason),
+            PathEvent::Down(reason) => {
+                // The operator learns why; a clinician learns that it is.
+                tracing::warn!(path, reason, "a path is down");
+                self.show_path(path, PathCondition::Down, "connection lost")
+            }
             PathEvent::Start(bytes) => {
                 let answers = self.ingest.start(path, &bytes, now_ms());
                 self.publish(answers);

@@ -277,6 +277,8 @@ impl EcgWatch {
     fn drain(&mut self, header: &BatchHeader, found: &mut Found) {
         while let Some(event) = self.monitor.poll() {
             match event {
+                // While there are no beats to count, a number would be one of the noise's.
+                Event::Rate { .. } if self.active.is_some_and(|alarm| has_no_rate(alarm.condition)) => {}
                 Event::Rate { bpm_tenths, at_sample } => {
                     found.rates.extend(self.rate_batch(header, bpm_tenths, at_sample));
                 }
@@ -343,6 +345,11 @@ impl EcgWatch {
         }
         self.schedule_repeat();
     }
+}
+
+/// True for a condition in which the heart has no rate.
+const fn has_no_rate(condition: Condition) -> bool {
+    matches!(condition, Condition::VentricularFibrillation | Condition::Asystole | Condition::LeadOff)
 }
 
 /// The alarm that a state of the detector means, if any.
@@ -443,6 +450,17 @@ mod tests {
                 }
             };
         stream(&mut bedside, &mut model, 40, &mut said);
+        let rates = |bedside: &mut Bedside| {
+            let reports = bedside.take(0, 0, 0, true).unwrap();
+            let parts =
+                reports.iter().flat_map(|bytes| Report::parse(bytes).unwrap().parts().collect::<Vec<_>>());
+            let signals =
+                parts.filter_map(|part| Batch::parse(part.ok()?).ok().map(|batch| batch.header.signal));
+            signals.filter(|signal| *signal == Signal::HeartRate).count()
+        };
+        let chunk: Vec<i16> = (0..360).map(|_| model.next_sample(&mut || 7)).collect();
+        feed(&mut bedside, 40 * 360, &chunk);
+        assert_eq!(rates(&mut bedside), 0, "a fibrillating heart has no rate");
         let present = said.iter().filter(|alarm| alarm.present).count();
         assert!((3..=5).contains(&present), "{said:?}");
         said.clear();
