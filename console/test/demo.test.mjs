@@ -112,7 +112,7 @@ test("an emergency raises a high alarm; a click acknowledges it with who and whe
 test("tampering turns the ledger red and names the record; no alarm covers another", { skip }, async (t) => {
   await press("path-1")();
   await effect(t, "tampered", SOON_MS, press("tamper"), page.locator(".card.ledger.bad"));
-  const named = /entry (\d+)/.exec(await page.innerText(".card.ledger .damage"))?.[1];
+  const named = /record (\d+)/.exec(await page.innerText(".card.ledger .damage"))?.[1];
   await page.locator(".events li", { hasText: `one bit of record ${named} was changed` }).waitFor({ timeout: SOON_MS });
   await page.locator(".alarm.technical", { hasText: "LEDGER DAMAGED" }).waitFor({ timeout: SOON_MS });
   for (const [width, height] of [[1920, 1080], [1280, 720], [390, 844]]) {
