@@ -9,7 +9,7 @@ export function Numerics() {
       <NumericTile signal="spo2" label="SpO₂" digits={0} />
       <NumericTile signal="resp" label="Resp" digits={0} />
       <NumericTile signal="temp" label="Temp" digits={1} />
-      <NumericTile signal="pump-rate" label="Pump" digits={1} badge={pump ? "class III" : null} />
+      <NumericTile signal="pump-rate" label="Pump" digits={2} badge={pump ? "class III" : null} />
     </section>
   );
 }
