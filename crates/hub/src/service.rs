@@ -477,3 +477,73 @@ fn now_ms() -> u64 {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
     since.map_or(0, |elapsed| elapsed.as_millis() as u64)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bodywire_channels::session::Prekey;
+    use bodywire_store::{DatabaseKey, Store};
+
+    async fn hub(directory: &std::path::Path) -> Hub {
+        let key = DatabaseKey::new([1; 32]);
+        let store = Store::open(&directory.join("test.db"), &key).await.unwrap();
+        let config = Config {
+            hub: HubId(1),
+            signing_key: SigningKey::from_bytes(&[2; 32]),
+            clinic: SigningKey::from_bytes(&[3; 32]).verifying_key(),
+            rendezvous: Rendezvous::new([4; 32]),
+            shard: Shard::new("0").unwrap(),
+            paths: Vec::new(),
+            threshold: Threshold::TWO_OF_THREE,
+            sensors: Vec::new(),
+        };
+        let spool = Spool::open(&directory.join("spool.redb")).unwrap();
+        Hub::new(config, store.pairs(), spool, BTreeMap::new()).unwrap()
+    }
+
+    fn session(hub: &Hub) -> Option<[u8; 8]> {
+        hub.sender.as_ref()?.keys().pseudonym(0)
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_broker_that_offers_an_old_prekey_again_ends_no_session() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut hub = hub(directory.path()).await;
+        let clinic = SigningKey::from_bytes(&[3; 32]);
+        let mut rng = StdRng::seed_from_u64(1);
+        let mut prekey = |at| Prekey::generate(&clinic, at, &mut rng).published().to_vec();
+        let (old, new) = (prekey(now_ms() - 1_000), prekey(now_ms()));
+        hub.prekey(old.clone()).unwrap();
+        let first = session(&hub).unwrap();
+        hub.prekey(new.clone()).unwrap();
+        let second = session(&hub).unwrap();
+        assert_ne!(first, second);
+        hub.prekey(old.clone()).unwrap();
+        hub.prekey(new).unwrap();
+        assert_eq!(session(&hub), Some(second), "the session goes on");
+        // The clinic has been silent for long while a report waits: perhaps its clock was set back.
+        hub.spool.push(&[b"report".to_vec()]).unwrap();
+        hub.prekey(old.clone()).unwrap();
+        assert_eq!(session(&hub), Some(second), "not yet");
+        hub.started -= CLINIC_SILENT + Duration::from_secs(1);
+        hub.heard = Duration::ZERO;
+        hub.prekey(old).unwrap();
+        assert_ne!(session(&hub), Some(second));
+        let mut forged = hub.prekey.clone().unwrap();
+        forged[9] ^= 0x40;
+        let before = session(&hub);
+        hub.prekey(forged).unwrap();
+        assert_eq!((session(&hub), hub.counters.refused.load(Ordering::Relaxed)), (before, 1));
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn what_a_peer_sends_is_counted_and_never_stops_the_hub() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut hub = hub(directory.path()).await;
+        hub.frame(SensorId(9), b"\x41 nobody knows this sensor").await.unwrap();
+        hub.path_event(0, PathEvent::Message { topic: "bw/1/0/x/a".into(), payload: vec![1; 40] }).unwrap();
+        hub.path_event(1, PathEvent::Message { topic: "bw/1/0/x/p".into(), payload: vec![1; 40] }).unwrap();
+        hub.path_event(2, PathEvent::Down("gone".into())).unwrap();
+        assert_eq!(hub.counters.refused.load(Ordering::Relaxed), 3);
+    }
+}
