@@ -18,6 +18,9 @@ pub const LATE_AFTER_MS: u64 = 5_000;
 /// A report made while no more than these waited in the hub's spool was fresh when it was made. Whatever the clocks
 /// say of it, an alarm in it is raised.
 const FRESH_BACKLOG: u32 = 4;
+/// Fresh reports in a row whose clocks disagree before that is an alarm: a few may have waited in a spool through a
+/// restart, and say nothing about the clock.
+const CLOCK_REPORTS: u32 = 8;
 /// A sensor that has not been heard for this long raises a technical alarm: three readings of the slowest sensor.
 pub const SILENT_AFTER_MS: u64 = 15_000;
 /// Data keys kept for one class III sensor: its running session and the one before, which may still be in the spool.
@@ -51,6 +54,8 @@ pub struct Chart {
     clocks: BTreeMap<SensorId, SensorClock>,
     /// When each sensor was heard last, by the clinic's clock.
     heard: BTreeMap<SensorId, u64>,
+    /// Fresh reports in a row whose clocks disagreed.
+    apart_reports: u32,
 }
 
 impl Chart {
@@ -60,7 +65,14 @@ impl Chart {
             // A full board cannot happen here: a hub has fewer sensors than the board has places.
             let _ = board.sensor_state(sensor_view(*sensor, card, None));
         }
-        Self { board, sensors, grants: BTreeMap::new(), clocks: BTreeMap::new(), heard: BTreeMap::new() }
+        Self {
+            board,
+            sensors,
+            grants: BTreeMap::new(),
+            clocks: BTreeMap::new(),
+            heard: BTreeMap::new(),
+            apart_reports: 0,
+        }
     }
 
     /// Draws a report that has just been stored. `now_ms` is the clinic's clock.
@@ -132,16 +144,17 @@ impl Chart {
     }
 
     /// Hub and clinic must agree about the time, or late data cannot be told from live data.
-    fn compare_clocks(&self, hub_time_ms: u64, now_ms: u64) {
+    fn compare_clocks(&mut self, hub_time_ms: u64, now_ms: u64) {
         let apart = now_ms.abs_diff(hub_time_ms);
-        if apart > LATE_AFTER_MS {
-            self.technical(
-                "hub.clock".to_owned(),
-                format!("HUB CLOCK DIFFERS BY {} S", apart / 1_000),
-                now_ms,
-            );
-        } else {
+        if apart <= LATE_AFTER_MS {
+            self.apart_reports = 0;
             self.board.end_alarm("hub.clock", now_ms);
+            return;
+        }
+        self.apart_reports = self.apart_reports.saturating_add(1);
+        if self.apart_reports >= CLOCK_REPORTS {
+            let text = format!("HUB CLOCK DIFFERS BY {} S", apart / 1_000);
+            self.technical("hub.clock".to_owned(), text, now_ms);
         }
     }
 
@@ -190,7 +203,8 @@ impl Chart {
         });
     }
 
-    fn consent(&mut self, sensor: SensorId, body: &[u8], now_ms: u64) -> Result<(), Error> {
+    /// Takes a sensor's consent: what it has sealed in that session can be opened until the consent ends.
+    pub fn consent(&mut self, sensor: SensorId, body: &[u8], now_ms: u64) -> Result<(), Error> {
         let card =
             self.sensors.get(&sensor).ok_or(Error::Misuse("a consent of a sensor that is not enrolled"))?;
         let granted = consent::open_grant(&card.wrapping_key, sensor, body)?;

@@ -447,7 +447,7 @@ async fn restore_consent(
 ) -> Result<(), Error> {
     let Some(row) = store.last_report(hub, sensor, Kind::Consent as u8).await? else { return Ok(()) };
     let (_, _, _, report) = archive.read(row.ledger_index).await?;
-    let restored = Report::parse(&report).and_then(|report| chart.show(&report, now_ms()).map(|_| ()));
+    let restored = Report::parse(&report).and_then(|report| chart.consent(sensor, report.body(), now_ms()));
     if let Err(error) = restored {
         tracing::info!(%error, "an old consent no longer holds");
     }
