@@ -76,7 +76,9 @@ impl FileDisk {
             Err(TryLockError::WouldBlock) => return Err(Error::Locked { path: path.display().to_string() }),
             Err(TryLockError::Error(source)) => return Err(Error::disk("lock", LOCK_FILE)(source)),
         }
-        Ok(Self { lock: Some(lock), ..Self::unlocked(root) })
+        let mut disk = Self::unlocked(root);
+        disk.lock = Some(lock);
+        Ok(disk)
     }
 
     /// Opens a directory for reading, without a lock; every write fails. What an auditor uses, also on a log that is
@@ -144,6 +146,16 @@ fn list_into(root: &Path, folder: &str, out: &mut Vec<String>) -> io::Result<()>
         }
     }
     Ok(())
+}
+
+impl Drop for FileDisk {
+    fn drop(&mut self) {
+        // Closing would do it too, but not while a child that is just being started still has a copy of the descriptor.
+        if let Some(lock) = &self.lock {
+            // The file is closed next; there is nothing left to do about a failure.
+            let _ = lock.unlock();
+        }
+    }
 }
 
 impl Disk for FileDisk {
