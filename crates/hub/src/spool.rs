@@ -5,7 +5,6 @@
 
 use crate::error::Error;
 use bodywire_proto::handshake::HubRecord;
-use bodywire_proto::wire::SensorId;
 use redb::{Database, Durability, ReadableDatabase, ReadableTable, ReadableTableMetadata, TableDefinition};
 use std::path::Path;
 
@@ -132,19 +131,13 @@ impl Spool {
         let table = transaction.open_table(SENSORS)?;
         table.iter()?.map(|row| Ok(HubRecord::from_bytes(row?.1.value())?)).collect()
     }
-
-    /// True when this sensor has been enrolled here.
-    pub fn has_sensor(&self, sensor: SensorId) -> Result<bool, Error> {
-        let transaction = self.database.begin_read()?;
-        Ok(transaction.open_table(SENSORS)?.get(sensor.0)?.is_some())
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use bodywire_proto::prf::Key;
-    use bodywire_proto::wire::HubId;
+    use bodywire_proto::wire::{HubId, SensorId};
 
     #[test]
     fn reports_wait_until_they_are_acknowledged_and_numbers_never_repeat() {
@@ -171,7 +164,6 @@ mod tests {
         Spool::open(&file).unwrap().save_sensor(&record).unwrap();
         let spool = Spool::open(&file).unwrap();
         assert_eq!(spool.sensors().unwrap(), [record]);
-        assert!(spool.has_sensor(SensorId(4)).unwrap() && !spool.has_sensor(SensorId(5)).unwrap());
         assert!(matches!(Spool::open(&file), Err(Error::SpoolTaken(_))));
     }
 }
