@@ -5,38 +5,77 @@ use crate::link::{Ended, Pair};
 use crate::predict;
 use bodywire_proto::handshake::{ATTEMPTS_PER_EPOCH_MAX, Profile};
 use bodywire_proto::paper::DISTANCE_MAX;
+use bodywire_proto::polar::Code;
 use bodywire_proto::polar::list::LIST_PATHS;
 use bodywire_proto::wire::Suite;
 use indicatif::{ProgressBar, ProgressStyle};
+use rand_chacha::ChaCha20Rng;
+use rand_core::{Rng, SeedableRng};
 
 const NOISES: [f64; 4] = [0.03, 0.05, 0.08, 0.10];
 /// How far chance may carry a measurement from a bound, in standard deviations.
 const SIGMAS: f64 = 5.0;
 
-/// What theory allows at one point.
+/// What is predicted at one point.
 struct Prediction {
+    /// No code of this length, or no comparison, can do better.
     least: f64,
-    expected: f64,
+    /// Nothing like this may do worse.
     most: f64,
+    rate: f64,
+    /// True when the rate was itself measured.
+    drawn: bool,
     by: &'static str,
 }
 
-fn predict(profile: Profile, p: f64) -> Prediction {
-    let code = |n, k, design| Prediction {
-        least: predict::floor(n, k, 1.0 + LIST_PATHS as f64, p),
-        expected: predict::expected(n, k, LIST_PATHS as f64, p),
-        most: predict::ceiling(n, k, design, p),
-        by: "best code of this length, expected",
+impl Prediction {
+    /// True when chance alone explains what was measured.
+    fn allows(&self, measured: f64, handshakes: u32) -> bool {
+        let one = 1.0 / f64::from(handshakes);
+        let spread = |rate: f64| SIGMAS * ((rate * one).sqrt() + one);
+        let apart = spread(self.rate) + if self.drawn { spread(measured) } else { 0.0 };
+        let possible = self.least - spread(self.least)..=self.most + spread(self.most);
+        possible.contains(&measured) && (measured - self.rate).abs() <= apart
+    }
+}
+
+fn predict(profile: Profile, p: f64, draws: u32) -> Prediction {
+    let code = |suite, k, design| {
+        let code = Code::of(suite);
+        let n = 8 * code.length_bytes();
+        Prediction {
+            least: predict::floor(n, k, 1.0 + LIST_PATHS as f64, p),
+            most: predict::ceiling(n, k, design, p),
+            rate: f64::from(failures(code, p, draws)) / f64::from(draws),
+            drawn: true,
+            by: "the code alone, independent bit errors",
+        }
     };
     match profile {
-        Profile::Hardened(Suite::Polar256) => code(256, 136, 0.05),
-        Profile::Hardened(Suite::Polar512) => code(512, 144, 0.10),
+        Profile::Hardened(Suite::Polar256) => code(Suite::Polar256, 136, 0.05),
+        Profile::Hardened(Suite::Polar512) => code(Suite::Polar512, 144, 0.10),
         Profile::Paper => {
-            let tail = predict::tail(640, DISTANCE_MAX as usize, p);
             // Both sides compare, and they compare the same two responses.
-            Prediction { least: tail, expected: tail, most: tail, by: "binomial tail beyond 128 of 640" }
+            let rate = predict::tail(640, DISTANCE_MAX as usize, p);
+            let by = "binomial tail beyond 128 of 640";
+            Prediction { least: rate, most: rate, rate, drawn: false, by }
         }
     }
+}
+
+/// Words that do not come back over a binary symmetric channel: no PUF, no handshake.
+fn failures(code: &Code, p: f64, draws: u32) -> u32 {
+    let mut rng = ChaCha20Rng::seed_from_u64(3);
+    let threshold = (p * 4_294_967_296.0) as u32;
+    let (mut word, mut noisy) = (vec![0u8; code.length_bytes()], vec![0u8; code.length_bytes()]);
+    let mut fails = || {
+        code.random_word(&mut word, &mut rng);
+        for (noisy, byte) in noisy.iter_mut().zip(&word) {
+            *noisy = (0..8).fold(*byte, |byte, bit| byte ^ u8::from(rng.next_u32() < threshold) << bit);
+        }
+        !code.decode(&noisy, |candidate| candidate == word)
+    };
+    (0..draws).filter(|_| fails()).count() as u32
 }
 
 /// All points. False when a measurement is outside what theory allows, or a stranger was accepted.
@@ -54,13 +93,12 @@ pub(crate) fn figures(handshakes: u32) -> (Vec<Figure>, bool) {
             let mut pair = Pair::new(profile, strength, false, 1);
             let rejected = (0..handshakes).filter(|_| !completed(&mut pair, profile, &bar)).count();
             let measured = rejected as f64 / f64::from(handshakes);
-            let Prediction { least, expected, most, by } = predict(profile, p);
-            let slack =
-                |bound: f64| SIGMAS * (bound / f64::from(handshakes)).sqrt() + SIGMAS / f64::from(handshakes);
-            sound &= (least - slack(least)..=most + slack(most)).contains(&measured);
+            let predicted = predict(profile, p, handshakes);
+            sound &= predicted.allows(measured, handshakes);
+            let Prediction { least, most, rate, by, .. } = predicted;
             let name = format!("{}, {:.0} % noise, false rejects", profile.name(), 100.0 * p);
             let peer = format!("{by} ({least:.1e} to {most:.1e} possible)");
-            figures.push(Figure::new(name, "share", measured, peer, expected));
+            figures.push(Figure::new(name, "share", measured, peer, rate));
         }
         let stranger =
             |run: u32| Pair::new(profile, (0.03 * std::f64::consts::PI).tan(), true, u64::from(run));
