@@ -1,0 +1,238 @@
+//! Attacks on BodyWire's link, on paper B's own protocol and on the schemes it is compared with.
+//!
+//! An attacker sees, blocks, changes and injects bytes between the real code of a sensor and of its hub; where the row of
+//! the matrix says so it is also given a key, a database or a device. What is reported is what happened: whether a victim
+//! accepted, and whether the attacker has the secret that the victims agreed on.
+//!
+//! [`Outcome::Holds`] means that this attacker failed, which is an experiment and not a proof.
+//! Each outcome is compared with the [expectation] and its source; `docs/attacks.md` has the matrix.
+
+mod air;
+mod availability;
+mod capture;
+mod exchange;
+pub mod expectation;
+mod hash_l;
+mod impersonation;
+mod listening;
+mod replaying;
+mod tampering;
+mod toolbox;
+mod transcript;
+
+pub use transcript::Step;
+
+use crate::Error;
+use air::{Air, Target};
+use rand_chacha::ChaCha20Rng;
+use rand_core::{Rng, SeedableRng};
+use transcript::Transcript;
+
+macro_rules! named {
+    ($(#[$about:meta])* $name:ident { $($(#[$doc:meta])* $variant:ident = $text:literal,)* }) => {
+        $(#[$about])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum $name { $($(#[$doc])* $variant,)* }
+
+        impl $name {
+            /// All, in the order of the matrix.
+            pub const ALL: &[Self] = &[$(Self::$variant),*];
+
+            /// The name in tables, on the command line and in JSON.
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$variant => $text,)* }
+            }
+
+            /// The one with this name.
+            pub fn named(name: &str) -> Option<Self> {
+                Self::ALL.iter().copied().find(|each| each.name() == name)
+            }
+        }
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.pad(self.name())
+            }
+        }
+    };
+}
+
+named! {
+    /// What is attacked.
+    Scheme {
+        /// HASH-BASED L, Li et al. 2017.
+        HashL = "hash-l",
+        /// HASH-BASED I, in the shape of Ibrahim et al. 2016.
+        HashI = "hash-i",
+        /// ECC-BASED E-Z, in the shape of Zhao 2014.
+        EccEz = "ecc-ez",
+        /// ECC-BASED E-H, the same mended.
+        EccEh = "ecc-eh",
+    }
+}
+
+named! {
+    /// What an attacker tries.
+    Attack {
+        /// Listens to a run and looks for its secret.
+        Eavesdrop = "eavesdrop",
+        /// Listens to runs of two sensors and looks for what tells them apart.
+        Trace = "trace",
+        /// Changes a message on its way.
+        Tamper = "tamper",
+        /// Sends recorded messages again.
+        Replay = "replay",
+        /// Stands between both, with an enrolled sensor of its own.
+        ManInTheMiddle = "man-in-the-middle",
+        /// Claims to be the sensor, without its secrets.
+        ImpersonateSensor = "impersonate-sensor",
+        /// Claims to be the hub, without its secrets.
+        ImpersonateHub = "impersonate-hub",
+        /// Sends a side's own message back to it.
+        Reflect = "reflect",
+        /// Loses or spoils messages, so that sensor and hub never agree again.
+        Desynchronise = "desynchronise",
+        /// Takes the keys of sensor and hub, then listens to later sessions.
+        CaptureForward = "capture-forward",
+        /// Takes the keys of sensor and hub, and has recorded earlier sessions.
+        CaptureBackward = "capture-backward",
+        /// Takes what the hub keeps of each sensor, without keys.
+        StealDatabase = "steal-database",
+        /// Uses up the challenge-response pairs with messages of its own.
+        ExhaustPairs = "exhaust-pairs",
+        /// Flips many bits of a message, as noise would.
+        FlipUnderThreshold = "flip-under-threshold",
+        /// Changes a message so that a linear check sum stays the same.
+        ForgeFold = "forge-fold",
+        /// Forges the message that confirms.
+        ForgeConfirmation = "forge-confirmation",
+        /// Takes all that a sensor remembers and is.
+        TakeBoth = "take-both",
+        /// Takes one sensor with everything in it and attacks another one.
+        CaptureNode = "capture-node",
+    }
+}
+
+named! {
+    /// How an attack ended.
+    Outcome {
+        /// The attacker failed.
+        Holds = "holds",
+        /// The attacker reached its goal.
+        Falls = "falls",
+        /// The attacker reached its goal, with means against which no scheme claims anything.
+        Limit = "limit",
+    }
+}
+
+/// One cell of the matrix.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cell {
+    /// The row.
+    pub attack: Attack,
+    /// The column.
+    pub scheme: Scheme,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// Why, in one sentence.
+    pub why: String,
+    /// What happened.
+    pub transcript: Vec<Step>,
+}
+
+/// How an attack ended, and why.
+struct Verdict {
+    outcome: Outcome,
+    why: String,
+}
+
+impl Verdict {
+    fn falls(why: impl Into<String>) -> Self {
+        Self { outcome: Outcome::Falls, why: why.into() }
+    }
+
+    fn holds(why: impl Into<String>) -> Self {
+        Self { outcome: Outcome::Holds, why: why.into() }
+    }
+
+    fn limit(why: impl Into<String>) -> Self {
+        Self { outcome: Outcome::Limit, why: why.into() }
+    }
+}
+
+/// An attack being carried out.
+struct Stage {
+    scheme: Scheme,
+    seed: u64,
+    /// The attacker's dice.
+    rng: ChaCha20Rng,
+    log: Transcript,
+}
+
+impl Stage {
+    /// Freshly enrolled victims, the same each time.
+    fn victims(&self) -> Result<Air, Error> {
+        let target: Box<dyn Target> = match self.scheme {
+            Scheme::HashL => Box::new(exchange::hash_l(self.seed)),
+            Scheme::HashI => Box::new(exchange::hash_i(self.seed)?),
+            Scheme::EccEz => Box::new(exchange::ecc_ez(self.seed)?),
+            Scheme::EccEh => Box::new(exchange::ecc_eh(self.seed)?),
+        };
+        Ok(Air::new(target))
+    }
+
+    /// Random bytes of the attacker.
+    fn random(&mut self, length: usize) -> Vec<u8> {
+        let mut bytes = vec![0; length];
+        self.rng.fill_bytes(&mut bytes);
+        bytes
+    }
+}
+
+/// Carries out one attack. Nothing when the scheme has nothing that this attack is about.
+///
+/// The same seed gives the same transcript. Fails when the victims cannot be enrolled.
+pub fn attack(attack: Attack, scheme: Scheme, seed: u64) -> Result<Option<Cell>, Error> {
+    let dice = seed ^ ((attack as u64) << 32 | (scheme as u64) << 48);
+    let rng = ChaCha20Rng::seed_from_u64(dice);
+    let mut stage = Stage { scheme, seed, rng, log: Transcript::default() };
+    let verdict = match attack {
+        Attack::Eavesdrop => listening::eavesdrop(&mut stage)?,
+        Attack::Trace => listening::trace(&mut stage)?,
+        Attack::Tamper => tampering::tamper(&mut stage)?,
+        Attack::Replay => replaying::replay(&mut stage)?,
+        Attack::ManInTheMiddle => impersonation::man_in_the_middle(&mut stage)?,
+        Attack::ImpersonateSensor => impersonation::sensor(&mut stage)?,
+        Attack::ImpersonateHub => impersonation::hub(&mut stage)?,
+        Attack::Reflect => replaying::reflect(&mut stage)?,
+        Attack::Desynchronise => availability::desynchronise(&mut stage)?,
+        Attack::CaptureForward => capture::forward(&mut stage)?,
+        Attack::CaptureBackward => capture::backward(&mut stage)?,
+        Attack::StealDatabase => capture::database(&mut stage)?,
+        Attack::ExhaustPairs => availability::exhaust(&mut stage)?,
+        Attack::FlipUnderThreshold => tampering::flip_under_threshold(&mut stage)?,
+        Attack::ForgeFold => tampering::forge_fold(&mut stage)?,
+        Attack::ForgeConfirmation => tampering::forge_confirmation(&mut stage)?,
+        Attack::TakeBoth => capture::both(&mut stage)?,
+        Attack::CaptureNode => capture::node(&mut stage)?,
+    };
+    let Verdict { outcome, why } = verdict;
+    Ok(Some(Cell { attack, scheme, outcome, why, transcript: stage.log.into_steps() }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn matrix() {
+        for each in Attack::ALL {
+            for scheme in Scheme::ALL {
+                let cell = attack(*each, *scheme, 1).unwrap();
+                if let Some(cell) = cell {
+                    std::eprintln!("{:22} {:8} {:6} {} [{}]", each.name(), scheme.name(), cell.outcome.name(), cell.why, cell.transcript.len());
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,197 @@
+//! Attackers that change messages on their way.
+
+use super::air::{Changer, Frame, Replacer, Side, Target, VICTIM};
+use super::transcript::Transcript;
+use super::{Scheme, Stage, Verdict};
+use crate::Error;
+use rand_core::Rng;
+
+/// Bits that noise-like changes flip in one field. The last one is just under the threshold of paper B's profile.
+const FLIPS: [usize; 4] = [2, 16, 64, 100];
+/// Distance of two bits that cancel in a fold into 16 bits (paper B, Fig. 5).
+const FOLD_BITS: usize = 16;
+/// Pairs of bits tried in each message.
+const PAIRS_PER_MESSAGE: usize = 24;
+/// Bytes of the difference that is put into several fields at once; every field of the schemes is at least as long, or
+/// is a number.
+const DIFFERENCE_BYTES: usize = 4;
+
+/// A change that a victim accepted.
+pub(super) struct Accepted {
+    /// In which message, from 0.
+    pub(super) number: usize,
+    /// What it is XORed with.
+    pub(super) mask: Vec<u8>,
+    what: String,
+    receiver: Side,
+}
+
+/// What a search ended with.
+pub(super) struct Changes {
+    tried: usize,
+    pub(super) accepted: Option<Accepted>,
+}
+
+/// Changes a message on its way: one bit in each byte, then the same difference in any fields at once.
+pub(super) fn tamper(stage: &mut Stage) -> Result<Verdict, Error> {
+    let mut changes = single_bits(stage)?;
+    if changes.accepted.is_none() {
+        let tried = changes.tried;
+        changes = same_difference(stage)?;
+        changes.tried += tried;
+    }
+    verdict(stage, changes)
+}
+
+/// Flips 2 to 100 bits of each long field, as noise would.
+pub(super) fn flip_under_threshold(stage: &mut Stage) -> Result<Verdict, Error> {
+    let mut masks = Vec::new();
+    for (number, frame, fields) in messages(stage)? {
+        let mut start = 0;
+        for (i, length) in fields.iter().enumerate() {
+            for flips in FLIPS.into_iter().filter(|flips| *flips <= length * 8 / 2) {
+                let mut mask = vec![0; frame.bytes.len()];
+                for _ in 0..flips {
+                    let bit = stage.rng.next_u32() as usize % (length * 8);
+                    mask[start + bit / 8] |= 1 << (bit % 8);
+                }
+                let what = format!("up to {flips} bits of field {}", i + 1);
+                masks.push((number, mask, what));
+            }
+            start += length;
+        }
+    }
+    let changes = search(stage, masks)?;
+    verdict(stage, changes)
+}
+
+/// Flips two bits at a distance of 16, which a fold into 16 bits does not see.
+pub(super) fn forge_fold(stage: &mut Stage) -> Result<Verdict, Error> {
+    let mut masks = Vec::new();
+    for (number, frame, _) in messages(stage)? {
+        let bits = frame.bytes.len() * 8;
+        for _ in 0..PAIRS_PER_MESSAGE {
+            let mut mask = vec![0; frame.bytes.len()];
+            let bit = stage.rng.next_u32() as usize % (bits - FOLD_BITS);
+            for bit in [bit, bit + FOLD_BITS] {
+                mask[bit / 8] ^= 1 << (bit % 8);
+            }
+            masks.push((number, mask, "two bits at a distance of 16".to_owned()));
+        }
+    }
+    let changes = search(stage, masks)?;
+    verdict(stage, changes)
+}
+
+/// Forges the message that confirms: the one recorded before, and random ones.
+pub(super) fn forge_confirmation(stage: &mut Stage) -> Result<Verdict, Error> {
+    let recorded = stage.victims()?.honest(VICTIM, &mut Transcript::muted())?.1;
+    let mut tried = 0;
+    for number in confirmations(stage.scheme) {
+        let Some(frame) = recorded.get(*number) else { continue };
+        let mut forgeries = vec![frame.bytes.clone()];
+        for _ in 0..PAIRS_PER_MESSAGE {
+            let mut forged = stage.random(frame.bytes.len());
+            // What every message of this kind begins with is public.
+            if let (Some(first), Some(known)) = (forged.first_mut(), frame.bytes.first()) {
+                *first = *known;
+            }
+            forgeries.push(forged);
+        }
+        for forged in forgeries {
+            tried += 1;
+            let mut air = stage.victims()?;
+            // Another run than the recorded one, so that the recording is of the past.
+            air.honest(VICTIM, &mut Transcript::muted())?;
+            let receiver = frame.from.peer();
+            let before = air.accepted(VICTIM, receiver);
+            let mut forger = Replacer { number: *number, bytes: forged };
+            let mut log = Transcript::default();
+            air.run(VICTIM, &mut forger, &mut log)?;
+            if air.accepted(VICTIM, receiver) > before {
+                stage.log = log;
+                let receiver = receiver.name();
+                return Ok(Verdict::falls(format!(
+                    "the {receiver} takes a forged confirmation for the real one"
+                )));
+            }
+        }
+    }
+    stage.log.note("attacker", format!("forges {tried} confirmations; all are refused"));
+    Ok(Verdict::holds(format!("{tried} forged confirmations, the recorded one among them, are refused")))
+}
+
+/// Numbers of the messages that only confirm.
+const fn confirmations(_: Scheme) -> &'static [usize] {
+    &[1]
+}
+
+/// The messages of an honest run, with their fields.
+fn messages(stage: &Stage) -> Result<Vec<(usize, Frame, &'static [usize])>, Error> {
+    let mut air = stage.victims()?;
+    let (_, frames) = air.honest(VICTIM, &mut Transcript::muted())?;
+    Ok(frames.into_iter().enumerate().map(|(i, frame)| (i, frame, air.target.fields(i))).collect())
+}
+
+/// One bit in each byte.
+fn single_bits(stage: &mut Stage) -> Result<Changes, Error> {
+    let mut masks = Vec::new();
+    for (number, frame, _) in messages(stage)? {
+        for byte in 0..frame.bytes.len() {
+            let mut mask = vec![0; frame.bytes.len()];
+            mask[byte] = 1 << (stage.rng.next_u32() % 8);
+            masks.push((number, mask, format!("one bit of byte {byte}")));
+        }
+    }
+    search(stage, masks)
+}
+
+/// The same difference in any two or more fields at once.
+pub(super) fn same_difference(stage: &mut Stage) -> Result<Changes, Error> {
+    let difference = stage.random(DIFFERENCE_BYTES);
+    let mut masks = Vec::new();
+    for (number, frame, fields) in messages(stage)? {
+        for chosen in 1u32..1 << fields.len() {
+            if chosen.count_ones() < 2 {
+                continue;
+            }
+            let (mut mask, mut end, mut names) = (vec![0; frame.bytes.len()], 0, Vec::new());
+            for (i, length) in fields.iter().enumerate() {
+                end += length;
+                if chosen >> i & 1 == 1 && *length >= DIFFERENCE_BYTES {
+                    mask[end - DIFFERENCE_BYTES..end].copy_from_slice(&difference);
+                    names.push((i + 1).to_string());
+                }
+            }
+            masks.push((number, mask, format!("fields {} by the same difference", names.join(", "))));
+        }
+    }
+    search(stage, masks)
+}
+
+/// Tries each change in a fresh run, until a victim accepts one.
+fn search(stage: &mut Stage, masks: Vec<(usize, Vec<u8>, String)>) -> Result<Changes, Error> {
+    let mut tried = 0;
+    for (number, mask, what) in masks {
+        tried += 1;
+        let mut air = stage.victims()?;
+        let sent = air.run(VICTIM, &mut Changer { number, mask: &mask }, &mut Transcript::muted())?;
+        let Some(receiver) = sent.get(number).map(|frame| frame.from.peer()) else { continue };
+        if air.accepted(VICTIM, receiver) > 0 {
+            return Ok(Changes { tried, accepted: Some(Accepted { number, mask, what, receiver }) });
+        }
+    }
+    Ok(Changes { tried, accepted: None })
+}
+
+/// Shows the change that was accepted once more, for the transcript.
+fn verdict(stage: &mut Stage, changes: Changes) -> Result<Verdict, Error> {
+    let Changes { tried, accepted } = changes;
+    let Some(Accepted { number, mask, what, receiver }) = accepted else {
+        stage.log.note("attacker", format!("changes messages in {tried} ways; none is accepted"));
+        return Ok(Verdict::holds(format!("{tried} changed messages are refused")));
+    };
+    stage.victims()?.run(VICTIM, &mut Changer { number, mask: &mask }, &mut stage.log)?;
+    let receiver = receiver.name();
+    Ok(Verdict::falls(format!("the {receiver} accepts message {} with {what} changed", number + 1)))
+}
