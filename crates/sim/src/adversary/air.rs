@@ -65,8 +65,11 @@ pub(crate) trait Target {
     /// Lengths of the fields of an honest run's frame with this number, from 0. They are public.
     fn fields(&self, number: usize) -> &'static [usize];
 
-    /// Challenge-response pairs that are left in the hub's database; nothing when it keeps none.
+    /// Challenge-response pairs that are left in the hub's database of the victim; nothing when it keeps none.
     fn pairs_left(&self) -> Option<usize>;
+
+    /// The hub loses its power, and with it what is not on storage. These hubs have everything on storage.
+    fn restart_hub(&mut self, _link: usize) {}
 }
 
 /// What an attacker does with each frame.
@@ -114,6 +117,26 @@ impl Attacker for Replacer {
     fn seize(&mut self, number: usize, frame: &Frame) -> Vec<(Side, Vec<u8>)> {
         let bytes = if number == self.number { &self.bytes } else { &frame.bytes };
         vec![(frame.from.peer(), bytes.clone())]
+    }
+}
+
+/// Lets the frame before the one with this number be lost, and sends a forgery of this one to who waits for it.
+pub(crate) struct Forger {
+    /// Which frame is forged, from 1.
+    pub(crate) number: usize,
+    /// The forgery.
+    pub(crate) bytes: Vec<u8>,
+}
+
+impl Attacker for Forger {
+    fn seize(&mut self, number: usize, frame: &Frame) -> Vec<(Side, Vec<u8>)> {
+        if number + 1 == self.number {
+            vec![(frame.from, self.bytes.clone())]
+        } else if number >= self.number {
+            Vec::new()
+        } else {
+            Listener.seize(number, frame)
+        }
     }
 }
 

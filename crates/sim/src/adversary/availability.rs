@@ -1,6 +1,7 @@
 //! Attackers that keep sensor and hub from working.
 
 use super::air::{Blocker, Changer, Side, VICTIM};
+use super::listening::split;
 use super::transcript::Transcript;
 use super::{Scheme, Stage, Verdict, hash_l, tampering};
 use crate::Error;
@@ -51,28 +52,37 @@ fn recovers(air: &mut super::air::Air, log: &mut Transcript) -> Result<bool, Err
     Ok(false)
 }
 
-/// Floods the hub with random and recorded first messages, and counts the pairs that are left.
+/// Floods the hub with random and recorded first messages, cuts its power, and counts the pairs that are left.
 pub(super) fn exhaust(stage: &mut Stage) -> Result<Verdict, Error> {
     let mut air = stage.victims()?;
-    let (_, recorded) = air.honest(VICTIM, &mut stage.log)?;
+    let (_, first) = air.honest(VICTIM, &mut stage.log)?;
+    let (_, second) = air.honest(VICTIM, &mut Transcript::muted())?;
     let Some(before) = air.target.pairs_left() else {
         return Ok(Verdict::holds("the hub keeps no challenge-response pairs, so that none can be used up"));
     };
-    let first = recorded.first().map(|frame| frame.bytes.clone()).unwrap_or_default();
-    air.inject(VICTIM, Side::Hub, &first, &mut stage.log);
+    let fields = air.target.fields(0);
+    let [first, second] =
+        [first, second].map(|run| run.first().map(|frame| split(&frame.bytes, fields)).unwrap_or_default());
+    air.inject(VICTIM, Side::Hub, &first.concat(), &mut stage.log);
     for round in 0..FLOOD {
-        let mut forged = stage.random(first.len());
-        // The header is public: type, and whatever else all messages of this sensor begin with.
-        let header = air.target.fields(0).first().copied().unwrap_or_default();
-        forged.iter_mut().zip(&first).take(header).for_each(|(byte, known)| *byte = *known);
+        // What stands unchanged in both recorded messages is kept.
+        let fields = first.iter().zip(&second);
+        let forged = fields.map(|(a, b)| if a == b { a.clone() } else { stage.random(a.len()) });
+        let forged = forged.collect::<Vec<_>>().concat();
         let log = if round == 0 { &mut stage.log } else { &mut Transcript::muted() };
         air.inject(VICTIM, Side::Hub, &forged, log);
     }
-    let left = air.target.pairs_left().unwrap_or_default();
-    stage.log.note("hub", format!("has {left} of {before} pairs left after {FLOOD} more messages"));
-    Ok(if left < before {
-        Verdict::falls(format!("{} messages without any key use up {} pairs", FLOOD + 1, before - left))
-    } else {
-        Verdict::holds(format!("{} forged and recorded messages use up no pair", FLOOD + 1))
+    let used = before - air.target.pairs_left().unwrap_or_default();
+    stage.log.note("hub", format!("has lost {used} of {before} pairs to {} messages", FLOOD + 1));
+    air.target.restart_hub(VICTIM);
+    stage.log.note("hub", "loses its power and starts again");
+    let (works, _) = air.honest(VICTIM, &mut stage.log)?;
+    Ok(match (used, works) {
+        (0, true) => Verdict::holds(format!("{} forged and recorded messages use up no pair", FLOOD + 1)),
+        (_, false) => Verdict::falls(
+            "one forged message takes the only pair of this run out of the database; after a power cut of the hub it is \
+             gone, and the sensor is locked out",
+        ),
+        (used, true) => Verdict::falls(format!("{} messages without any key use up {used} pairs", FLOOD + 1)),
     })
 }

@@ -2,7 +2,7 @@
 
 use super::air::{Air, Frame, OTHER, Side, Target, VICTIM};
 use super::exchange::{self, Eh, Exchange, Ez, I, L};
-use super::{Scheme, Stage, Verdict, hash_l, toolbox};
+use super::{Scheme, Stage, Verdict, hash_l, seizure, toolbox};
 use crate::Error;
 use crate::schemes::hash_i::{self, ISensor};
 use crate::schemes::hash_l::LSensor;
@@ -11,10 +11,10 @@ use crate::schemes::{Hub, Message, Sensor, SessionKey, ecc_eh, ecc_ez};
 
 /// When the keys are taken.
 #[derive(Clone, Copy, PartialEq)]
-enum Capture {
-    /// Before the session that is attacked.
+pub(super) enum Capture {
+    /// Before the sessions that are attacked.
     Before,
-    /// After it.
+    /// After them.
     After,
 }
 
@@ -31,6 +31,7 @@ pub(super) fn backward(stage: &mut Stage) -> Result<Verdict, Error> {
 fn captured(stage: &mut Stage, when: Capture) -> Result<Verdict, Error> {
     let seed = stage.seed;
     let (open, how) = match stage.scheme {
+        Scheme::Paper | Scheme::Hardened => return seizure::keys(stage, when),
         Scheme::HashL => {
             let air = Air::new(Box::new(exchange::hash_l(seed)));
             (
@@ -145,6 +146,7 @@ fn listened<T: Target, M>(
 /// Takes what the hub keeps of each sensor, but no key.
 pub(super) fn database(stage: &mut Stage) -> Result<Verdict, Error> {
     let kept = match stage.scheme {
+        Scheme::Paper | Scheme::Hardened => return seizure::database(stage),
         Scheme::HashL => <crate::schemes::hash_l::LHub as Hub>::STORED_BITS_PER_SENSOR,
         Scheme::HashI => <hash_i::IHub as Hub>::STORED_BITS_PER_SENSOR,
         Scheme::EccEz => <ecc_ez::EzHub as Hub>::STORED_BITS_PER_SENSOR,
@@ -173,6 +175,7 @@ pub(super) fn database(stage: &mut Stage) -> Result<Verdict, Error> {
 pub(super) fn both(stage: &mut Stage) -> Result<Verdict, Error> {
     let seed = stage.seed;
     let accepted = match stage.scheme {
+        Scheme::Paper | Scheme::Hardened => return seizure::both(stage),
         Scheme::HashL => cloned(stage, exchange::hash_l(seed))?,
         Scheme::HashI => cloned(stage, exchange::hash_i(seed)?)?,
         Scheme::EccEz => cloned(stage, exchange::ecc_ez(seed)?)?,
@@ -217,6 +220,7 @@ where
 pub(super) fn node(stage: &mut Stage) -> Result<Verdict, Error> {
     let seed = stage.seed;
     match stage.scheme {
+        Scheme::Paper | Scheme::Hardened => seizure::node(stage),
         Scheme::HashL => node_l(stage),
         Scheme::HashI => {
             let mut air = Air::new(Box::new(exchange::hash_i(seed)?));

@@ -3,7 +3,7 @@
 use super::air::{Air, FalseHub, OTHER, Replacer, Side, VICTIM};
 use super::listening::split;
 use super::transcript::Transcript;
-use super::{Scheme, Stage, Verdict, hash_l, toolbox};
+use super::{Scheme, Stage, Verdict, data, hash_l, replaying, toolbox};
 use crate::Error;
 
 /// Random messages that are tried.
@@ -16,9 +16,9 @@ pub(super) fn sensor(stage: &mut Stage) -> Result<Verdict, Error> {
     }
     let mut air = stage.victims()?;
     let mut heard: Vec<Vec<u8>> = Vec::new();
-    let (_, first) = air.honest(VICTIM, &mut stage.log)?;
+    let (_, first_run) = air.honest(VICTIM, &mut stage.log)?;
     let (_, second) = air.honest(VICTIM, &mut stage.log)?;
-    heard.extend(first.iter().chain(&second).map(|frame| frame.bytes.clone()));
+    heard.extend(first_run.iter().chain(&second).map(|frame| frame.bytes.clone()));
     let fields = air.target.fields(0);
     let (first, second) = (split(&heard[0], fields), split(&second[0].bytes, fields));
     let mut tries = spliced(&first, &second);
@@ -29,10 +29,18 @@ pub(super) fn sensor(stage: &mut Stage) -> Result<Verdict, Error> {
         tries.push(guess.collect::<Vec<_>>().concat());
     }
     let mut accepted_without_key = 0;
+    let later: Vec<Vec<u8>> = first_run[1..]
+        .iter()
+        .filter(|frame| frame.from == Side::Sensor)
+        .map(|frame| frame.bytes.clone())
+        .collect();
     for (i, message) in tries.iter().enumerate() {
         let before = air.accepted(VICTIM, Side::Hub);
         let log = if i == 0 { &mut stage.log } else { &mut Transcript::muted() };
         heard.extend(air.inject(VICTIM, Side::Hub, message, log));
+        for message in &later {
+            heard.extend(air.inject(VICTIM, Side::Hub, message, log));
+        }
         if air.accepted(VICTIM, Side::Hub) > before {
             let secret = air.secret(VICTIM, Side::Hub).unwrap_or_default();
             let heard: Vec<&[u8]> = heard.iter().map(Vec::as_slice).collect();
@@ -54,8 +62,10 @@ pub(super) fn sensor(stage: &mut Stage) -> Result<Verdict, Error> {
 
 /// Claims to be the hub: random answers and those of another run.
 pub(super) fn hub(stage: &mut Stage) -> Result<Verdict, Error> {
-    if stage.scheme == Scheme::HashL {
-        return hash_l::false_hub(stage);
+    match stage.scheme {
+        Scheme::HashL => return hash_l::false_hub(stage),
+        Scheme::Paper => return replaying::reflect(stage),
+        _ => {}
     }
     let mut air = stage.victims()?;
     let (_, recorded) = air.honest(VICTIM, &mut stage.log)?;
@@ -101,6 +111,9 @@ pub(super) fn man_in_the_middle(stage: &mut Stage) -> Result<Verdict, Error> {
             air.run(VICTIM, &mut between, &mut log)?;
             // The attacker's own message, whole, makes the hub accept the attacker's own sensor: no attack.
             let own_session = mixture == own.bytes && receiver == Side::Hub;
+            if mixture == frame.bytes {
+                continue;
+            }
             if air.accepted(VICTIM, receiver) > 0 && !own_session {
                 stage.log = log;
                 let receiver = receiver.name();
@@ -109,6 +122,9 @@ pub(super) fn man_in_the_middle(stage: &mut Stage) -> Result<Verdict, Error> {
                 return Ok(Verdict::falls(why));
             }
         }
+    }
+    if matches!(stage.scheme, Scheme::Paper | Scheme::Hardened) && data::rewritten(stage)? {
+        return Ok(Verdict::falls("the attacker relays the run untouched and rewrites the data that follow"));
     }
     relay(&mut stage.victims()?, stage)?;
     Ok(Verdict::holds(format!(

@@ -8,14 +8,19 @@
 //! Each outcome is compared with the [expectation] and its source; `docs/attacks.md` has the matrix.
 
 mod air;
+mod arbiter;
 mod availability;
 mod capture;
+mod data;
 mod exchange;
 pub mod expectation;
 mod hash_l;
 mod impersonation;
+mod link;
 mod listening;
+mod modelling;
 mod replaying;
+mod seizure;
 mod tampering;
 mod toolbox;
 mod transcript;
@@ -60,6 +65,10 @@ macro_rules! named {
 named! {
     /// What is attacked.
     Scheme {
+        /// Paper B's own protocol, byte sizes included.
+        Paper = "paper",
+        /// BodyWire's link.
+        Hardened = "hardened",
         /// HASH-BASED L, Li et al. 2017.
         HashL = "hash-l",
         /// HASH-BASED I, in the shape of Ibrahim et al. 2016.
@@ -100,12 +109,22 @@ named! {
         StealDatabase = "steal-database",
         /// Uses up the challenge-response pairs with messages of its own.
         ExhaustPairs = "exhaust-pairs",
+        /// Learns the PUF from what is on the air, with the key known.
+        ModelPuf = "model-puf",
+        /// XORs two data frames.
+        TwoTimePad = "two-time-pad",
         /// Flips many bits of a message, as noise would.
         FlipUnderThreshold = "flip-under-threshold",
         /// Changes a message so that a linear check sum stays the same.
         ForgeFold = "forge-fold",
+        /// Rewrites data and mends parity bits and frame check sequence.
+        ForgeParity = "forge-parity",
         /// Forges the message that confirms.
         ForgeConfirmation = "forge-confirmation",
+        /// Reports an emergency that there is not.
+        SpoofEmergency = "spoof-emergency",
+        /// Hides an emergency behind earlier data.
+        SuppressEmergency = "suppress-emergency",
         /// Takes all that a sensor remembers and is.
         TakeBoth = "take-both",
         /// Takes one sensor with everything in it and attacks another one.
@@ -173,6 +192,8 @@ impl Stage {
     /// Freshly enrolled victims, the same each time.
     fn victims(&self) -> Result<Air, Error> {
         let target: Box<dyn Target> = match self.scheme {
+            Scheme::Paper => Box::new(link::paper(self.seed)?),
+            Scheme::Hardened => Box::new(link::hardened(self.seed)?),
             Scheme::HashL => Box::new(exchange::hash_l(self.seed)),
             Scheme::HashI => Box::new(exchange::hash_i(self.seed)?),
             Scheme::EccEz => Box::new(exchange::ecc_ez(self.seed)?),
@@ -210,6 +231,16 @@ pub fn attack(attack: Attack, scheme: Scheme, seed: u64) -> Result<Option<Cell>,
         Attack::CaptureBackward => capture::backward(&mut stage)?,
         Attack::StealDatabase => capture::database(&mut stage)?,
         Attack::ExhaustPairs => availability::exhaust(&mut stage)?,
+        Attack::ModelPuf => match modelling::model(&mut stage)? {
+            Some(verdict) => verdict,
+            None => return Ok(None),
+        },
+        Attack::TwoTimePad | Attack::ForgeParity | Attack::SpoofEmergency | Attack::SuppressEmergency => {
+            match data::attack(&mut stage, attack)? {
+                Some(verdict) => verdict,
+                None => return Ok(None),
+            }
+        }
         Attack::FlipUnderThreshold => tampering::flip_under_threshold(&mut stage)?,
         Attack::ForgeFold => tampering::forge_fold(&mut stage)?,
         Attack::ForgeConfirmation => tampering::forge_confirmation(&mut stage)?,
@@ -230,7 +261,14 @@ mod tests {
             for scheme in Scheme::ALL {
                 let cell = attack(*each, *scheme, 1).unwrap();
                 if let Some(cell) = cell {
-                    std::eprintln!("{:22} {:8} {:6} {} [{}]", each.name(), scheme.name(), cell.outcome.name(), cell.why, cell.transcript.len());
+                    std::eprintln!(
+                        "{:22} {:8} {:6} {} [{}]",
+                        each.name(),
+                        scheme.name(),
+                        cell.outcome.name(),
+                        cell.why,
+                        cell.transcript.len()
+                    );
                 }
             }
         }

@@ -1,6 +1,6 @@
 //! Attackers that send again what was sent before.
 
-use super::air::{FalseHub, Frame, Side, VICTIM};
+use super::air::{Blocker, FalseHub, Frame, Side, VICTIM};
 use super::transcript::Transcript;
 use super::{Stage, Verdict};
 use crate::Error;
@@ -11,7 +11,7 @@ const DELAYS: [Duration; 2] = [Duration::ZERO, Duration::from_secs(3_600)];
 /// Lengths of what a message may begin with that is not its content: nothing, a type, a type with number and length.
 const HEADERS: [usize; 3] = [0, 1, 5];
 
-/// Records a run and sends each side its messages again.
+/// Records a run and sends each side its messages again; then one whose end was held back.
 pub(super) fn replay(stage: &mut Stage) -> Result<Verdict, Error> {
     for delay in DELAYS {
         let mut air = stage.victims()?;
@@ -38,7 +38,31 @@ pub(super) fn replay(stage: &mut Stage) -> Result<Verdict, Error> {
         }
         stage.log = log;
     }
+    if let Some(verdict) = withheld(stage)? {
+        return Ok(verdict);
+    }
     Ok(Verdict::holds("both sides refuse the messages of an earlier run, at once and an hour later"))
+}
+
+/// Holds back the last message of the sensor, and sends all that it sent an hour later.
+fn withheld(stage: &mut Stage) -> Result<Option<Verdict>, Error> {
+    let mut air = stage.victims()?;
+    let (_, whole) = air.honest(VICTIM, &mut Transcript::muted())?;
+    let Some(last) = whole.iter().rposition(|frame| frame.from == Side::Sensor) else { return Ok(None) };
+    let mut log = Transcript::default();
+    let recorded = air.run(VICTIM, &mut Blocker { number: last }, &mut log)?;
+    air.now += DELAYS[1];
+    log.note("attacker", "waits for an hour");
+    let before = air.accepted(VICTIM, Side::Hub);
+    for frame in recorded.iter().filter(|frame| frame.from == Side::Sensor) {
+        air.inject(VICTIM, Side::Hub, &frame.bytes, &mut log);
+    }
+    if air.accepted(VICTIM, Side::Hub) > before {
+        stage.log = log;
+        let why = "the hub accepts an hour-old run: nothing in it comes from the hub or from a clock";
+        return Ok(Some(Verdict::falls(why)));
+    }
+    Ok(None)
 }
 
 /// Answers with what the hub sent in a recorded run: after the sensor's first message what followed its first one there,

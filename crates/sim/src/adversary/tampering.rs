@@ -1,6 +1,6 @@
 //! Attackers that change messages on their way.
 
-use super::air::{Changer, Frame, Replacer, Side, Target, VICTIM};
+use super::air::{Changer, Forger, Frame, Side, VICTIM};
 use super::transcript::Transcript;
 use super::{Scheme, Stage, Verdict};
 use crate::Error;
@@ -12,9 +12,9 @@ const FLIPS: [usize; 4] = [2, 16, 64, 100];
 const FOLD_BITS: usize = 16;
 /// Pairs of bits tried in each message.
 const PAIRS_PER_MESSAGE: usize = 24;
-/// Bytes of the difference that is put into several fields at once; every field of the schemes is at least as long, or
-/// is a number.
-const DIFFERENCE_BYTES: usize = 4;
+/// The difference that is put into the last bytes of several fields at once. It is small, so that a time stays inside
+/// its window.
+const DIFFERENCE: u8 = 1;
 
 /// A change that a victim accepted.
 pub(super) struct Accepted {
@@ -83,47 +83,49 @@ pub(super) fn forge_fold(stage: &mut Stage) -> Result<Verdict, Error> {
     verdict(stage, changes)
 }
 
-/// Forges the message that confirms: the one recorded before, and random ones.
+/// Forges the message that confirms, to a side whose own message was lost: the one recorded before, and random ones.
 pub(super) fn forge_confirmation(stage: &mut Stage) -> Result<Verdict, Error> {
-    let recorded = stage.victims()?.honest(VICTIM, &mut Transcript::muted())?.1;
     let mut tried = 0;
     for number in confirmations(stage.scheme) {
-        let Some(frame) = recorded.get(*number) else { continue };
-        let mut forgeries = vec![frame.bytes.clone()];
-        for _ in 0..PAIRS_PER_MESSAGE {
-            let mut forged = stage.random(frame.bytes.len());
-            // What every message of this kind begins with is public.
-            if let (Some(first), Some(known)) = (forged.first_mut(), frame.bytes.first()) {
-                *first = *known;
-            }
-            forgeries.push(forged);
-        }
-        for forged in forgeries {
-            tried += 1;
+        for round in 0..PAIRS_PER_MESSAGE {
             let mut air = stage.victims()?;
-            // Another run than the recorded one, so that the recording is of the past.
-            air.honest(VICTIM, &mut Transcript::muted())?;
+            let (_, recorded) = air.honest(VICTIM, &mut Transcript::muted())?;
+            let Some(frame) = recorded.get(*number) else { continue };
+            let mut forged = frame.bytes.clone();
+            if round > 0 {
+                // What every message of this kind begins with is public.
+                let random = stage.random(forged.len() - 1);
+                forged.splice(1.., random);
+            }
+            tried += 1;
             let receiver = frame.from.peer();
             let before = air.accepted(VICTIM, receiver);
-            let mut forger = Replacer { number: *number, bytes: forged };
             let mut log = Transcript::default();
-            air.run(VICTIM, &mut forger, &mut log)?;
+            air.run(VICTIM, &mut Forger { number: *number, bytes: forged }, &mut log)?;
             if air.accepted(VICTIM, receiver) > before {
                 stage.log = log;
-                let receiver = receiver.name();
+                let (receiver, sender) = (receiver.name(), frame.from.name());
                 return Ok(Verdict::falls(format!(
-                    "the {receiver} takes a forged confirmation for the real one"
+                    "the {receiver} takes a forged confirmation for the real one, though its message never reached the \
+                     {sender}"
                 )));
+            }
+            if round == 0 {
+                stage.log = log;
             }
         }
     }
     stage.log.note("attacker", format!("forges {tried} confirmations; all are refused"));
-    Ok(Verdict::holds(format!("{tried} forged confirmations, the recorded one among them, are refused")))
+    Ok(Verdict::holds(format!("{tried} forged confirmations, the recorded ones among them, are refused")))
 }
 
-/// Numbers of the messages that only confirm.
-const fn confirmations(_: Scheme) -> &'static [usize] {
-    &[1]
+/// Numbers of the messages that confirm and end a run for who receives them.
+const fn confirmations(scheme: Scheme) -> &'static [usize] {
+    match scheme {
+        Scheme::Paper => &[3],
+        Scheme::Hardened => &[2, 3],
+        _ => &[1],
+    }
 }
 
 /// The messages of an honest run, with their fields.
@@ -148,7 +150,6 @@ fn single_bits(stage: &mut Stage) -> Result<Changes, Error> {
 
 /// The same difference in any two or more fields at once.
 pub(super) fn same_difference(stage: &mut Stage) -> Result<Changes, Error> {
-    let difference = stage.random(DIFFERENCE_BYTES);
     let mut masks = Vec::new();
     for (number, frame, fields) in messages(stage)? {
         for chosen in 1u32..1 << fields.len() {
@@ -158,8 +159,8 @@ pub(super) fn same_difference(stage: &mut Stage) -> Result<Changes, Error> {
             let (mut mask, mut end, mut names) = (vec![0; frame.bytes.len()], 0, Vec::new());
             for (i, length) in fields.iter().enumerate() {
                 end += length;
-                if chosen >> i & 1 == 1 && *length >= DIFFERENCE_BYTES {
-                    mask[end - DIFFERENCE_BYTES..end].copy_from_slice(&difference);
+                if chosen >> i & 1 == 1 {
+                    mask[end - 1] = DIFFERENCE;
                     names.push((i + 1).to_string());
                 }
             }
