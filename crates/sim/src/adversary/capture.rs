@@ -190,6 +190,35 @@ pub(super) fn both(stage: &mut Stage) -> Result<Verdict, Error> {
     })
 }
 
+/// The key manager issues itself a key with the victim's name.
+pub(super) fn manager(stage: &mut Stage) -> Result<Option<Verdict>, Error> {
+    let issued = "the key manager issues itself a key in the sensor's name";
+    let accepted = match stage.scheme {
+        Scheme::EccEz => {
+            let mut air = Air::new(Box::new(exchange::ecc_ez(stage.seed)?));
+            let Some(manager) = air.target.manager.clone() else { return Ok(None) };
+            let mut state = air.target.sensors[VICTIM].state().clone();
+            state.credential = manager.issue(state.credential.statement.name, &mut stage.rng);
+            stage.log.note("attacker", issued);
+            present(stage, &mut air, &mut ecc_ez::EzSensor::resume(state))?
+        }
+        Scheme::EccEh => {
+            let mut air = Air::new(Box::new(exchange::ecc_eh(stage.seed)?));
+            let Some(manager) = air.target.manager.clone() else { return Ok(None) };
+            let mut state = air.target.sensors[VICTIM].state().clone();
+            state.credential = manager.issue(state.credential.statement.name, &mut stage.rng);
+            stage.log.note("attacker", issued);
+            present(stage, &mut air, &mut ecc_eh::EhSensor::resume(state))?
+        }
+        _ => return Ok(None),
+    };
+    Ok(Some(if accepted {
+        Verdict::falls("who issues the keys can be any sensor: escrow is part of the construction")
+    } else {
+        Verdict::holds("the hub refuses the manager's key")
+    }))
+}
+
 /// A copy of the victim's sensor runs against the hub. True when it ends with the hub's key.
 fn cloned<S, H>(stage: &mut Stage, victims: Exchange<S, H>) -> Result<bool, Error>
 where
@@ -239,7 +268,10 @@ pub(super) fn node(stage: &mut Stage) -> Result<Verdict, Error> {
             let (_, frames) = air.honest(VICTIM, &mut stage.log)?;
             let mut state = air.target.sensors[OTHER].state().clone();
             state.credential.statement.name = air.target.sensors[VICTIM].state().credential.statement.name;
-            let memory = [state.credential.statement.to_bytes().to_vec()];
+            let memory = [
+                state.credential.statement.to_bytes().to_vec(),
+                state.credential.secret().to_bytes().to_vec(),
+            ];
             let accepted = present(stage, &mut air, &mut ecc_ez::EzSensor::resume(state))?;
             Ok(node_verdict(stage, &air, &frames, &memory, accepted))
         }
@@ -248,7 +280,10 @@ pub(super) fn node(stage: &mut Stage) -> Result<Verdict, Error> {
             let (_, frames) = air.honest(VICTIM, &mut stage.log)?;
             let mut state = air.target.sensors[OTHER].state().clone();
             state.credential.statement.name = air.target.sensors[VICTIM].state().credential.statement.name;
-            let memory = [state.credential.statement.to_bytes().to_vec()];
+            let memory = [
+                state.credential.statement.to_bytes().to_vec(),
+                state.credential.secret().to_bytes().to_vec(),
+            ];
             let accepted = present(stage, &mut air, &mut ecc_eh::EhSensor::resume(state))?;
             Ok(node_verdict(stage, &air, &frames, &memory, accepted))
         }

@@ -21,6 +21,8 @@ pub(crate) struct Exchange<S, H: Hub> {
     sensor_keys: [Vec<Vec<u8>>; 2],
     hub_keys: [Vec<Vec<u8>>; 2],
     fields: [&'static [usize]; 2],
+    /// Who issues the sensors' keys, where that is not the hub.
+    pub(crate) manager: Option<KeyManager>,
     rng: ChaCha20Rng,
 }
 
@@ -36,7 +38,16 @@ pub(crate) type Eh = Exchange<EhSensor, EhHub>;
 impl<S, H: Hub> Exchange<S, H> {
     fn new(sensors: [S; 2], hub: H, fields: [&'static [usize]; 2], rng: ChaCha20Rng) -> Self {
         let none = || [Vec::new(), Vec::new()];
-        Self { sensors, hub, identified: None, sensor_keys: none(), hub_keys: none(), fields, rng }
+        Self {
+            sensors,
+            hub,
+            identified: None,
+            sensor_keys: none(),
+            hub_keys: none(),
+            fields,
+            manager: None,
+            rng,
+        }
     }
 }
 
@@ -73,7 +84,8 @@ pub(crate) fn ecc_ez(seed: u64) -> Result<Ez, Error> {
         let credential = manager.issue(Name { pid, right: 1 }, &mut rng);
         EzSensor::new(ecc_ez::SensorState { credential, access_point: *hub.public() }, &manager.public())
     });
-    Ok(Exchange::new([a?, b?], hub, [&[2, 33, 8, 69, 16], &[32]], rng))
+    let fields: [&'static [usize]; 2] = [&[2, 33, 8, 69, 16], &[32]];
+    Ok(Exchange { manager: Some(manager), ..Exchange::new([a?, b?], hub, fields, rng) })
 }
 
 /// Scheme E-H, enrolled.
@@ -85,7 +97,8 @@ pub(crate) fn ecc_eh(seed: u64) -> Result<Eh, Error> {
         let credential = manager.issue(Name { pid, right: 1 }, &mut rng);
         EhSensor::new(ecc_eh::SensorState { credential, access_point: *hub.public() }, &manager.public())
     });
-    Ok(Exchange::new([a?, b?], hub, [&[33, 8, 71, 16], &[33, 32]], rng))
+    let fields: [&'static [usize]; 2] = [&[33, 8, 71, 16], &[33, 32]];
+    Ok(Exchange { manager: Some(manager), ..Exchange::new([a?, b?], hub, fields, rng) })
 }
 
 impl<S, H> Target for Exchange<S, H>

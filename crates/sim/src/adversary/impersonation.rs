@@ -3,7 +3,7 @@
 use super::air::{Air, FalseHub, OTHER, Replacer, Side, VICTIM};
 use super::listening::split;
 use super::transcript::Transcript;
-use super::{Scheme, Stage, Verdict, data, hash_l, replaying, toolbox};
+use super::{Scheme, Stage, Verdict, data, hash_l, replaying, tampering, toolbox};
 use crate::Error;
 
 /// Random messages that are tried.
@@ -99,6 +99,9 @@ pub(super) fn man_in_the_middle(stage: &mut Stage) -> Result<Verdict, Error> {
     let (_, victims) = stage.victims()?.honest(VICTIM, &mut Transcript::muted())?;
     let mut tried = 0;
     for (number, (own, frame)) in own.iter().zip(&victims).enumerate() {
+        if !tampering::is_needed(stage, number)? {
+            continue;
+        }
         let fields = stage.victims()?.target.fields(number);
         let mut mixtures = spliced(&split(&frame.bytes, fields), &split(&own.bytes, fields));
         mixtures.push(own.bytes.clone());

@@ -101,6 +101,8 @@ named! {
         Reflect = "reflect",
         /// Loses or spoils messages, so that sensor and hub never agree again.
         Desynchronise = "desynchronise",
+        /// Issues keys, as the key manager does, and claims to be a sensor.
+        AbuseManager = "abuse-manager",
         /// Takes the keys of sensor and hub, then listens to later sessions.
         CaptureForward = "capture-forward",
         /// Takes the keys of sensor and hub, and has recorded earlier sessions.
@@ -227,6 +229,10 @@ pub fn attack(attack: Attack, scheme: Scheme, seed: u64) -> Result<Option<Cell>,
         Attack::ImpersonateHub => impersonation::hub(&mut stage)?,
         Attack::Reflect => replaying::reflect(&mut stage)?,
         Attack::Desynchronise => availability::desynchronise(&mut stage)?,
+        Attack::AbuseManager => match capture::manager(&mut stage)? {
+            Some(verdict) => verdict,
+            None => return Ok(None),
+        },
         Attack::CaptureForward => capture::forward(&mut stage)?,
         Attack::CaptureBackward => capture::backward(&mut stage)?,
         Attack::StealDatabase => capture::database(&mut stage)?,
@@ -255,22 +261,41 @@ pub fn attack(attack: Attack, scheme: Scheme, seed: u64) -> Result<Option<Cell>,
 mod tests {
     use super::*;
 
+    /// Every cell with two seeds, against the expectation and its source.
     #[test]
-    fn matrix() {
-        for each in Attack::ALL {
-            for scheme in Scheme::ALL {
-                let cell = attack(*each, *scheme, 1).unwrap();
-                if let Some(cell) = cell {
-                    std::eprintln!(
-                        "{:22} {:8} {:6} {} [{}]",
-                        each.name(),
-                        scheme.name(),
-                        cell.outcome.name(),
-                        cell.why,
-                        cell.transcript.len()
+    fn every_cell_is_as_expected() {
+        for seed in [1, 20_261_122] {
+            for each in Attack::ALL {
+                for scheme in Scheme::ALL {
+                    let cell = attack(*each, *scheme, seed).unwrap();
+                    let expected = expectation::expected(*each, *scheme);
+                    let (outcome, why) = cell.map(|cell| (cell.outcome, cell.why)).unzip();
+                    let wanted = expected.map(|expected| expected.outcome);
+                    assert_eq!(
+                        outcome, wanted,
+                        "{each} against {scheme}, seed {seed}: {why:?} ({expected:?})"
                     );
                 }
             }
         }
+    }
+
+    #[test]
+    fn the_same_seed_gives_the_same_transcript() {
+        for scheme in Scheme::ALL {
+            let run = |seed| attack(Attack::Desynchronise, *scheme, seed).unwrap().unwrap();
+            assert_eq!(run(7), run(7));
+            assert!(!run(7).transcript.is_empty());
+            assert_ne!(run(7).transcript, run(8).transcript);
+        }
+    }
+
+    #[test]
+    fn names_are_found_again() {
+        for each in Attack::ALL {
+            assert_eq!(Attack::named(each.name()), Some(*each));
+        }
+        assert_eq!((Scheme::named("hash-l"), Scheme::named("hash")), (Some(Scheme::HashL), None));
+        assert_eq!(Outcome::ALL.len(), 3);
     }
 }

@@ -162,6 +162,11 @@ impl Credential {
     /// Bits in non-volatile memory: name, right, commitment and private key.
     pub const STORED_BITS: usize = (NAME_BYTES + RIGHT_BYTES + POINT_BYTES + SCALAR_BYTES) * 8;
 
+    /// The private key.
+    pub const fn secret(&self) -> &Secret {
+        &self.secret
+    }
+
     /// What a sensor does when it is given its key: `s_C P = R + h1(..) P_pub`.
     pub fn check(&self, manager: &Point) -> Result<(), Error> {
         let zero = Challenge(Scalar::ZERO);
