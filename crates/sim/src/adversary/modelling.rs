@@ -16,10 +16,15 @@ use bodywire_proto::puf::{Challenge, Puf, Response};
 use rand_core::Rng;
 use std::collections::VecDeque;
 
-/// Runs that are recorded. In the hardened profile 15,360 bits are heard, in the paper's 12,800.
-const RUNS: [usize; 2] = [20, 60];
+/// Runs that are recorded of one chip, in the paper's profile and in the hardened one: 12,800 and 10,240 bits.
+const RUNS: [usize; 2] = [20, 40];
 /// Passes of the descent over all recorded bits.
-const PASSES: usize = 40;
+const PASSES: usize = 12;
+/// Chips over which guessing is averaged in the hardened profile: two unrelated chips of 65 delays agree in 50 % of their
+/// bits with a standard deviation of 4 %, so that one chip says little.
+const CHIPS: usize = 8;
+/// Between the seeds of the chips.
+const CHIP_STEP: u64 = 0x9e37_79b9_7f4a_7c15;
 /// Share of unseen bits that a learnt PUF predicts, at least.
 const LEARNT: f64 = 0.90;
 /// Share of unseen bits that counts as guessing, at most.
@@ -72,36 +77,51 @@ fn paper_profile(stage: &mut Stage) -> Result<Verdict, Error> {
 }
 
 fn hardened_profile(stage: &mut Stage) -> Result<Verdict, Error> {
-    let mut air = Air::new(Box::new(link::hardened(stage.seed)?));
+    let (mut sum, mut accepted) = (0.0, 0);
+    for chip in 0..CHIPS {
+        let seed = stage.seed.wrapping_add((chip as u64).wrapping_mul(CHIP_STEP));
+        let mut air = Air::new(Box::new(link::hardened(seed)?));
+        let (share, fooled) = one_chip(stage, &mut air)?;
+        sum += share;
+        accepted += usize::from(fooled);
+    }
+    let share = sum / CHIPS as f64;
+    let percent = share * 100.0;
+    stage.log.note("attacker", format!("predicts {percent:.1} % over {CHIPS} chips; guessing is 50 %"));
+    Ok(if accepted > 0 || share > CHANCE {
+        Verdict::falls(format!(
+            "models learnt from the helpers predict {percent:.1} % of unseen bits, and the hub accepts {accepted} of {CHIPS}"
+        ))
+    } else {
+        Verdict::holds(format!(
+            "with K known in {} runs, models learnt from the helpers of {CHIPS} chips predict {percent:.1} % of unseen bits, \
+             and the hub refuses all of them",
+            RUNS[1]
+        ))
+    })
+}
+
+/// Learns one chip from the helpers of its runs. Share of unseen bits that are predicted, and whether the hub accepts the
+/// model as the sensor.
+fn one_chip(stage: &mut Stage, air: &mut Air<Link>) -> Result<(f64, bool), Error> {
     let mut heard = Vec::new();
-    for run in 0..RUNS[1] {
+    let mut log = Transcript::muted();
+    for _ in 0..RUNS[1] {
         let key = match &air.target.ends[VICTIM].sensor.record().secret {
             SensorSecret::Hardened(chain) => chain.key.clone(),
             SensorSecret::Paper(_) => return Err(Error::Misuse("the victims are of another profile")),
         };
-        let log = if run == 0 { &mut stage.log } else { &mut Transcript::muted() };
-        let (_, frames) = air.honest(VICTIM, log)?;
-        heard.extend(helper(&key, &frames).map(|(challenge, helper)| bits(&challenge, &helper)));
+        let (_, frames) = air.honest(VICTIM, &mut log)?;
+        if let Some((challenge, helper)) = helper(&key, &frames) {
+            heard.extend(bits(&challenge, &helper));
+        }
     }
-    let heard: Vec<Heard> = heard.into_iter().flatten().collect();
     stage
         .log
         .note("attacker", format!("knows K in every run and takes the pad off {} helper bits", heard.len()));
     let weights = learn(&heard);
-    let share = predicted(stage, &air, &weights, Suite::RESPONSE_BYTES)?;
-    let accepted = double(stage, &mut air, ArbiterPuf::model(weights))?;
-    let percent = share * 100.0;
-    Ok(if accepted || share > LEARNT {
-        Verdict::falls(format!("a model learnt from the helpers predicts {percent:.1} % of unseen bits"))
-    } else if share > CHANCE {
-        Verdict::falls(format!("the helpers teach something: {percent:.1} % of unseen bits are predicted"))
-    } else {
-        Verdict::holds(format!(
-            "with K known in {} runs a model learnt from the helpers predicts {percent:.1} % of unseen bits, and the hub \
-             refuses it",
-            RUNS[1]
-        ))
-    })
+    let share = predicted(stage, air, &weights, Suite::RESPONSE_BYTES)?;
+    Ok((share, double(stage, air, ArbiterPuf::model(weights))?))
 }
 
 /// Sizes of the victims' suite.
