@@ -12,9 +12,9 @@ use bodywire_proto::handshake::{
 };
 use bodywire_proto::prf::Key;
 use bodywire_proto::puf::{Challenge, Response};
-use bodywire_proto::record::{Direction, RecordWriter};
+use bodywire_proto::record::{Direction, PAYLOAD_BYTES_MAX, RecordWriter};
 use bodywire_proto::session::Session;
-use bodywire_proto::wire::{HubId, SensorId, Suite, TYPE_CHALLENGE, TYPE_HELLO};
+use bodywire_proto::wire::{HubId, SensorId, Suite, TYPE_CHALLENGE, TYPE_HELLO, TYPE_RECORD};
 use bodywire_proto::{Error, Misbehaviour};
 use core::time::Duration;
 use rand_chacha::ChaCha20Rng;
@@ -33,6 +33,8 @@ pub(crate) enum Side {
 pub(crate) enum Event<'a> {
     /// The sensor begins a run; nothing for a hub.
     Start,
+    /// The sensor sends a record if it has a session; nothing for a hub.
+    Speak,
     Frame(&'a [u8]),
     /// Its deadline has passed.
     Timeout,
@@ -146,6 +148,10 @@ pub(crate) struct Ends {
     /// What a side remembers beside its record, as far as the frames that led to it tell: m1, m2 or m3, or nothing.
     sensor_run: Vec<u8>,
     hub_run: Vec<u8>,
+    /// The newest session of each side, gone with its power, and how many records the sensor has sent in its own.
+    sensor_session: Option<Session>,
+    hub_session: Option<Session>,
+    records_sent: u8,
     /// The pair that the sensor was asked for last.
     asked: u64,
     /// Pairs taken out of the store; each is gone once it was handed out.
@@ -177,6 +183,9 @@ impl Ends {
             device,
             sensor_run: Vec::new(),
             hub_run: Vec::new(),
+            sensor_session: None,
+            hub_session: None,
+            records_sent: 0,
             asked: 0,
             pairs_claimed: 0,
             noise_permille,
@@ -207,6 +216,10 @@ impl Ends {
             Side::Sensor => {
                 let (now, input) = match event {
                     Event::Start => (Duration::ZERO, SensorInput::Start),
+                    Event::Speak => {
+                        self.speak(&mut outcome);
+                        return outcome;
+                    }
                     Event::Frame(bytes) => (Duration::ZERO, SensorInput::Frame(bytes)),
                     Event::Timeout => (self.sensor.next_timeout().unwrap_or_default(), SensorInput::Timeout),
                 };
@@ -214,11 +227,17 @@ impl Ends {
             }
             Side::Hub => {
                 let (now, input) = match event {
-                    Event::Start => return outcome,
-                    Event::Frame(bytes) => (Duration::ZERO, HubInput::Frame(bytes)),
-                    Event::Timeout => (self.hub.next_timeout().unwrap_or_default(), HubInput::Timeout),
+                    Event::Start | Event::Speak => return outcome,
+                    Event::Frame(bytes) if bytes.first() == Some(&TYPE_RECORD) => {
+                        self.hear(bytes, &mut power, &mut outcome);
+                        (Duration::ZERO, None)
+                    }
+                    Event::Frame(bytes) => (Duration::ZERO, Some(HubInput::Frame(bytes))),
+                    Event::Timeout => (self.hub.next_timeout().unwrap_or_default(), Some(HubInput::Timeout)),
                 };
-                self.hub(now, input, &mut power, &mut outcome);
+                if let Some(input) = input {
+                    self.hub(now, input, &mut power, &mut outcome);
+                }
             }
         }
         if outcome.stopped {
@@ -233,12 +252,19 @@ impl Ends {
             Side::Sensor => {
                 self.sensor = SensorHandshake::new(self.sensor_disk.clone());
                 self.sensor_run.clear();
+                self.sensor_session = None;
             }
             Side::Hub => {
                 self.hub = HubHandshake::new(self.hub_disk.clone());
                 self.hub_run.clear();
+                self.hub_session = None;
             }
         }
+    }
+
+    /// True when the sensor has a session to speak in.
+    pub(crate) const fn can_speak(&self) -> bool {
+        self.sensor_session.is_some()
     }
 
     /// True when the side waits for something.
@@ -271,7 +297,9 @@ impl Ends {
                 SensorOutput::Send(frame) => self.sensor_sends(frame.as_bytes(), outcome),
                 SensorOutput::ReadPuf { challenge, .. } => asked = Some(challenge),
                 SensorOutput::Established(session) => {
-                    self.audit.sensor_accepts(name_of(session));
+                    self.audit.sensor_accepts(name_of(&session));
+                    self.sensor_session = Some(session);
+                    self.records_sent = 0;
                     self.sensor_run.clear();
                 }
                 SensorOutput::Failed(_) => self.sensor_run.clear(),
@@ -309,7 +337,7 @@ impl Ends {
         let outputs: Vec<HubOutput> = std::iter::from_fn(|| self.hub.poll()).collect();
         // The decision counts from the first of its outputs on: the power may fail before the last.
         let mut decided = outputs.iter().find_map(|output| match output {
-            HubOutput::Established { session, .. } => Some(name_of(session.clone())),
+            HubOutput::Established { session, .. } => Some(name_of(session)),
             _ => None,
         });
         let mut claims = false;
@@ -322,11 +350,7 @@ impl Ends {
                 self.audit.hub_decides(session, &frame);
             }
             match output {
-                HubOutput::Save(record) => {
-                    let before = self.hub_chain().epoch;
-                    self.hub_disk = HubRecord::from_bytes(record.to_bytes().unwrap().as_bytes()).unwrap();
-                    self.audit.epoch_jumped |= ![0, 1].contains(&(self.hub_chain().epoch - before));
-                }
+                HubOutput::Save(record) => self.hub_saves(&record),
                 HubOutput::ClaimPair(_) => {
                     self.audit.hello_paid_twice |= !self.audit.hellos_paid.insert(frame.clone());
                     self.pairs_claimed += 1;
@@ -341,7 +365,8 @@ impl Ends {
                     outcome.sent.push(answer.as_bytes().to_vec());
                 }
                 HubOutput::Established { session, .. } => {
-                    self.audit.hub_sessions.push(name_of(session));
+                    self.audit.hub_sessions.push(name_of(&session));
+                    self.hub_session = Some(session);
                     self.hub_run.clear();
                 }
                 HubOutput::Failed(_) => self.hub_run.clear(),
@@ -351,6 +376,40 @@ impl Ends {
             let challenge = Challenge::from(self.pairs_claimed.to_be_bytes());
             let enrolled = self.ideal(&challenge);
             self.hub(now, HubInput::Pair(challenge, &enrolled), power, outcome);
+        }
+    }
+
+    fn hub_saves(&mut self, record: &HubRecord) {
+        let before = self.hub_chain().epoch;
+        self.hub_disk = HubRecord::from_bytes(record.to_bytes().unwrap().as_bytes()).unwrap();
+        self.audit.epoch_jumped |= ![0, 1].contains(&(self.hub_chain().epoch - before));
+    }
+
+    /// The next record of the sensor's newest session; it goes on in it until the next is established.
+    fn speak(&mut self, outcome: &mut Outcome) {
+        let Some(session) = &self.sensor_session else { return };
+        let mut writer = session.writer(SENSOR);
+        let record = (0..=self.records_sent).map(|_| writer.seal(b"").unwrap()).last();
+        self.records_sent += 1;
+        outcome.sent.extend(record.map(|frame| frame.as_bytes().to_vec()));
+    }
+
+    /// The hub opens a record with its newest session only; the first that opens shows that the sensor has the newest
+    /// key. Repeated records are taken here, which a real hub does not do.
+    fn hear(&mut self, record: &[u8], power: &mut Power, outcome: &mut Outcome) {
+        let Some(session) = &self.hub_session else { return };
+        if session.reader(SENSOR).open(record, &mut [0; PAYLOAD_BYTES_MAX]).is_err() {
+            return;
+        }
+        self.hub.confirmed();
+        while let Some(output) = self.hub.poll() {
+            if power.fails_now() {
+                outcome.stopped = true;
+                return;
+            }
+            if let HubOutput::Save(record) = output {
+                self.hub_saves(&record);
+            }
         }
     }
 
@@ -416,6 +475,10 @@ impl Ends {
             bytes.push(run.len() as u8);
             bytes.extend(run);
         }
+        bytes.push(self.records_sent);
+        for session in [&self.sensor_session, &self.hub_session] {
+            bytes.extend(session.as_ref().map_or_else(|| vec![0], name_of));
+        }
         bytes
     }
 }
@@ -425,11 +488,11 @@ fn number_of(challenge: &Challenge) -> u64 {
 }
 
 /// A session is named by what its keys make of an empty payload: equal names, equal keys.
-fn name_of(session: Session) -> Vec<u8> {
+fn name_of(session: &Session) -> Vec<u8> {
     let Session::Hardened(keys) = session else { unreachable!("both ends are in the hardened profile") };
     let mut name = Vec::new();
-    for (key, direction) in [(keys.up, Direction::Up), (keys.down, Direction::Down)] {
-        name.extend(RecordWriter::new(key, direction, SENSOR).seal(b"").unwrap().as_bytes());
+    for (key, direction) in [(&keys.up, Direction::Up), (&keys.down, Direction::Down)] {
+        name.extend(RecordWriter::new(key.clone(), direction, SENSOR).seal(b"").unwrap().as_bytes());
     }
     name
 }
