@@ -51,18 +51,20 @@ const ZHAO: &str = "Zhao's users have constant pseudonyms: He, Zeadally, Kumar a
 
 /// The expected cell; nothing where the attack does not apply.
 pub fn expected(attack: Attack, scheme: Scheme) -> Option<Expectation> {
-    let row = row(attack);
+    let (_, row) = ROWS.iter().find(|(each, _)| *each == attack)?;
     let place = Scheme::ALL.iter().position(|each| *each == scheme)?;
     row.get(place).copied().flatten()
 }
 
-/// A row in the order of [`Scheme::ALL`]: paper, hardened, hash-l, hash-i, ecc-ez, ecc-eh.
-const fn row(attack: Attack) -> [Expected; 6] {
-    match attack {
-        Attack::Eavesdrop => {
-            [holds(TABLE_6), holds(LINK), falls(CHEN), holds(TABLE_6), holds(TABLE_6), holds(DERIVED)]
-        }
-        Attack::Trace => [
+/// The rows, each in the order of [`Scheme::ALL`]: paper, hardened, hash-l, hash-i, ecc-ez, ecc-eh.
+static ROWS: [(Attack, [Expected; 6]); Attack::ALL.len()] = [
+    (
+        Attack::Eavesdrop,
+        [holds(TABLE_6), holds(LINK), falls(CHEN), holds(TABLE_6), holds(TABLE_6), holds(DERIVED)],
+    ),
+    (
+        Attack::Trace,
+        [
             falls(ALGORITHM_1),
             falls(NUMBER_IN_CLEAR),
             falls(DERIVED),
@@ -70,7 +72,10 @@ const fn row(attack: Attack) -> [Expected; 6] {
             falls(ZHAO),
             holds(DERIVED),
         ],
-        Attack::Tamper => [
+    ),
+    (
+        Attack::Tamper,
+        [
             falls("paper B, section 3.2.1: a Hamming threshold after an XOR, against its Table 6"),
             holds(LINK),
             falls(SAME_DIFFERENCE),
@@ -78,7 +83,10 @@ const fn row(attack: Attack) -> [Expected; 6] {
             holds(TABLE_6),
             holds(DERIVED),
         ],
-        Attack::Replay => [
+    ),
+    (
+        Attack::Replay,
+        [
             falls("paper B, Algorithm 1 has no nonce, against its Table 6"),
             holds(LINK),
             falls(CLOCK_ONLY),
@@ -86,7 +94,10 @@ const fn row(attack: Attack) -> [Expected; 6] {
             falls(CLOCK_ONLY),
             falls(CLOCK_ONLY),
         ],
-        Attack::ManInTheMiddle => [
+    ),
+    (
+        Attack::ManInTheMiddle,
+        [
             falls(
                 "paper B, section 3.2.3: linear checks on data, and no key from the run, against its Table 6",
             ),
@@ -96,7 +107,10 @@ const fn row(attack: Attack) -> [Expected; 6] {
             holds(TABLE_6),
             holds(DERIVED),
         ],
-        Attack::ImpersonateSensor => [
+    ),
+    (
+        Attack::ImpersonateSensor,
+        [
             holds(TABLE_6),
             holds(LINK),
             falls(KOYA),
@@ -106,7 +120,10 @@ const fn row(attack: Attack) -> [Expected; 6] {
             ),
             holds(DERIVED),
         ],
-        Attack::ImpersonateHub => [
+    ),
+    (
+        Attack::ImpersonateHub,
+        [
             falls("paper B, Algorithm 1: M1 and M2 have one form, against its Table 6"),
             holds(LINK),
             falls(CHEN),
@@ -114,7 +131,10 @@ const fn row(attack: Attack) -> [Expected; 6] {
             holds(TABLE_6),
             holds(DERIVED),
         ],
-        Attack::Reflect => [
+    ),
+    (
+        Attack::Reflect,
+        [
             falls("paper B, Algorithm 1: M1 and M2 have one form"),
             holds(LINK),
             holds(DERIVED),
@@ -122,7 +142,10 @@ const fn row(attack: Attack) -> [Expected; 6] {
             holds(DERIVED),
             holds(DERIVED),
         ],
-        Attack::Desynchronise => [
+    ),
+    (
+        Attack::Desynchronise,
+        [
             falls("paper B, Algorithm 1: each side moves on by itself"),
             holds(LINK),
             falls(CHEN),
@@ -130,7 +153,10 @@ const fn row(attack: Attack) -> [Expected; 6] {
             holds(DERIVED),
             holds(DERIVED),
         ],
-        Attack::AbuseManager => [
+    ),
+    (
+        Attack::AbuseManager,
+        [
             None,
             None,
             None,
@@ -138,7 +164,10 @@ const fn row(attack: Attack) -> [Expected; 6] {
             falls("the key manager computes every key: escrow, the \"no\" of paper B, Table 6"),
             falls("the key manager computes every key: escrow"),
         ],
-        Attack::CaptureForward => [
+    ),
+    (
+        Attack::CaptureForward,
+        [
             falls(SEEDS),
             holds(LINK),
             falls(CHEN),
@@ -146,7 +175,10 @@ const fn row(attack: Attack) -> [Expected; 6] {
             falls(TABLE_6),
             falls(BOTH_KEYS),
         ],
-        Attack::CaptureBackward => [
+    ),
+    (
+        Attack::CaptureBackward,
+        [
             falls(SEEDS),
             holds(LINK),
             falls(CHEN),
@@ -154,7 +186,10 @@ const fn row(attack: Attack) -> [Expected; 6] {
             falls(TABLE_6),
             falls(BOTH_KEYS),
         ],
-        Attack::StealDatabase => [
+    ),
+    (
+        Attack::StealDatabase,
+        [
             falls("paper B, Algorithm 1: E_K is an XOR, so that K = M2 ^ C ^ R'"),
             holds(LINK),
             holds(NO_PAIRS),
@@ -162,7 +197,10 @@ const fn row(attack: Attack) -> [Expected; 6] {
             holds(NO_PAIRS),
             holds(NO_PAIRS),
         ],
-        Attack::ExhaustPairs => [
+    ),
+    (
+        Attack::ExhaustPairs,
+        [
             falls("paper B, section 3.1: a pair is used up and then discarded, before anything is verified"),
             holds(LINK),
             holds(NO_PAIRS),
@@ -170,7 +208,10 @@ const fn row(attack: Attack) -> [Expected; 6] {
             holds(NO_PAIRS),
             holds(NO_PAIRS),
         ],
-        Attack::ModelPuf => [
+    ),
+    (
+        Attack::ModelPuf,
+        [
             falls("Rührmair et al., CCS 2010"),
             holds("responses are offset by random words of a code and used once"),
             None,
@@ -178,8 +219,11 @@ const fn row(attack: Attack) -> [Expected; 6] {
             None,
             None,
         ],
-        Attack::TwoTimePad => [falls(SEEDS), holds(LINK), None, None, None, None],
-        Attack::FlipUnderThreshold => [
+    ),
+    (Attack::TwoTimePad, [falls(SEEDS), holds(LINK), None, None, None, None]),
+    (
+        Attack::FlipUnderThreshold,
+        [
             falls("paper B, section 3.2.1: a Hamming threshold after an XOR"),
             holds(LINK),
             holds(NO_CHECKSUM),
@@ -187,7 +231,10 @@ const fn row(attack: Attack) -> [Expected; 6] {
             holds(NO_CHECKSUM),
             holds(NO_CHECKSUM),
         ],
-        Attack::ForgeFold => [
+    ),
+    (
+        Attack::ForgeFold,
+        [
             falls("paper B, Fig. 5: the fold is linear and has no key"),
             holds(LINK),
             holds(NO_CHECKSUM),
@@ -195,7 +242,10 @@ const fn row(attack: Attack) -> [Expected; 6] {
             holds(NO_CHECKSUM),
             holds(NO_CHECKSUM),
         ],
-        Attack::ForgeParity => [
+    ),
+    (
+        Attack::ForgeParity,
+        [
             falls("paper B, Fig. 6: parity bits and CRC are linear and have no key"),
             holds(LINK),
             None,
@@ -203,7 +253,10 @@ const fn row(attack: Attack) -> [Expected; 6] {
             None,
             None,
         ],
-        Attack::ForgeConfirmation => [
+    ),
+    (
+        Attack::ForgeConfirmation,
+        [
             falls("paper B, Algorithm 1: acknowledgements are constant text"),
             holds(LINK),
             holds(DERIVED),
@@ -211,10 +264,14 @@ const fn row(attack: Attack) -> [Expected; 6] {
             holds(DERIVED),
             holds(DERIVED),
         ],
-        Attack::SpoofEmergency => {
-            [falls("paper B, section 3.2.2: an XOR and linear checks"), holds(LINK), None, None, None, None]
-        }
-        Attack::SuppressEmergency => [
+    ),
+    (
+        Attack::SpoofEmergency,
+        [falls("paper B, section 3.2.2: an XOR and linear checks"), holds(LINK), None, None, None, None],
+    ),
+    (
+        Attack::SuppressEmergency,
+        [
             falls("paper B, section 3.2.2: no rule against a frame that comes twice"),
             holds(LINK),
             None,
@@ -222,7 +279,10 @@ const fn row(attack: Attack) -> [Expected; 6] {
             None,
             None,
         ],
-        Attack::TakeBoth => [
+    ),
+    (
+        Attack::TakeBoth,
+        [
             limit(EVERYTHING),
             limit("docs/threat-model.md, the attacker"),
             limit(EVERYTHING),
@@ -230,7 +290,10 @@ const fn row(attack: Attack) -> [Expected; 6] {
             limit(EVERYTHING),
             limit(EVERYTHING),
         ],
-        Attack::CaptureNode => [
+    ),
+    (
+        Attack::CaptureNode,
+        [
             falls("paper B, Table 6; one seed is stored for all sensors"),
             holds(LINK),
             falls(
@@ -240,5 +303,5 @@ const fn row(attack: Attack) -> [Expected; 6] {
             holds(TABLE_6),
             holds(DERIVED),
         ],
-    }
-}
+    ),
+];

@@ -8,7 +8,6 @@
 //! Each outcome is compared with the [expectation] and its source; `docs/attacks.md` has the matrix.
 
 mod air;
-mod arbiter;
 mod availability;
 mod capture;
 mod data;
