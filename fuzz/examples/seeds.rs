@@ -13,7 +13,7 @@ use bodywire_fuzz::{TARGETS, Target, channels, ledger, proto};
 use bodywire_ledger::tile::{TileKind, TilePath, emit_bundle};
 use bodywire_ledger::{Draft, EntryKind, Floor, KeyId, Log, MemDisk, Origin, StreamId, head, prove};
 use bodywire_proto::consent::{Sealer, grant};
-use bodywire_proto::handshake::{HubInput, HubOutput, SensorInput, SensorOutput};
+use bodywire_proto::handshake::{HubInput, HubOutput, Profile, SensorInput, SensorOutput};
 use bodywire_proto::observation::{BatchHeader, Scale, Signal, emit};
 use bodywire_proto::record::{Direction, RecordWriter};
 use bodywire_proto::report::{Alarm, Condition, Kind, ReportHeader, Session, emit_header};
@@ -54,21 +54,22 @@ fn joined<P: AsRef<[u8]>>(pieces: impl IntoIterator<Item = P>) -> Vec<u8> {
 }
 
 /// A whole handshake: the frames to the hub and the frames to the sensor.
-fn handshake() -> Result<[Vec<Vec<u8>>; 2], Box<dyn Error>> {
-    let (mut sensor, mut sensor_rng) = (proto::sensor(), proto::seeded(1));
-    let (mut hub, mut hub_rng) = (proto::hub(), proto::seeded(2));
+fn handshake(profile: Profile) -> Result<[Vec<Vec<u8>>; 2], Box<dyn Error>> {
+    let (mut sensor, mut sensor_rng) = (proto::sensor(profile), proto::seeded(1));
+    let (mut hub, mut hub_rng) = (proto::hub(profile), proto::seeded(2));
     let (mut up, mut down, mut now) = (Vec::<Vec<u8>>::new(), Vec::<Vec<u8>>::new(), Duration::ZERO);
     sensor.handle(now, SensorInput::Start, &mut sensor_rng)?;
     for _ in 0..8 {
         now += Duration::from_millis(1);
-        let (mut read, mut claim) = (false, false);
+        let (mut read, mut claim) = (None, None);
         while let Some(output) = sensor.poll() {
             match output {
                 SensorOutput::Send(frame) => {
                     up.push(frame.as_bytes().to_vec());
                     hub.handle(now, HubInput::Frame(frame.as_bytes()), &mut hub_rng)?;
                 }
-                other => read |= matches!(other, SensorOutput::ReadPuf(_)),
+                SensorOutput::ReadPuf { response_bytes, .. } => read = Some(response_bytes),
+                _ => {}
             }
         }
         while let Some(output) = hub.poll() {
@@ -77,14 +78,16 @@ fn handshake() -> Result<[Vec<Vec<u8>>; 2], Box<dyn Error>> {
                     down.push(frame.as_bytes().to_vec());
                     sensor.handle(now, SensorInput::Frame(frame.as_bytes()), &mut sensor_rng)?;
                 }
-                other => claim |= matches!(other, HubOutput::ClaimPair),
+                HubOutput::ClaimPair(wanted) => claim = Some(wanted),
+                _ => {}
             }
         }
-        if read {
-            sensor.handle(now, SensorInput::Response(&proto::response()), &mut sensor_rng)?;
+        if let Some(bytes) = read {
+            sensor.handle(now, SensorInput::Response(&proto::response(bytes)), &mut sensor_rng)?;
         }
-        if claim {
-            hub.handle(now, HubInput::Pair(proto::CHALLENGE, &proto::response()), &mut hub_rng)?;
+        if let Some(wanted) = claim {
+            let (challenge, response) = proto::pair(profile, wanted);
+            hub.handle(now, HubInput::Pair(challenge, &response), &mut hub_rng)?;
         }
     }
     Ok([up, down])
@@ -118,7 +121,15 @@ fn report(kind: Kind, body: &[u8]) -> Result<Vec<u8>, Box<dyn Error>> {
 }
 
 fn proto_seeds() -> Result<Seeds, Box<dyn Error>> {
-    let [up, down] = handshake()?;
+    let (mut frames, mut to_sensor, mut to_hub, mut stored) = (vec![], vec![], vec![], vec![]);
+    for (number, profile) in (0u8..).zip(Profile::ALL.iter().copied()) {
+        let [up, down] = handshake(profile)?;
+        frames.extend(up.iter().chain(&down).cloned());
+        to_sensor.push([&[number][..], &joined(&down)].concat());
+        to_hub.push([&[number][..], &joined(&up)].concat());
+        stored.push(proto::sensor(profile).record().to_bytes()?.as_bytes().to_vec());
+        stored.push(proto::hub(profile).record().to_bytes()?.as_bytes().to_vec());
+    }
     let batch = batch()?;
     let mut writer = RecordWriter::new(proto::record_key(), Direction::Up, proto::SENSOR);
     let records = [writer.seal(&batch)?, writer.seal(b"")?, writer.seal(&[9; 40])?];
@@ -146,18 +157,16 @@ fn proto_seeds() -> Result<Seeds, Box<dyn Error>> {
         report(Kind::Session, &session.to_bytes()?)?,
     ];
     Ok(vec![
-        ("proto_frames", up.iter().chain(&down).cloned().collect()),
-        ("proto_sensor_handshake", vec![joined(&down)]),
-        ("proto_hub_handshake", vec![joined(&up)]),
+        ("proto_frames", frames),
+        ("proto_sensor_handshake", to_sensor),
+        ("proto_hub_handshake", to_hub),
+        ("proto_paper_data", vec![proto::paper_key().seal(proto::SENSOR, 7, &batch)?.as_bytes().to_vec()]),
         ("proto_record", vec![joined(records.iter().rev().map(|frame| frame.as_bytes()))]),
         ("proto_batch", vec![batch]),
         ("proto_report", reports),
         ("proto_consent", vec![consent.to_vec()]),
         ("proto_sealed", vec![sealed]),
-        (
-            "proto_stored",
-            vec![proto::sensor().record().to_bytes().to_vec(), proto::hub().record().to_bytes().to_vec()],
-        ),
+        ("proto_stored", stored),
     ])
 }
 

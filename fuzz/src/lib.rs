@@ -18,10 +18,11 @@ pub struct Target {
 }
 
 /// Every target.
-pub const TARGETS: [Target; 25] = [
+pub const TARGETS: [Target; 26] = [
     Target { name: "proto_frames", run: proto::frames },
     Target { name: "proto_sensor_handshake", run: proto::sensor_handshake },
     Target { name: "proto_hub_handshake", run: proto::hub_handshake },
+    Target { name: "proto_paper_data", run: proto::paper_data },
     Target { name: "proto_record", run: proto::record },
     Target { name: "proto_batch", run: proto::batch },
     Target { name: "proto_report", run: proto::report },

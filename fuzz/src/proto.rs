@@ -2,23 +2,26 @@
 
 use bodywire_proto::Error;
 use bodywire_proto::consent::{self, DataKey, Granted};
+use bodywire_proto::handshake::hardened::{Chain, HubChain};
 use bodywire_proto::handshake::{
-    HubHandshake, HubInput, HubOutput, HubRecord, SensorHandshake, SensorInput, SensorOutput, SensorRecord,
+    HubHandshake, HubInput, HubOutput, HubRecord, HubSecret, Profile, SensorHandshake, SensorInput,
+    SensorOutput, SensorRecord, SensorSecret, Stored,
 };
 use bodywire_proto::observation::{self, BATCH_HEADER_BYTES, Batch};
+use bodywire_proto::paper::{DataKey as PaperKey, DataReader, Seed, SeedState, wire as paper};
 use bodywire_proto::prf::Key;
-use bodywire_proto::puf::{Challenge, RESPONSE_BYTES, Response};
+use bodywire_proto::puf::{Challenge, Response};
 use bodywire_proto::record::{Direction, PAYLOAD_BYTES_MAX, RecordKey, RecordReader};
 use bodywire_proto::report::{Alarm, Kind, Report, Session};
-use bodywire_proto::wire::{ChallengeMessage, Confirm, Frame, Hello, HubId, Proof, SensorId};
+use bodywire_proto::wire::{ChallengeMessage, Confirm, Frame, Hello, HubId, Proof, SensorId, Suite};
 use core::time::Duration;
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::SeedableRng;
 
 /// The sensor of all inputs.
 pub const SENSOR: SensorId = SensorId(5);
-/// The pair that the hub has in store.
-pub const CHALLENGE: Challenge = Challenge([3; 8]);
+/// The secret that sensor and hub begin with, in either profile.
+const SECRET: u8 = 0x42;
 
 /// A generator that makes each run the same.
 pub fn seeded(seed: u64) -> ChaCha20Rng {
@@ -26,19 +29,44 @@ pub fn seeded(seed: u64) -> ChaCha20Rng {
 }
 
 /// What the sensor's PUF answers to everything.
-pub fn response() -> Response {
-    Response(core::array::from_fn::<u8, RESPONSE_BYTES, _>(|i| (i as u8).wrapping_mul(37)))
+pub fn response(bytes: usize) -> Response {
+    let mut response = Response::zeroed(bytes).expect("no profile asks for more than fits");
+    let pattern = (0u8..).map(|i| i.wrapping_mul(37));
+    response.as_mut_bytes().iter_mut().zip(pattern).for_each(|(slot, byte)| *slot = byte);
+    response
+}
+
+/// The profile that the first byte of an input chooses.
+fn profile_of(data: &[u8]) -> (Profile, &[u8]) {
+    let (first, rest) = data.split_first().unwrap_or((&0, &[]));
+    (Profile::ALL[usize::from(*first) % Profile::ALL.len()], rest)
+}
+
+fn seed_state() -> SeedState {
+    SeedState::new([SECRET; 80], 0).expect("the first variation")
 }
 
 /// A sensor that has just been enrolled.
-pub fn sensor() -> SensorHandshake {
-    let key = Key::new([0x42; 32]);
-    SensorHandshake::new(SensorRecord { sensor: SENSOR, hub: HubId(1), key, epoch: 0, attempt: 0 })
+pub fn sensor(profile: Profile) -> SensorHandshake {
+    let secret = match profile {
+        Profile::Hardened(suite) => SensorSecret::Hardened(Chain::enrolled(suite, Key::new([SECRET; 32]))),
+        Profile::Paper => SensorSecret::Paper(seed_state()),
+    };
+    SensorHandshake::new(SensorRecord { sensor: SENSOR, hub: HubId(1), secret })
 }
 
 /// Its hub.
-pub fn hub() -> HubHandshake {
-    HubHandshake::new(HubRecord::enrolled(SENSOR, HubId(1), Key::new([0x42; 32])))
+pub fn hub(profile: Profile) -> HubHandshake {
+    let secret = match profile {
+        Profile::Hardened(suite) => HubSecret::Hardened(HubChain::enrolled(suite, Key::new([SECRET; 32]))),
+        Profile::Paper => HubSecret::Paper(seed_state()),
+    };
+    HubHandshake::new(HubRecord { sensor: SENSOR, hub: HubId(1), secret })
+}
+
+/// The paper's data key of the first run.
+pub fn paper_key() -> PaperKey {
+    PaperKey::new(Seed::vary(&[SECRET; 80], 0))
 }
 
 /// The key of the link's records.
@@ -56,34 +84,48 @@ pub fn granted() -> Granted {
     Granted { session: 9, until: 2_000_000_000_000, key: DataKey::new([2; 16]) }
 }
 
-/// One handshake message.
+/// One handshake message of any profile.
 pub fn frames(data: &[u8]) -> bool {
     let same = |emitted: Result<Frame, Error>| emitted.is_ok_and(|frame| frame.as_bytes() == data);
-    let hello = Hello::parse(data).map(|m| assert!(same(m.emit()), "m1"));
-    let challenge = ChallengeMessage::parse(data).map(|m| assert!(same(m.emit()), "m2"));
-    let proof = Proof::parse(data).map(|m| assert!(same(m.emit()), "m3"));
-    let confirm = Confirm::parse(data).map(|m| assert!(same(m.emit()), "m4"));
-    let accepted = [hello, challenge, proof, confirm].iter().filter(|parsed| parsed.is_ok()).count();
+    let mut accepted = vec![
+        Hello::parse(data).map(|m| assert!(same(m.emit()), "m1")),
+        ChallengeMessage::parse(data).map(|m| assert!(same(m.emit()), "m2")),
+        Confirm::parse(data).map(|m| assert!(same(m.emit()), "m4")),
+    ];
+    accepted.extend(Suite::ALL.map(|suite| Proof::parse(suite, data).map(|m| assert!(same(m.emit()), "m3"))));
+    accepted.extend([paper::TYPE_M1, paper::TYPE_M2].map(|kind| {
+        let block = paper::parse_message(kind, SENSOR, data);
+        block.map(|block| assert!(same(paper::emit_message(kind, SENSOR, &block)), "M"))
+    }));
+    accepted.extend([paper::TYPE_ACK_HUB, paper::TYPE_ACK_SENSOR].map(|kind| {
+        let success = paper::parse_ack(kind, SENSOR, data);
+        success.map(|success| assert!(same(paper::emit_ack(kind, SENSOR, success)), "ack"))
+    }));
+    let accepted = accepted.iter().filter(|parsed| parsed.is_ok()).count();
     assert!(accepted <= 1, "one frame is two messages");
     accepted == 1
 }
 
 /// Frames to a sensor that has begun a run.
 pub fn sensor_handshake(data: &[u8]) -> bool {
-    let (mut sensor, mut rng) = (sensor(), seeded(1));
+    let (profile, data) = profile_of(data);
+    let (mut sensor, mut rng) = (sensor(profile), seeded(1));
     let mut now = Duration::ZERO;
     let _ = sensor.handle(now, SensorInput::Start, &mut rng);
     let mut established = false;
     let mut frames = super::pieces(data);
     loop {
-        let mut asked = false;
+        let mut asked = None;
         while let Some(output) = sensor.poll() {
-            asked |= matches!(output, SensorOutput::ReadPuf(_));
-            established |= matches!(output, SensorOutput::Established(_));
+            match output {
+                SensorOutput::ReadPuf { response_bytes, .. } => asked = Some(response_bytes),
+                SensorOutput::Established(_) => established = true,
+                SensorOutput::Save(_) | SensorOutput::Send(_) | SensorOutput::Failed(_) => {}
+            }
         }
         now += Duration::from_millis(1);
-        if asked {
-            let _ = sensor.handle(now, SensorInput::Response(&response()), &mut rng);
+        if let Some(bytes) = asked {
+            let _ = sensor.handle(now, SensorInput::Response(&response(bytes)), &mut rng);
         } else {
             let Some(frame) = frames.next() else { return established };
             let _ = sensor.handle(now, SensorInput::Frame(frame), &mut rng);
@@ -91,26 +133,42 @@ pub fn sensor_handshake(data: &[u8]) -> bool {
     }
 }
 
+/// The pair that the hub has in store, whatever it asks for.
+pub fn pair(profile: Profile, wanted: Option<Challenge>) -> (Challenge, Response) {
+    (wanted.unwrap_or([3; 8].into()), response(profile.response_bytes()))
+}
+
 /// Frames to a hub that has a pair in store.
 pub fn hub_handshake(data: &[u8]) -> bool {
-    let (mut hub, mut rng) = (hub(), seeded(2));
+    let (profile, data) = profile_of(data);
+    let (mut hub, mut rng) = (hub(profile), seeded(2));
     let mut now = Duration::ZERO;
     let mut established = false;
     let mut frames = super::pieces(data);
     loop {
-        let mut asked = false;
+        let mut asked = None;
         while let Some(output) = hub.poll() {
-            asked |= matches!(output, HubOutput::ClaimPair);
-            established |= matches!(output, HubOutput::Established { .. });
+            match output {
+                HubOutput::ClaimPair(wanted) => asked = Some(wanted),
+                HubOutput::Established { .. } => established = true,
+                HubOutput::Save(_) | HubOutput::Send(_) | HubOutput::Failed(_) => {}
+            }
         }
         now += Duration::from_millis(1);
-        if asked {
-            let _ = hub.handle(now, HubInput::Pair(CHALLENGE, &response()), &mut rng);
+        if let Some(wanted) = asked {
+            let (challenge, response) = pair(profile, wanted);
+            let _ = hub.handle(now, HubInput::Pair(challenge, &response), &mut rng);
         } else {
             let Some(frame) = frames.next() else { return established };
             let _ = hub.handle(now, HubInput::Frame(frame), &mut rng);
         }
     }
+}
+
+/// A data frame of the paper's profile.
+pub fn paper_data(data: &[u8]) -> bool {
+    let mut buffer = [0; PAYLOAD_BYTES_MAX];
+    DataReader::new(paper_key(), SENSOR).open(data, &mut buffer).is_ok()
 }
 
 /// Records to a hub; none opens twice.
@@ -173,8 +231,10 @@ pub fn sealed(data: &[u8]) -> bool {
 
 /// What either side reads from its own storage, which may be worn.
 pub fn stored(data: &[u8]) -> bool {
-    let sensor = SensorRecord::from_bytes(data).map(|record| assert_eq!(record.to_bytes(), *data));
-    let hub = HubRecord::from_bytes(data)
-        .map(|record| assert_eq!(HubRecord::from_bytes(&record.to_bytes()).as_ref(), Ok(&record)));
+    let same = |stored: Result<Stored, Error>| stored.is_ok_and(|stored| stored.as_bytes() == data);
+    let sensor = SensorRecord::from_bytes(data).map(|record| assert!(same(record.to_bytes())));
+    // Without a pending key its place may hold anything.
+    let again = |record: &HubRecord| record.to_bytes().and_then(|b| HubRecord::from_bytes(b.as_bytes()));
+    let hub = HubRecord::from_bytes(data).map(|record| assert_eq!(again(&record).as_ref(), Ok(&record)));
     sensor.is_ok() || hub.is_ok()
 }

@@ -33,7 +33,7 @@ pub enum Error {
         /// What was measured.
         found: f64,
         /// What is needed.
-        needed: &'static str,
+        needed: String,
     },
 }
 

@@ -1,10 +1,11 @@
 //! One sensor's link at the hub: handshake, then records, then the handshake again when the sensor asks for it.
 
 use bodywire_proto::Error;
-use bodywire_proto::handshake::{HubHandshake, HubInput, HubOutput, HubRecord};
+use bodywire_proto::handshake::{HubHandshake, HubInput, HubOutput, HubRecord, HubSecret};
 use bodywire_proto::puf::{Challenge, Response};
-use bodywire_proto::record::{Direction, PAYLOAD_BYTES_MAX, RecordReader};
-use bodywire_proto::wire::{Frame, SensorId, TYPE_RECORD};
+use bodywire_proto::record::PAYLOAD_BYTES_MAX;
+use bodywire_proto::session::Reader;
+use bodywire_proto::wire::{Frame, SensorId};
 use rand_core::CryptoRng;
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -14,8 +15,8 @@ use std::time::Duration;
 pub enum Output {
     /// Put this on durable storage before anything that follows.
     Save(Box<HubRecord>),
-    /// Take one pair out of the database and come back with [`Link::pair`].
-    ClaimPair,
+    /// Take a pair out of the database, any or the one with this challenge, and come back with [`Link::pair`].
+    ClaimPair(Option<Challenge>),
     /// Put this frame on the air.
     Send(Box<Frame>),
     /// The sensor has proved itself and so has the hub.
@@ -37,7 +38,7 @@ pub enum Output {
 pub struct Link {
     sensor: SensorId,
     handshake: HubHandshake,
-    records: Option<RecordReader>,
+    records: Option<Reader>,
     /// Bits on the air since the last session began.
     bits: u32,
     outputs: VecDeque<Output>,
@@ -62,7 +63,7 @@ impl Link {
 
     /// Takes a frame from the air. An error changes nothing; it is counted and otherwise met with silence.
     pub fn frame(&mut self, now: Duration, bytes: &[u8], rng: &mut impl CryptoRng) -> Result<(), Error> {
-        if bytes.first() == Some(&TYPE_RECORD) {
+        if bytes.first().is_some_and(|first| Reader::is_payload(*first)) {
             let reader = self.records.as_mut().ok_or(Error::Misuse("a record without a session"))?;
             let mut buffer = [0u8; PAYLOAD_BYTES_MAX];
             let opened = reader.open(bytes, &mut buffer)?;
@@ -110,6 +111,14 @@ impl Link {
         self.outputs.pop_front()
     }
 
+    /// Which key the session came from: the epoch, or the seed's variation in the paper's profile.
+    fn epoch(&self) -> u32 {
+        match &self.handshake.record().secret {
+            HubSecret::Hardened(chain) => chain.epoch,
+            HubSecret::Paper(seed) => u32::from(seed.delta()),
+        }
+    }
+
     fn count(&mut self, bytes: usize) {
         self.bits = self.bits.saturating_add(8 * bytes as u32);
     }
@@ -118,15 +127,15 @@ impl Link {
         while let Some(output) = self.handshake.poll() {
             let output = match output {
                 HubOutput::Save(record) => Output::Save(Box::new(record)),
-                HubOutput::ClaimPair => Output::ClaimPair,
+                HubOutput::ClaimPair(wanted) => Output::ClaimPair(wanted),
                 HubOutput::Send(frame) => {
                     self.count(frame.as_bytes().len());
                     Output::Send(Box::new(frame))
                 }
-                HubOutput::Established { keys, noise_bits } => {
-                    self.records = Some(RecordReader::new(keys.up, Direction::Up, self.sensor));
+                HubOutput::Established { session, noise_bits } => {
+                    self.records = Some(session.reader(self.sensor));
                     let bits = std::mem::take(&mut self.bits);
-                    Output::Established { epoch: self.handshake.record().epoch, bits, noise_bits }
+                    Output::Established { epoch: self.epoch(), bits, noise_bits }
                 }
                 HubOutput::Failed(error) => Output::Failed(error),
             };

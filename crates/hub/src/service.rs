@@ -9,6 +9,7 @@ use bodywire_channels::sender::{Input, Output, Sender, Token};
 use bodywire_channels::session::{self, HubNumber};
 use bodywire_channels::topic::{Rendezvous, Shard};
 use bodywire_channels::{Threshold, ack};
+use bodywire_proto::puf::Challenge;
 use bodywire_proto::wire::{Frame, HubId, SensorId};
 use bodywire_store::PairPool;
 use ed25519_dalek::{SigningKey, VerifyingKey};
@@ -248,7 +249,7 @@ impl Hub {
             let Some(output) = self.links.get_mut(&sensor).and_then(Link::poll) else { return Ok(()) };
             match output {
                 LinkOutput::Save(record) => blocking(|| self.spool.save_sensor(&record))?,
-                LinkOutput::ClaimPair => self.claim_pair(sensor).await?,
+                LinkOutput::ClaimPair(wanted) => self.claim_pair(sensor, wanted.as_ref()).await?,
                 LinkOutput::Send(frame) => {
                     // A full radio loses the frame as the air would; the sensor tries again.
                     let sent = self.radio.get(&sensor).is_some_and(|radio| radio.try_send(*frame).is_ok());
@@ -268,8 +269,8 @@ impl Hub {
         }
     }
 
-    async fn claim_pair(&mut self, sensor: SensorId) -> Result<(), Error> {
-        let pair = match self.pairs.claim(self.config.hub, sensor).await {
+    async fn claim_pair(&mut self, sensor: SensorId, wanted: Option<&Challenge>) -> Result<(), Error> {
+        let pair = match self.pairs.claim(self.config.hub, sensor, wanted).await {
             Ok(pair) => pair,
             Err(error) => {
                 // The pair may be gone with the error. It is burnt, never asked for again.

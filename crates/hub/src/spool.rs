@@ -120,7 +120,7 @@ impl Spool {
     /// Puts the state of a sensor's link on durable storage.
     pub fn save_sensor(&self, record: &HubRecord) -> Result<(), Error> {
         let transaction = self.database.begin_write()?;
-        transaction.open_table(SENSORS)?.insert(record.sensor.0, record.to_bytes().as_slice())?;
+        transaction.open_table(SENSORS)?.insert(record.sensor.0, record.to_bytes()?.as_bytes())?;
         transaction.commit()?;
         Ok(())
     }
@@ -136,8 +136,10 @@ impl Spool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use bodywire_proto::handshake::HubSecret;
+    use bodywire_proto::handshake::hardened::HubChain;
     use bodywire_proto::prf::Key;
-    use bodywire_proto::wire::{HubId, SensorId};
+    use bodywire_proto::wire::{HubId, SensorId, Suite};
 
     #[test]
     fn reports_wait_until_they_are_acknowledged_and_numbers_never_repeat() {
@@ -160,7 +162,9 @@ mod tests {
     fn sensor_records_survive() {
         let directory = tempfile::tempdir().unwrap();
         let file = directory.path().join("spool.redb");
-        let record = HubRecord::enrolled(SensorId(4), HubId(1), Key::new([3; 32]));
+        let chain = HubChain::enrolled(Suite::Polar512, Key::new([3; 32]));
+        let secret = HubSecret::Hardened(chain);
+        let record = HubRecord { sensor: SensorId(4), hub: HubId(1), secret };
         Spool::open(&file).unwrap().save_sensor(&record).unwrap();
         let spool = Spool::open(&file).unwrap();
         assert_eq!(spool.sensors().unwrap(), [record]);

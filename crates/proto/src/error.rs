@@ -14,8 +14,12 @@ pub enum Misbehaviour {
     WrongEpoch,
     /// The message belongs to another sensor.
     WrongSensor,
+    /// The message is of another suite than the sensor was enrolled with.
+    WrongSuite,
     /// The proof opens to no response near the enrolled one.
     Undecodable,
+    /// The peer says that it refuses us (paper profile only).
+    Refused,
 }
 
 /// Why an operation of this crate was refused.

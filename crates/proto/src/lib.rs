@@ -6,7 +6,7 @@
 //!
 //! ```text
 //!   PUF ──► SensorHandshake ──m1 m2 m3 m4──► HubHandshake      mutual, one challenge-response pair per run
-//!              │ TrafficKeys                    │ TrafficKeys
+//!              │ Session                        │ Session
 //!              ▼                                ▼
 //!          RecordWriter ──────records──────► RecordReader       Ascon-AEAD128, replay window
 //!              ▲                                │
@@ -27,12 +27,15 @@ pub mod consent;
 mod error;
 pub mod handshake;
 pub mod observation;
+#[cfg(feature = "paper")]
+pub mod paper;
 pub mod polar;
 pub mod prf;
 pub mod puf;
 pub mod record;
 pub mod report;
 pub mod risk;
+pub mod session;
 pub mod wire;
 
 pub use error::{Error, Misbehaviour};

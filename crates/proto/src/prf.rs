@@ -7,6 +7,8 @@ use zeroize::{Zeroize, ZeroizeOnDrop};
 
 /// Bytes of every key and every output of the function.
 pub const KEY_BYTES: usize = 32;
+/// First byte of every input. It is the same for all, so that what is hashed up to it can be kept.
+const DOMAIN: u8 = b'b';
 
 /// A 256-bit secret. It cannot be printed, is compared in constant time and is wiped when dropped.
 #[derive(Clone, Zeroize, ZeroizeOnDrop)]
@@ -23,11 +25,40 @@ impl Key {
         &self.0
     }
 
-    /// `PRF(self, label, data)`: BLAKE2s-256 under this key over `len(label) ‖ label ‖ data`.
+    /// The function under this key, ready for several uses.
+    pub fn keyed(&self) -> Keyed {
+        let mut state = Blake2sMac256::new((&self.0).into());
+        // One byte behind the key block makes the hash compress it now, once for all clones of the state.
+        Update::update(&mut state, &[DOMAIN]);
+        Keyed(state)
+    }
+
+    /// `PRF(self, label, data)`, see [`Keyed::prf`].
+    pub fn prf(&self, label: &'static str, data: &[&[u8]]) -> [u8; KEY_BYTES] {
+        self.keyed().prf(label, data)
+    }
+
+    /// The first `N` bytes (at most 32) of `PRF(self, label, data)`, to be sent as a tag or used as a shorter key.
+    pub fn tag<const N: usize>(&self, label: &'static str, data: &[&[u8]]) -> [u8; N] {
+        part::<0, N>(&self.prf(label, data))
+    }
+
+    /// [`Self::prf`] as a new key.
+    pub fn derive(&self, label: &'static str, data: &[&[u8]]) -> Self {
+        Self(self.prf(label, data))
+    }
+}
+
+/// The function under one key, with the key's block already hashed.
+#[derive(Clone)]
+pub struct Keyed(Blake2sMac256);
+
+impl Keyed {
+    /// `PRF(key, label, data)`: BLAKE2s-256 under the key over `0x62 ‖ len(label) ‖ label ‖ data`.
     ///
     /// The length byte keeps a label and its data apart, so that no two uses can meet on the same input.
     pub fn prf(&self, label: &'static str, data: &[&[u8]]) -> [u8; KEY_BYTES] {
-        let mut mac = self.keyed();
+        let mut mac = self.0.clone();
         Update::update(&mut mac, &[label.len() as u8]);
         Update::update(&mut mac, label.as_bytes());
         for part in data {
@@ -36,29 +67,25 @@ impl Key {
         mac.finalize_fixed().into()
     }
 
-    /// The first `N` bytes (at most 32) of `PRF(self, label, data)`, to be sent as a tag or used as a shorter key.
-    pub fn tag<const N: usize>(&self, label: &'static str, data: &[&[u8]]) -> [u8; N] {
-        const { assert!(N <= KEY_BYTES) };
-        let full = self.prf(label, data);
-        let mut tag = [0u8; N];
-        tag.iter_mut().zip(full).for_each(|(slot, byte)| *slot = byte);
-        tag
-    }
-
-    /// [`Self::prf`] as a new key.
-    pub fn derive(&self, label: &'static str, data: &[&[u8]]) -> Self {
-        Self(self.prf(label, data))
-    }
-
-    /// True when `tag` is the beginning of `PRF(self, label, data)`; constant time in the tag.
+    /// True when `tag` is the beginning of `PRF(key, label, data)`; constant time in the tag.
     pub fn verify(&self, label: &'static str, data: &[&[u8]], tag: &[u8]) -> bool {
         let expected = self.prf(label, data);
         expected.get(..tag.len()).is_some_and(|head| !tag.is_empty() && bool::from(head.ct_eq(tag)))
     }
+}
 
-    fn keyed(&self) -> Blake2sMac256 {
-        Blake2sMac256::new((&self.0).into())
+impl core::fmt::Debug for Keyed {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("Keyed(..)")
     }
+}
+
+/// The `N` bytes of `bytes` from `AT` on.
+pub(crate) fn part<const AT: usize, const N: usize>(bytes: &[u8; KEY_BYTES]) -> [u8; N] {
+    const { assert!(AT + N <= KEY_BYTES) };
+    let mut out = [0u8; N];
+    out.iter_mut().zip(bytes.iter().skip(AT)).for_each(|(slot, byte)| *slot = *byte);
+    out
 }
 
 impl PartialEq for Key {
@@ -90,7 +117,7 @@ mod tests {
             (&[0, 1], "6bb71300644cd3991b26ccd4d274acd1adeab8b1d7914546c1198bbe9fc9d803"),
         ];
         for (input, expected) in cases {
-            let mut mac = key.keyed();
+            let mut mac = Blake2sMac256::new((&key.0).into());
             Update::update(&mut mac, input);
             let out: [u8; 32] = mac.finalize_fixed().into();
             let hex: std::string::String = out.iter().map(|b| format!("{b:02x}")).collect();
@@ -109,10 +136,19 @@ mod tests {
     fn verify_takes_truncated_tags_but_never_an_empty_one() {
         let key = Key::new([9; 32]);
         let tag = key.prf("t", &[b"x"]);
-        assert!(key.verify("t", &[b"x"], &tag[..8]));
-        assert!(!key.verify("t", &[b"y"], &tag[..8]));
-        assert!(!key.verify("t", &[b"x"], &[]));
-        assert!(!key.verify("t", &[b"x"], &[0; 33]));
+        let keyed = key.keyed();
+        assert!(keyed.verify("t", &[b"x"], &tag[..8]));
+        assert!(!keyed.verify("t", &[b"y"], &tag[..8]));
+        assert!(!keyed.verify("t", &[b"x"], &[]));
+        assert!(!keyed.verify("t", &[b"x"], &[0; 33]));
+    }
+
+    /// Computed with another implementation (Python's hashlib.blake2s with a key).
+    #[test]
+    fn a_vector_of_the_function() {
+        let key = Key::new(core::array::from_fn(|i| i as u8));
+        let hex: std::string::String = key.prf("m1", &[b"abc"]).iter().map(|b| format!("{b:02x}")).collect();
+        assert_eq!(hex, "335eaa55f66e5957430bee1d81e746a21f0373d90637c09835690b87cb347d21");
     }
 
     #[test]

@@ -9,6 +9,7 @@ use crate::error::{Error, Misbehaviour};
 use crate::wire::{FRAME_BYTES_MAX, Frame, Reader, SensorId, TYPE_RECORD};
 use ascon_aead::AsconAead128;
 use ascon_aead::aead::{AeadInOut, KeyInit};
+use subtle::ConstantTimeEq;
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
 /// Bytes of an Ascon-AEAD128 key.
@@ -48,6 +49,14 @@ impl RecordKey {
         AsconAead128::new((&self.0).into())
     }
 }
+
+impl PartialEq for RecordKey {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.ct_eq(&other.0).into()
+    }
+}
+
+impl Eq for RecordKey {}
 
 impl core::fmt::Debug for RecordKey {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {

@@ -3,12 +3,12 @@
 //! ```text
 //! m1 Hello      S -> H   0x41 | suite 1 | sensor 2 | epoch 4 | attempt 2 | nonceS 8 | tag 8        26 bytes
 //! m2 Challenge  H -> S   0x42 | challenge 8 | nonceH 8 | tag 12                                    29 bytes
-//! m3 Proof      S -> H   0x43 | sealed helper 32 | confirmS 16                                     49 bytes
+//! m3 Proof      S -> H   0x43 | sealed helper 32 or 64 | confirmS 16                               49 or 81 bytes
 //! m4 Confirm    H -> S   0x44 | confirmH 16                                                        17 bytes
 //! ```
 
 use crate::error::Error;
-use crate::puf::{CHALLENGE_BYTES, Challenge, RESPONSE_BYTES};
+use crate::puf::CHALLENGE_BYTES;
 
 /// Longest frame, in bytes: the payload of one body-area radio frame (IEEE 802.15.6, 255 octets).
 pub const FRAME_BYTES_MAX: usize = 255;
@@ -24,12 +24,43 @@ pub const TYPE_CONFIRM: u8 = 0x44;
 /// First byte of a protected record.
 pub const TYPE_RECORD: u8 = 0x45;
 
-/// BLAKE2s-256, Ascon-AEAD128 and the polar code of length 256: the one suite there is.
-pub const SUITE_BLAKE2S_ASCON_POLAR256: u8 = 0x01;
+/// Primitives and code of a sensor, chosen when it is enrolled. All use BLAKE2s-256 and Ascon-AEAD128.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Suite {
+    /// Responses of 256 bits, for PUFs with at most 5 % of noise.
+    Polar256 = 1,
+    /// Responses of 512 bits, for PUFs with at most 10 % of noise.
+    Polar512 = 2,
+}
 
-/// Bits on the air for one complete handshake.
-pub const HANDSHAKE_BITS: u32 =
-    8 * (Hello::BYTES + ChallengeMessage::BYTES + Proof::BYTES + Confirm::BYTES) as u32;
+impl Suite {
+    /// All of them.
+    pub const ALL: [Self; 2] = [Self::Polar256, Self::Polar512];
+
+    /// The byte on the wire.
+    pub const fn code(self) -> u8 {
+        self as u8
+    }
+
+    /// The suite with this byte.
+    pub fn from_code(code: u8) -> Option<Self> {
+        Self::ALL.into_iter().find(|suite| suite.code() == code)
+    }
+
+    /// Bytes of a response, of a word of the code and of the helper.
+    pub const fn response_bytes(self) -> usize {
+        match self {
+            Self::Polar256 => 32,
+            Self::Polar512 => 64,
+        }
+    }
+
+    /// Bits on the air for one complete handshake.
+    pub const fn handshake_bits(self) -> u32 {
+        let proof = Proof::OVERHEAD_BYTES + self.response_bytes();
+        8 * (Hello::BYTES + ChallengeMessage::BYTES + proof + Confirm::BYTES) as u32
+    }
+}
 
 /// Number of a sensor at its hub, 1 to 65,535.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -158,8 +189,8 @@ impl<'a> Writer<'a> {
 /// m1: the sensor announces itself and proves that it holds the current key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Hello {
-    /// Primitives and code, see [`SUITE_BLAKE2S_ASCON_POLAR256`].
-    pub suite: u8,
+    /// Primitives and code.
+    pub suite: Suite,
     /// Who speaks.
     pub sensor: SensorId,
     /// How often the key has been replaced.
@@ -183,7 +214,7 @@ impl Hello {
         let ([i0, i1], [a0, a1]) = (self.sensor.0.to_be_bytes(), self.attempt.to_be_bytes());
         let [e0, e1, e2, e3] = self.epoch.to_be_bytes();
         let [n0, n1, n2, n3, n4, n5, n6, n7] = self.nonce.0;
-        [TYPE_HELLO, self.suite, i0, i1, e0, e1, e2, e3, a0, a1, n0, n1, n2, n3, n4, n5, n6, n7]
+        [TYPE_HELLO, self.suite.code(), i0, i1, e0, e1, e2, e3, a0, a1, n0, n1, n2, n3, n4, n5, n6, n7]
     }
 
     /// Reads the message; checks its form only.
@@ -191,7 +222,7 @@ impl Hello {
         let mut r = Reader::new("hello", bytes);
         r.expect_type(TYPE_HELLO)?;
         let hello = Self {
-            suite: r.u8()?,
+            suite: Suite::from_code(r.u8()?).ok_or(Error::malformed("hello", "unknown suite"))?,
             sensor: SensorId(r.u16()?),
             epoch: r.u32()?,
             attempt: r.u16()?,
@@ -199,9 +230,6 @@ impl Hello {
             tag: r.array()?,
         };
         r.finish()?;
-        if hello.suite != SUITE_BLAKE2S_ASCON_POLAR256 {
-            return Err(Error::malformed("hello", "unknown suite"));
-        }
         Ok(hello)
     }
 
@@ -215,10 +243,10 @@ impl Hello {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ChallengeMessage {
     /// The challenge of a pair that is used for this run only.
-    pub challenge: Challenge,
+    pub challenge: [u8; CHALLENGE_BYTES],
     /// The hub's freshness.
     pub nonce: Nonce,
-    /// `PRF(K, "m2", m1 fields ‖ fields)`, truncated.
+    /// `PRF(K, "m2", hub ‖ m1 fields ‖ fields)`, truncated.
     pub tag: [u8; 12],
 }
 
@@ -230,7 +258,7 @@ impl ChallengeMessage {
 
     /// The bytes of this message that the tag covers.
     pub fn fields(&self) -> [u8; Self::FIELDS_BYTES] {
-        let [c0, c1, c2, c3, c4, c5, c6, c7] = self.challenge.0;
+        let [c0, c1, c2, c3, c4, c5, c6, c7] = self.challenge;
         let [n0, n1, n2, n3, n4, n5, n6, n7] = self.nonce.0;
         [TYPE_CHALLENGE, c0, c1, c2, c3, c4, c5, c6, c7, n0, n1, n2, n3, n4, n5, n6, n7]
     }
@@ -239,7 +267,7 @@ impl ChallengeMessage {
     pub fn parse(bytes: &[u8]) -> Result<Self, Error> {
         let mut r = Reader::new("challenge", bytes);
         r.expect_type(TYPE_CHALLENGE)?;
-        let message = Self { challenge: Challenge(r.array()?), nonce: Nonce(r.array()?), tag: r.array()? };
+        let message = Self { challenge: r.array()?, nonce: Nonce(r.array()?), tag: r.array()? };
         r.finish()?;
         Ok(message)
     }
@@ -252,36 +280,36 @@ impl ChallengeMessage {
 
 /// m3: the sensor proves that it has the response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Proof {
-    /// Code offset of the response, under a one-time pad from the key.
-    pub sealed_helper: [u8; RESPONSE_BYTES],
-    /// `PRF(P, "cs", sealed helper)`, truncated.
+pub struct Proof<'a> {
+    /// Code offset of the response, under a one-time pad from the key; as long as the suite's response.
+    pub sealed_helper: &'a [u8],
+    /// First half of `PRF(K, "c", R ‖ binder)`.
     pub confirm: [u8; 16],
 }
 
-impl Proof {
-    /// Length on the air.
-    pub const BYTES: usize = 1 + RESPONSE_BYTES + 16;
+impl<'a> Proof<'a> {
+    /// Length on the air without the sealed helper.
+    pub const OVERHEAD_BYTES: usize = 1 + 16;
 
-    /// Reads the message; checks its form only.
-    pub fn parse(bytes: &[u8]) -> Result<Self, Error> {
+    /// Reads the message of a suite; checks its form only.
+    pub fn parse(suite: Suite, bytes: &'a [u8]) -> Result<Self, Error> {
         let mut r = Reader::new("proof", bytes);
         r.expect_type(TYPE_PROOF)?;
-        let message = Self { sealed_helper: r.array()?, confirm: r.array()? };
+        let message = Self { sealed_helper: r.take(suite.response_bytes())?, confirm: r.array()? };
         r.finish()?;
         Ok(message)
     }
 
     /// The message as a frame.
     pub fn emit(&self) -> Result<Frame, Error> {
-        emit(&[&[TYPE_PROOF], &self.sealed_helper, &self.confirm])
+        emit(&[&[TYPE_PROOF], self.sealed_helper, &self.confirm])
     }
 }
 
 /// m4: the hub proves that it recovered the response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Confirm {
-    /// `PRF(P, "ch", sealed helper)`, truncated.
+    /// Second half of `PRF(K, "c", R ‖ binder)`.
     pub confirm: [u8; 16],
 }
 
@@ -304,7 +332,7 @@ impl Confirm {
     }
 }
 
-fn emit(parts: &[&[u8]]) -> Result<Frame, Error> {
+pub(crate) fn emit(parts: &[&[u8]]) -> Result<Frame, Error> {
     let mut frame = Frame { bytes: [0; FRAME_BYTES_MAX], len: 0 };
     let mut writer = Writer::new(&mut frame.bytes);
     for part in parts {
@@ -320,14 +348,14 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn a_handshake_costs_968_bits() {
-        assert_eq!(HANDSHAKE_BITS, 968);
+    fn a_handshake_costs_968_or_1224_bits() {
+        assert_eq!(Suite::ALL.map(Suite::handshake_bits), [968, 1_224]);
     }
 
     #[test]
     fn hello_is_laid_out_as_documented() {
         let hello = Hello {
-            suite: SUITE_BLAKE2S_ASCON_POLAR256,
+            suite: Suite::Polar256,
             sensor: SensorId(0x0203),
             epoch: 0x0405_0607,
             attempt: 0x0809,
@@ -347,10 +375,10 @@ mod tests {
         let bytes = confirm.as_bytes();
         assert!(Confirm::parse(&bytes[..16]).is_err());
         assert!(Confirm::parse(&[bytes, &[0]].concat()).is_err());
-        assert!(Proof::parse(bytes).is_err());
+        assert!(Suite::ALL.into_iter().all(|suite| Proof::parse(suite, bytes).is_err()));
         let mut hello = [0u8; Hello::BYTES];
         hello[0] = TYPE_HELLO;
-        hello[1] = 2;
+        hello[1] = 3;
         assert_eq!(Hello::parse(&hello), Err(Error::malformed("hello", "unknown suite")));
         assert!(Frame::new(&[0; 256]).is_err());
     }
@@ -360,7 +388,7 @@ mod tests {
         fn any_bytes_parse_or_are_refused(bytes in proptest::collection::vec(any::<u8>(), 0..64)) {
             if let Ok(m) = Hello::parse(&bytes) { prop_assert_eq!(m.emit().unwrap().as_bytes().to_vec(), bytes.clone()); }
             if let Ok(m) = ChallengeMessage::parse(&bytes) { prop_assert_eq!(m.emit().unwrap().as_bytes().to_vec(), bytes.clone()); }
-            if let Ok(m) = Proof::parse(&bytes) { prop_assert_eq!(m.emit().unwrap().as_bytes().to_vec(), bytes.clone()); }
+            for suite in Suite::ALL { if let Ok(m) = Proof::parse(suite, &bytes) { prop_assert_eq!(m.emit().unwrap().as_bytes().to_vec(), bytes.clone()); } }
             if let Ok(m) = Confirm::parse(&bytes) { prop_assert_eq!(m.emit().unwrap().as_bytes().to_vec(), bytes.clone()); }
         }
     }

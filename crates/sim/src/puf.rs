@@ -4,7 +4,7 @@
 //! positive. With a noise of standard deviation `s` (in units of the skew's), a reading differs from the noiseless one
 //! in a share of `atan(s) / pi` of the bits: 0.126 gives 4 %.
 
-use bodywire_proto::puf::{Challenge, Puf, RESPONSE_BITS, Response};
+use bodywire_proto::puf::{Challenge, Puf, Response};
 use rand_chacha::ChaCha20Rng;
 use rand_core::{Rng, SeedableRng};
 
@@ -27,7 +27,12 @@ impl SramPuf {
     /// The cells of one block: the chip's seed and the block's address decide them.
     fn cells(&self, challenge: &Challenge) -> ChaCha20Rng {
         let mut rng = ChaCha20Rng::from_seed(self.chip);
-        rng.set_stream(u64::from_be_bytes(challenge.0));
+        rng.set_stream(
+            challenge
+                .as_bytes()
+                .iter()
+                .fold(0, |address, byte| address << 8 ^ address >> 56 ^ u64::from(*byte)),
+        );
         rng
     }
 }
@@ -35,10 +40,11 @@ impl SramPuf {
 impl Puf for SramPuf {
     fn respond(&mut self, challenge: &Challenge, response: &mut Response) {
         let mut cells = self.cells(challenge);
-        for i in 0..RESPONSE_BITS {
-            let level = normal(&mut cells) + self.noise * normal(&mut self.readings);
-            let (byte, bit) = (&mut response.0[i / 8], i % 8);
-            *byte = *byte & !(1 << bit) | u8::from(level > 0.0) << bit;
+        for byte in response.as_mut_bytes() {
+            *byte = (0..8).fold(0, |byte, bit| {
+                let level = normal(&mut cells) + self.noise * normal(&mut self.readings);
+                byte | u8::from(level > 0.0) << bit
+            });
         }
     }
 }
@@ -52,18 +58,20 @@ fn normal(rng: &mut ChaCha20Rng) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use bodywire_proto::puf::RESPONSE_BYTES;
+    use bodywire_hub::enrolment::{enroll, numbered_challenges};
+    use bodywire_proto::handshake::Profile;
+    use bodywire_proto::wire::Suite;
 
     fn read(puf: &mut SramPuf, block: u64) -> Response {
-        let mut response = Response([0xff; RESPONSE_BYTES]);
-        puf.respond(&Challenge(block.to_be_bytes()), &mut response);
+        let mut response = Response::new(&[0xff; 32]).unwrap();
+        puf.respond(&block.to_be_bytes().into(), &mut response);
         response
     }
 
     /// Mean share of differing bits over a hundred blocks.
     fn distance(a: &mut SramPuf, b: &mut SramPuf) -> f64 {
         let bits: u32 = (0..100).map(|block| read(a, block).distance(&read(b, block))).sum();
-        f64::from(bits) / (100.0 * RESPONSE_BITS as f64)
+        f64::from(bits) / 25_600.0
     }
 
     #[test]
@@ -80,7 +88,9 @@ mod tests {
     #[test]
     fn the_typical_chip_can_be_enrolled() {
         let mut chip = SramPuf::new([3; 32], NOISE_TYPICAL, 1);
-        let enrolled = bodywire_hub::enrolment::enroll(&mut chip, 64, |_| {}).unwrap();
+        let enrolled =
+            enroll(&mut chip, Profile::Hardened(Suite::Polar256), numbered_challenges(64), &[], |_| {})
+                .unwrap();
         assert!(enrolled.quality.reliability > 0.96, "{:?}", enrolled.quality);
     }
 }

@@ -3,11 +3,12 @@
 use crate::Error;
 use crate::patient::Source;
 use bodywire_proto::consent::{self, DataKey, SEALED_OVERHEAD_BYTES, Sealer};
-use bodywire_proto::handshake::{SensorHandshake, SensorInput, SensorOutput, SensorRecord};
+use bodywire_proto::handshake::{SensorHandshake, SensorInput, SensorOutput, SensorRecord, SensorSecret};
 use bodywire_proto::observation::{self, BatchHeader};
 use bodywire_proto::prf::Key;
-use bodywire_proto::puf::{Challenge, Puf, RESPONSE_BYTES, Response};
-use bodywire_proto::record::{Direction, PAYLOAD_BYTES_MAX, RecordWriter};
+use bodywire_proto::puf::{Challenge, Puf, Response};
+use bodywire_proto::record::PAYLOAD_BYTES_MAX;
+use bodywire_proto::session::Writer;
 use bodywire_proto::wire::Frame;
 use rand_core::CryptoRng;
 use std::collections::VecDeque;
@@ -46,7 +47,7 @@ pub struct Sensor<P> {
     puf: P,
     source: Source,
     sealing: Sealing,
-    records: Option<RecordWriter>,
+    records: Option<Writer>,
     sealer: Option<Sealer>,
     /// When the running session began.
     session_since: Duration,
@@ -144,10 +145,11 @@ impl<P: Puf> Sensor<P> {
             match output {
                 SensorOutput::Save(record) => self.outputs.push_back(Output::Save(record)),
                 SensorOutput::Send(frame) => self.outputs.push_back(Output::Send(Box::new(frame))),
-                SensorOutput::ReadPuf(challenge) => self.read_puf(now, &challenge, rng)?,
-                SensorOutput::Established(keys) => {
-                    let sensor = self.handshake.record().sensor;
-                    self.records = Some(RecordWriter::new(keys.up, Direction::Up, sensor));
+                SensorOutput::ReadPuf { challenge, response_bytes } => {
+                    self.read_puf(now, &challenge, response_bytes, rng)?;
+                }
+                SensorOutput::Established(session) => {
+                    self.records = Some(session.writer(self.handshake.record().sensor));
                     self.session_since = now;
                     self.switched_on.get_or_insert((now, unix_ms));
                     self.give_consent(unix_ms, rng)?;
@@ -162,9 +164,10 @@ impl<P: Puf> Sensor<P> {
         &mut self,
         now: Duration,
         challenge: &Challenge,
+        response_bytes: usize,
         rng: &mut impl CryptoRng,
     ) -> Result<(), Error> {
-        let mut response = Response([0; RESPONSE_BYTES]);
+        let mut response = Response::zeroed(response_bytes)?;
         self.puf.respond(challenge, &mut response);
         self.handshake.handle(now, SensorInput::Response(&response), rng)?;
         Ok(())
@@ -178,7 +181,12 @@ impl<P: Puf> Sensor<P> {
         rng.fill_bytes(&mut bytes);
         let key = DataKey::new(bytes);
         // The epoch has just moved on and never comes back, so that it names the session.
-        let (sensor, session) = (record.sensor, record.epoch);
+        let sensor = record.sensor;
+        let session = match &record.secret {
+            SensorSecret::Hardened(chain) => chain.epoch,
+            // The variation comes back after 640 runs, and with it the number of the session.
+            SensorSecret::Paper(seed) => u32::from(seed.delta()),
+        };
         let consent = consent::grant(wrapping, sensor, session, unix_ms + CONSENT_MS, &key)?;
         self.sealer = Some(Sealer::new(key, sensor, session));
         self.seal_and_send(&consent)
@@ -228,7 +236,7 @@ impl<P: Puf> Sensor<P> {
         let samples: Vec<i16> = self.waiting.iter().copied().take(per_record).collect();
         let overhead = if self.sealer.is_some() { SEALED_OVERHEAD_BYTES } else { 0 };
         let mut plain = [0u8; PAYLOAD_BYTES_MAX];
-        let room = PAYLOAD_BYTES_MAX - overhead;
+        let room = self.records.as_ref().map_or(0, Writer::payload_bytes_max) - overhead;
         let (len, taken) = observation::emit(&header, &samples, plain.get_mut(..room).unwrap_or(&mut []))?;
         let plain = plain.get(..len).unwrap_or(&[]);
         if let Some(sealer) = &mut self.sealer {
@@ -248,9 +256,9 @@ mod tests {
     use super::*;
     use crate::patient::Condition;
     use crate::puf::{NOISE_TYPICAL, SramPuf};
-    use bodywire_hub::enrolment::enroll;
+    use bodywire_hub::enrolment::{challenges, enroll};
     use bodywire_hub::link::{Link, Output as LinkOutput};
-    use bodywire_proto::handshake::HubRecord;
+    use bodywire_proto::handshake::{Profile, enrolled};
     use bodywire_proto::observation::{Batch, Signal};
     use bodywire_proto::wire::{HubId, SensorId};
     use rand_chacha::ChaCha20Rng;
@@ -267,14 +275,20 @@ mod tests {
     }
 
     fn bench(source: Source, sealing: Sealing) -> Bench {
-        let key = Key::new([4; 32]);
-        let chip = |readings| SramPuf::new([9; 32], NOISE_TYPICAL, readings);
-        let record = SensorRecord { sensor: SENSOR, hub: HubId(1), key: key.clone(), epoch: 0, attempt: 0 };
+        bench_of(Profile::ALL[0], source, sealing)
+    }
+
+    fn bench_of(profile: Profile, source: Source, sealing: Sealing) -> Bench {
+        let mut rng = ChaCha20Rng::seed_from_u64(1);
+        let mut chip = SramPuf::new([9; 32], NOISE_TYPICAL, 2);
+        let (record, at_hub) = enrolled(profile, SENSOR, HubId(1), &mut rng).unwrap();
+        let pairs = enroll(&mut chip, profile, challenges(&record, 8).unwrap(), &[], |_| {}).unwrap().pairs;
+        let chip = SramPuf::new([9; 32], NOISE_TYPICAL, 1);
         Bench {
-            sensor: Sensor::new(record, chip(1), source, sealing, 1.0),
-            link: Link::new(HubRecord::enrolled(SENSOR, HubId(1), key)),
-            pairs: enroll(&mut chip(2), 8, |_| {}).unwrap().pairs,
-            rng: ChaCha20Rng::seed_from_u64(1),
+            sensor: Sensor::new(record, chip, source, sealing, 1.0),
+            link: Link::new(at_hub),
+            pairs,
+            rng,
             payloads: Vec::new(),
         }
     }
@@ -287,8 +301,10 @@ mod tests {
                 self.link.frame(now, frame.as_bytes(), &mut self.rng).unwrap();
                 while let Some(output) = self.link.poll() {
                     match output {
-                        LinkOutput::ClaimPair => {
-                            self.link.pair(now, self.pairs.pop(), &mut self.rng).unwrap()
+                        LinkOutput::ClaimPair(wanted) => {
+                            let fits = |(c, _): &(Challenge, _)| wanted.is_none_or(|wanted| *c == wanted);
+                            let pair = self.pairs.iter().position(fits).map(|at| self.pairs.remove(at));
+                            self.link.pair(now, pair, &mut self.rng).unwrap()
                         }
                         LinkOutput::Send(frame) => {
                             self.sensor.frame(now, 1_000, frame.as_bytes(), &mut self.rng).unwrap();
@@ -312,17 +328,20 @@ mod tests {
     }
 
     #[test]
-    fn an_ecg_arrives_at_the_hub_without_a_gap() {
-        let mut bench = bench(Source::synthetic_ecg(1, Condition::new()).unwrap(), Sealing::Open);
-        bench.run(5);
-        assert!(bench.sensor.is_established() && bench.link.is_established());
-        let mut next = 0;
-        for payload in &bench.payloads {
-            let batch = Batch::parse(payload).unwrap();
-            assert_eq!(batch.header.first_index, next);
-            next += batch.len() as u64;
+    fn an_ecg_arrives_at_the_hub_without_a_gap_in_every_profile() {
+        for profile in Profile::ALL.iter().copied() {
+            let source = Source::synthetic_ecg(1, Condition::new()).unwrap();
+            let mut bench = bench_of(profile, source, Sealing::Open);
+            bench.run(5);
+            assert!(bench.sensor.is_established() && bench.link.is_established(), "{}", profile.name());
+            let mut next = 0;
+            for payload in &bench.payloads {
+                let batch = Batch::parse(payload).unwrap();
+                assert_eq!(batch.header.first_index, next);
+                next += batch.len() as u64;
+            }
+            assert!(next >= 4 * 360, "{next} samples in five seconds");
         }
-        assert!(next >= 4 * 360, "{next} samples in five seconds");
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use crate::error::Error;
 use crate::{Store, pair};
 use bodywire_proto::RiskClass;
+use bodywire_proto::handshake::Profile;
 use bodywire_proto::observation::Signal;
 use bodywire_proto::prf::Key;
 use bodywire_proto::puf::{Challenge, Response};
@@ -27,6 +28,9 @@ pub struct PufQuality {
     pub reliability: f64,
     /// Share of ones, 0 to 1; one half is best.
     pub uniformity: f64,
+    /// Share of bits in which it differs from the devices enrolled before, 0 to 1; one half is best. `None` for the
+    /// first one, and when it was asked other challenges.
+    pub uniqueness: Option<f64>,
 }
 
 /// An enrolled sensor.
@@ -40,12 +44,16 @@ pub struct SensorRow {
     pub kind: Signal,
     /// Its risk class.
     pub class: RiskClass,
+    /// The protocol it speaks.
+    pub profile: Profile,
     /// Opens its consents (class III).
     pub wrapping_key: Key,
     /// When it was enrolled, milliseconds since 1970.
     pub enrolled_ms: i64,
     /// Its PUF.
     pub quality: PufQuality,
+    /// When it was revoked, milliseconds since 1970.
+    pub revoked_ms: Option<i64>,
 }
 
 impl Store {
@@ -92,8 +100,8 @@ impl Store {
             self.vault.seal("sensor.wrapping_key", &[hub, sensor], row.wrapping_key.as_bytes())?;
         let mut transaction = self.writer.begin().await?;
         sqlx::query(
-            "INSERT INTO sensor (hub, sensor, kind, class, wrapping_key, enrolled_ms, reliability, uniformity, pairs) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+            "INSERT INTO sensor (hub, sensor, kind, class, wrapping_key, enrolled_ms, reliability, uniformity, pairs, \
+             profile, uniqueness) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
         )
         .bind(hub)
         .bind(sensor)
@@ -104,6 +112,8 @@ impl Store {
         .bind(row.quality.reliability)
         .bind(row.quality.uniformity)
         .bind(pairs.len() as i64)
+        .bind(i64::from(row.profile.code()))
+        .bind(row.quality.uniqueness)
         .execute(&mut *transaction)
         .await
         .map_err(|error| already(error, || format!("sensor {sensor}")))?;
@@ -115,12 +125,34 @@ impl Store {
     /// All enrolled sensors.
     pub async fn sensors(&self) -> Result<Vec<SensorRow>, Error> {
         let rows = sqlx::query(
-            "SELECT hub, sensor, kind, class, wrapping_key, enrolled_ms, reliability, uniformity FROM sensor \
-             ORDER BY hub, sensor",
+            "SELECT hub, sensor, kind, class, wrapping_key, enrolled_ms, reliability, uniformity, profile, uniqueness, \
+             revoked_ms FROM sensor ORDER BY hub, sensor",
         )
         .fetch_all(&self.readers)
         .await?;
         rows.iter().map(|row| self.sensor_row(row)).collect()
+    }
+
+    /// Revokes a sensor: its pairs are gone, and its hub ends the session it has. False when there is no such sensor,
+    /// or it was revoked before.
+    pub async fn revoke_sensor(&self, hub: HubId, sensor: SensorId, now_ms: i64) -> Result<bool, Error> {
+        let (hub, sensor) = (i64::from(hub.0), i64::from(sensor.0));
+        let mut transaction = self.writer.begin().await?;
+        let revoked = sqlx::query(
+            "UPDATE sensor SET revoked_ms = $3 WHERE hub = $1 AND sensor = $2 AND revoked_ms IS NULL",
+        )
+        .bind(hub)
+        .bind(sensor)
+        .bind(now_ms)
+        .execute(&mut *transaction)
+        .await?;
+        sqlx::query("DELETE FROM pair WHERE hub = $1 AND sensor = $2")
+            .bind(hub)
+            .bind(sensor)
+            .execute(&mut *transaction)
+            .await?;
+        transaction.commit().await?;
+        Ok(revoked.rows_affected() == 1)
     }
 
     fn sensor_row(&self, row: &sqlx::sqlite::SqliteRow) -> Result<SensorRow, Error> {
@@ -135,12 +167,15 @@ impl Store {
             sensor: SensorId(sensor.try_into().map_err(|_| Error::Damaged("sensor.sensor"))?),
             kind: Signal::from_code(code("kind")?).ok_or(Error::Damaged("sensor.kind"))?,
             class: RiskClass::from_code(code("class")?).ok_or(Error::Damaged("sensor.class"))?,
+            profile: Profile::from_code(code("profile")?).ok_or(Error::Damaged("sensor.profile"))?,
             wrapping_key: Key::new(key),
             enrolled_ms: row.try_get("enrolled_ms")?,
             quality: PufQuality {
                 reliability: row.try_get("reliability")?,
                 uniformity: row.try_get("uniformity")?,
+                uniqueness: row.try_get("uniqueness")?,
             },
+            revoked_ms: row.try_get("revoked_ms")?,
         })
     }
 }

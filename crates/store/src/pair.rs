@@ -1,10 +1,12 @@
 //! One-time challenge-response pairs (paper B: "use up one and then discard").
 
+use crate::Store;
 use crate::error::Error;
 use crate::vault::Vault;
-use bodywire_proto::puf::{Challenge, RESPONSE_BYTES, Response};
+use bodywire_proto::puf::{Challenge, Response};
 use bodywire_proto::wire::{HubId, SensorId};
 use sqlx::{Row, Sqlite, SqlitePool, Transaction};
+use zeroize::Zeroizing;
 
 pub(crate) async fn insert(
     transaction: &mut Transaction<'_, Sqlite>,
@@ -14,14 +16,14 @@ pub(crate) async fn insert(
     pairs: &[(Challenge, Response)],
 ) -> Result<(), Error> {
     for (number, (challenge, response)) in (0i64..).zip(pairs) {
-        let sealed = vault.seal("pair.response", &[hub, sensor, number], &response.0)?;
+        let sealed = vault.seal("pair.response", &[hub, sensor, number], response.as_bytes())?;
         sqlx::query(
             "INSERT INTO pair (hub, sensor, number, challenge, response) VALUES ($1, $2, $3, $4, $5)",
         )
         .bind(hub)
         .bind(sensor)
         .bind(number)
-        .bind(&challenge.0[..])
+        .bind(challenge.as_bytes())
         .bind(sealed)
         .execute(&mut **transaction)
         .await?;
@@ -38,27 +40,50 @@ pub struct PairPool {
 }
 
 impl PairPool {
-    /// Takes one unused pair of a sensor out of the database for good; `None` when the pool is empty.
+    /// Takes one unused pair of a sensor out of the database for good: any, or the one with the challenge that is
+    /// `wanted`. `None` when there is none.
     ///
     /// One statement deletes what it returns. When it fails or its answer is lost, the pair is burnt, never served again.
-    pub async fn claim(&self, hub: HubId, sensor: SensorId) -> Result<Option<(Challenge, Response)>, Error> {
+    pub async fn claim(
+        &self,
+        hub: HubId,
+        sensor: SensorId,
+        wanted: Option<&Challenge>,
+    ) -> Result<Option<(Challenge, Response)>, Error> {
         let (hub, sensor) = (i64::from(hub.0), i64::from(sensor.0));
         let row = sqlx::query(
             "DELETE FROM pair WHERE (hub, sensor, number) = \
-             (SELECT hub, sensor, number FROM pair WHERE hub = $1 AND sensor = $2 ORDER BY number LIMIT 1) \
+             (SELECT hub, sensor, number FROM pair \
+              WHERE hub = $1 AND sensor = $2 AND ($3 IS NULL OR challenge = $3) ORDER BY number LIMIT 1) \
              RETURNING number, challenge, response",
         )
         .bind(hub)
         .bind(sensor)
+        .bind(wanted.map(Challenge::as_bytes))
         .fetch_optional(&self.writer)
         .await?;
         let Some(row) = row else { return Ok(None) };
         let number: i64 = row.try_get("number")?;
         let challenge: Vec<u8> = row.try_get("challenge")?;
-        let response: [u8; RESPONSE_BYTES] =
-            self.vault.open_array("pair.response", &[hub, sensor, number], row.try_get("response")?)?;
-        let challenge = challenge.try_into().map_err(|_| Error::Damaged("pair.challenge"))?;
-        Ok(Some((Challenge(challenge), Response(response))))
+        let response = self.open_response(hub, sensor, number, row.try_get("response")?)?;
+        Ok(Some((challenge_of(&challenge)?, response)))
+    }
+
+    fn open_response(&self, hub: i64, sensor: i64, number: i64, sealed: &[u8]) -> Result<Response, Error> {
+        let plain = Zeroizing::new(self.vault.open("pair.response", &[hub, sensor, number], sealed)?);
+        Response::new(&plain).map_err(|_| Error::Damaged("pair.response"))
+    }
+
+    /// Sensors of a hub that were revoked.
+    pub async fn revoked(&self, hub: HubId) -> Result<Vec<SensorId>, Error> {
+        let sensors: Vec<i64> =
+            sqlx::query_scalar("SELECT sensor FROM sensor WHERE hub = $1 AND revoked_ms IS NOT NULL")
+                .bind(i64::from(hub.0))
+                .fetch_all(&self.readers)
+                .await?;
+        let number =
+            |sensor: i64| sensor.try_into().map(SensorId).map_err(|_| Error::Damaged("sensor.sensor"));
+        sensors.into_iter().map(number).collect()
     }
 
     /// How many pairs a sensor has left.
@@ -70,4 +95,29 @@ impl PairPool {
             .await?;
         Ok(left.unsigned_abs())
     }
+}
+
+impl Store {
+    /// At most `limit` unused pairs of each sensor, for the secure room: it compares a new device with the others. They
+    /// stay unused.
+    pub async fn peek_pairs(&self, limit: u32) -> Result<Vec<(Challenge, Response)>, Error> {
+        let rows = sqlx::query(
+            "SELECT hub, sensor, number, challenge, response FROM \
+             (SELECT pair.*, row_number() OVER (PARTITION BY hub, sensor ORDER BY number) AS place FROM pair) ranked \
+             WHERE place <= $1",
+        )
+        .bind(i64::from(limit))
+        .fetch_all(&self.pairs.readers)
+        .await?;
+        let open = |row: &sqlx::sqlite::SqliteRow| {
+            let (hub, sensor, number) = (row.try_get("hub")?, row.try_get("sensor")?, row.try_get("number")?);
+            let response = self.pairs.open_response(hub, sensor, number, row.try_get("response")?)?;
+            Ok((challenge_of(row.try_get("challenge")?)?, response))
+        };
+        rows.iter().map(open).collect()
+    }
+}
+
+fn challenge_of(bytes: &[u8]) -> Result<Challenge, Error> {
+    Challenge::new(bytes).map_err(|_| Error::Damaged("pair.challenge"))
 }

@@ -1,10 +1,11 @@
 //! The database as its users see it, on a SQLite file.
 
 use bodywire_proto::RiskClass;
+use bodywire_proto::handshake::Profile;
 use bodywire_proto::observation::Signal;
 use bodywire_proto::prf::Key;
 use bodywire_proto::puf::{Challenge, Response};
-use bodywire_proto::wire::{HubId, SensorId};
+use bodywire_proto::wire::{HubId, SensorId, Suite};
 use bodywire_store::{
     AlarmRow, DatabaseKey, Error, HubRow, PufQuality, ReportRow, SensorRow, Store, StreamRow,
 };
@@ -26,12 +27,16 @@ fn sensor() -> SensorRow {
         class: RiskClass::II,
         wrapping_key: Key::new([5; 32]),
         enrolled_ms: 1_000,
-        quality: PufQuality { reliability: 0.96, uniformity: 0.5 },
+        profile: Profile::Hardened(Suite::Polar256),
+        quality: PufQuality { reliability: 0.96, uniformity: 0.5, uniqueness: Some(0.49) },
+        revoked_ms: None,
     }
 }
 
 fn pairs(count: u64) -> Vec<(Challenge, Response)> {
-    (0..count).map(|i| (Challenge(i.to_be_bytes()), Response([i as u8; 32]))).collect()
+    (0..count)
+        .map(|i| (i.to_be_bytes().into(), Response::new(&[i as u8; 32]).expect("32 bytes fit")))
+        .collect()
 }
 
 async fn enrolled(directory: &Path, count: u64) -> Store {
@@ -68,7 +73,7 @@ async fn racing_claims_serve_no_pair_twice_and_starve_nobody() {
                 let mut claimed = Vec::new();
                 for _ in 0..10 {
                     claimed.push(
-                        store.pairs().claim(HUB, SENSOR).await.unwrap().expect("there is one for each"),
+                        store.pairs().claim(HUB, SENSOR, None).await.unwrap().expect("there is one for each"),
                     );
                 }
                 claimed
@@ -78,13 +83,40 @@ async fn racing_claims_serve_no_pair_twice_and_starve_nobody() {
     let mut seen = HashSet::new();
     for task in tasks {
         for (challenge, response) in task.await.unwrap() {
-            assert_eq!(response.0[0], challenge.0[7]);
+            assert_eq!(response.as_bytes()[0], challenge.as_bytes()[7]);
             assert!(seen.insert(challenge), "{challenge:?} was served twice");
         }
     }
     assert_eq!(seen.len(), 640);
-    assert!(store.pairs().claim(HUB, SENSOR).await.unwrap().is_none());
-    assert!(store.pairs().claim(HUB, SensorId(99)).await.unwrap().is_none());
+    assert!(store.pairs().claim(HUB, SENSOR, None).await.unwrap().is_none());
+    assert!(store.pairs().claim(HUB, SensorId(99), None).await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn a_wanted_pair_is_served_once_and_no_other_in_its_place() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = enrolled(directory.path(), 3).await;
+    let wanted = Challenge::from(2u64.to_be_bytes());
+    let claimed = store.pairs().claim(HUB, SENSOR, Some(&wanted)).await.unwrap().unwrap();
+    assert_eq!((claimed.0, claimed.1.as_bytes()[0]), (wanted, 2));
+    assert!(store.pairs().claim(HUB, SENSOR, Some(&wanted)).await.unwrap().is_none());
+    assert_eq!(store.pairs().left(HUB, SENSOR).await.unwrap(), 2);
+    let peeked = store.peek_pairs(1).await.unwrap();
+    assert_eq!((peeked.len(), peeked[0].0), (1, 0u64.to_be_bytes().into()));
+    assert_eq!(store.pairs().left(HUB, SENSOR).await.unwrap(), 2);
+}
+
+#[tokio::test]
+async fn a_revoked_sensor_has_no_pairs_and_says_so() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = enrolled(directory.path(), 3).await;
+    assert!(store.pairs().revoked(HUB).await.unwrap().is_empty());
+    assert!(store.revoke_sensor(HUB, SENSOR, 77).await.unwrap());
+    assert!(!store.revoke_sensor(HUB, SENSOR, 78).await.unwrap(), "once");
+    assert!(!store.revoke_sensor(HUB, SensorId(99), 77).await.unwrap());
+    assert_eq!(store.pairs().revoked(HUB).await.unwrap(), [SENSOR]);
+    assert_eq!(store.sensors().await.unwrap()[0].revoked_ms, Some(77));
+    assert!(store.pairs().claim(HUB, SENSOR, None).await.unwrap().is_none());
 }
 
 #[tokio::test]

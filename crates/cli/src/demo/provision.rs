@@ -4,13 +4,13 @@ use super::state::State;
 use crate::exit::Failure;
 use bodywire_channels::topic::Rendezvous;
 use bodywire_hub::bedside::SensorProfile;
-use bodywire_hub::enrolment::enroll;
+use bodywire_hub::enrolment::{challenges, enroll};
 use bodywire_hub::spool::Spool;
 use bodywire_proto::RiskClass;
-use bodywire_proto::handshake::{HubRecord, SensorRecord};
+use bodywire_proto::handshake::{Profile, enrolled};
 use bodywire_proto::observation::Signal;
 use bodywire_proto::prf::Key;
-use bodywire_proto::wire::{HubId, SensorId};
+use bodywire_proto::wire::{HubId, SensorId, Suite};
 use bodywire_sim::puf::{NOISE_TYPICAL, SramPuf};
 use bodywire_store::{DatabaseKey, HubRow, SensorRow, Store};
 use ed25519_dalek::SigningKey;
@@ -21,6 +21,10 @@ use rand::Rng;
 pub(super) const HUB: HubId = HubId(1);
 /// Pairs enrolled for each sensor: each start of the demo uses one for each.
 const PAIRS_PER_SENSOR: u32 = 256;
+/// Pairs of each other sensor that a new one is compared with.
+const PAIRS_COMPARED: u32 = 16;
+/// What the demo's sensors speak.
+const PROFILE: Profile = Profile::Hardened(Suite::Polar256);
 /// A start needs one pair for each sensor, and a few when the air is bad.
 const PAIRS_NEEDED: u64 = 4;
 
@@ -101,21 +105,24 @@ async fn enroll_sensors(state: &State, store: &Store, spool: &Spool, quiet: bool
     }
     for profile in SENSORS {
         let mut puf = chip(state, profile.sensor)?;
-        let enrolled = enroll(&mut puf, PAIRS_PER_SENSOR, |_| bar.inc(1))?;
-        let (key, wrapping_key) = (random_key(), random_key());
+        let (at_sensor, at_hub) = enrolled(PROFILE, profile.sensor, HUB, &mut rand::rng())?;
+        let (challenges, others) =
+            (challenges(&at_sensor, PAIRS_PER_SENSOR)?, store.peek_pairs(PAIRS_COMPARED).await?);
+        let read = enroll(&mut puf, PROFILE, challenges, &others, |_| bar.inc(1))?;
         let row = SensorRow {
             hub: HUB,
             sensor: profile.sensor,
             kind: profile.kind,
             class: profile.class,
-            wrapping_key,
+            profile: PROFILE,
+            wrapping_key: random_key(),
             enrolled_ms: super::ward::now_ms().cast_signed(),
-            quality: enrolled.quality,
+            quality: read.quality,
+            revoked_ms: None,
         };
-        store.enroll_sensor(&row, &enrolled.pairs).await?;
-        spool.save_sensor(&HubRecord::enrolled(profile.sensor, HUB, key.clone()))?;
-        let record = SensorRecord { sensor: profile.sensor, hub: HUB, key, epoch: 0, attempt: 0 };
-        state.memory(profile.sensor)?.store(record)?;
+        store.enroll_sensor(&row, &read.pairs).await?;
+        spool.save_sensor(&at_hub)?;
+        state.memory(profile.sensor)?.store(at_sensor)?;
     }
     bar.finish_and_clear();
     Ok(())

@@ -11,7 +11,7 @@
 //! ```
 
 use crate::exit::Failure;
-use bodywire_proto::handshake::SensorRecord;
+use bodywire_proto::handshake::{SensorRecord, Stored};
 use bodywire_proto::wire::SensorId;
 use rand::Rng;
 use std::fs::{self, File, OpenOptions};
@@ -124,11 +124,11 @@ fn create_directory(path: &Path) -> Result<(), Failure> {
     fs::DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(Failure::state(path))
 }
 
-const SLOT_BYTES: usize = 8 + SensorRecord::BYTES + 4;
+const SLOT_BYTES: usize = 8 + 1 + Stored::BYTES_MAX + 4;
 
 /// The non-volatile memory of a sensor: two slots, written in turn, so that a torn write leaves the other.
 ///
-/// slot = sequence 8 | record | CRC-32C 4
+/// slot = sequence 8 | length 1 | record, filled up with zeros | CRC-32C 4
 pub(super) struct Memory {
     path: PathBuf,
     file: File,
@@ -157,7 +157,10 @@ impl Memory {
     pub(super) fn store(&mut self, record: SensorRecord) -> Result<(), Failure> {
         let sequence = self.sequence + 1;
         let mut slot = sequence.to_be_bytes().to_vec();
-        slot.extend_from_slice(&record.to_bytes());
+        let stored = record.to_bytes()?;
+        slot.push(stored.as_bytes().len() as u8);
+        slot.extend_from_slice(stored.as_bytes());
+        slot.resize(SLOT_BYTES - 4, 0);
         slot.extend_from_slice(&crc32c::crc32c(&slot).to_be_bytes());
         let at = (sequence % 2) * SLOT_BYTES as u64;
         self.file
@@ -173,6 +176,8 @@ impl Memory {
 fn parse_slot(slot: &[u8]) -> Option<(u64, SensorRecord)> {
     let (covered, sum) = slot.split_last_chunk::<4>().filter(|_| slot.len() == SLOT_BYTES)?;
     let (sequence, record) = covered.split_first_chunk::<8>()?;
+    let (len, record) = record.split_first()?;
+    let record = record.get(..usize::from(*len))?;
     (crc32c::crc32c(covered) == u32::from_be_bytes(*sum))
         .then(|| Some((u64::from_be_bytes(*sequence), SensorRecord::from_bytes(record).ok()?)))
         .flatten()
@@ -181,11 +186,14 @@ fn parse_slot(slot: &[u8]) -> Option<(u64, SensorRecord)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use bodywire_proto::handshake::SensorSecret;
+    use bodywire_proto::handshake::hardened::Chain;
     use bodywire_proto::prf::Key;
-    use bodywire_proto::wire::HubId;
+    use bodywire_proto::wire::{HubId, Suite};
 
     fn record(epoch: u32) -> SensorRecord {
-        SensorRecord { sensor: SensorId(1), hub: HubId(1), key: Key::new([1; 32]), epoch, attempt: 0 }
+        let chain = Chain { suite: Suite::Polar256, key: Key::new([1; 32]), epoch, attempt: 0 };
+        SensorRecord { sensor: SensorId(1), hub: HubId(1), secret: SensorSecret::Hardened(chain) }
     }
 
     #[test]

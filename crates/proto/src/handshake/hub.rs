@@ -1,14 +1,12 @@
-//! The hub's side: check the sensor before a pair is spent, challenge, recover the response, prove, replace the key.
+//! The hub's machine for one sensor: time and order of the outputs, the same for both profiles.
 
-use super::{
-    ANSWER_TIMEOUT, BAD_PROOFS_PER_RUN_MAX, CONFIRM_HUB, CONFIRM_SENSOR, HubRecord, RunSecrets, TrafficKeys,
-    pad_helper, xor,
-};
-use crate::error::{Error, Misbehaviour};
-use crate::polar;
-use crate::prf::Key;
+use super::{ANSWER_TIMEOUT, HubRecord, HubSecret, HubStep, hardened};
+use crate::error::Error;
+#[cfg(feature = "paper")]
+use crate::paper;
 use crate::puf::{Challenge, Response};
-use crate::wire::{ChallengeMessage, Confirm, Frame, Hello, Nonce, Proof, TYPE_HELLO};
+use crate::session::Session;
+use crate::wire::{Frame, TYPE_HELLO};
 use core::time::Duration;
 use rand_core::CryptoRng;
 
@@ -19,25 +17,26 @@ pub enum HubInput<'a> {
     Frame(&'a [u8]),
     /// The pair asked for by [`HubOutput::ClaimPair`]; it will never be claimed again.
     Pair(Challenge, &'a Response),
-    /// There is no pair left, or the database does not answer.
+    /// There is no such pair left, or the database does not answer.
     NoPair,
     /// [`HubHandshake::next_timeout`] has passed.
     Timeout,
 }
 
 /// What a hub wants done, in this order.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub enum HubOutput {
     /// Put this on durable storage before anything that follows.
     Save(HubRecord),
-    /// Take one unused pair of this sensor out of the database and come back with it.
-    ClaimPair,
+    /// Take a pair of this sensor out of the database and come back with it: any unused one, or, in the paper's
+    /// profile, the one with this challenge.
+    ClaimPair(Option<Challenge>),
     /// Put this frame on the air.
     Send(Frame),
     /// Both sides have proved themselves.
     Established {
-        /// Keys of the session.
-        keys: TrafficKeys,
+        /// Protects what follows.
+        session: Session,
         /// Bits in which the sensor's reading differed from the enrolled response: the PUF's health.
         noise_bits: u32,
     },
@@ -45,27 +44,39 @@ pub enum HubOutput {
     Failed(Error),
 }
 
-enum Phase {
-    Idle,
-    AwaitPair { hello: Hello },
-    AwaitProof { hello: Hello, challenge: ChallengeMessage, enrolled: Response, bad_proofs: u8 },
+#[derive(Clone)]
+enum Run {
+    Hardened(hardened::HubRun),
+    #[cfg(feature = "paper")]
+    Paper(paper::HubRun),
 }
 
 /// Outputs of one input: save, send and established at most.
 const OUTPUTS_MAX: usize = 3;
 
 /// A hub's handshake state machine for one sensor. There is at most one run at a time.
+#[derive(Clone)]
 pub struct HubHandshake {
     record: HubRecord,
-    phase: Phase,
+    run: Option<Run>,
     deadline: Option<Duration>,
     outputs: [Option<HubOutput>; OUTPUTS_MAX],
+    /// The paper's hub keeps a pair until a run with it has succeeded: its challenge stays the same so long.
+    #[cfg(feature = "paper")]
+    held: Option<(Challenge, Response)>,
 }
 
 impl HubHandshake {
     /// A machine that continues from the stored record.
     pub const fn new(record: HubRecord) -> Self {
-        Self { record, phase: Phase::Idle, deadline: None, outputs: [const { None }; OUTPUTS_MAX] }
+        Self {
+            record,
+            run: None,
+            deadline: None,
+            outputs: [const { None }; OUTPUTS_MAX],
+            #[cfg(feature = "paper")]
+            held: None,
+        }
     }
 
     /// Takes one input at the time `now` (any monotonic clock). An `Err` says that the input was refused and changed
@@ -76,21 +87,23 @@ impl HubHandshake {
         input: HubInput<'_>,
         rng: &mut impl CryptoRng,
     ) -> Result<(), Error> {
-        match input {
-            HubInput::Frame(bytes) if bytes.first() == Some(&TYPE_HELLO) => self.hello(now, bytes),
-            HubInput::Frame(bytes) => self.proof(bytes),
-            HubInput::Pair(challenge, enrolled) => self.pair(now, challenge, enrolled, rng),
+        let step = match input {
+            HubInput::Frame(bytes) => self.frame(bytes)?,
+            HubInput::Pair(challenge, enrolled) => self.pair(&challenge, enrolled, rng)?,
             HubInput::NoPair => {
-                self.fail(Error::Limit { limit: "pairs left", value: 0 });
-                Ok(())
+                let error = Error::Limit { limit: "pairs left", value: 0 };
+                HubStep::Failed { last: None, error }
             }
             HubInput::Timeout => {
-                if self.deadline.is_some_and(|deadline| now >= deadline) {
-                    self.fail(Error::Timeout { after_ms: ANSWER_TIMEOUT.as_millis() as u64 });
+                if self.deadline.is_none_or(|deadline| now < deadline) {
+                    return Ok(());
                 }
-                Ok(())
+                let error = Error::Timeout { after_ms: ANSWER_TIMEOUT.as_millis() as u64 };
+                HubStep::Failed { last: None, error }
             }
-        }
+        };
+        self.carry_out(now, step);
+        Ok(())
     }
 
     /// The next thing to do, or `None`.
@@ -108,117 +121,93 @@ impl HubHandshake {
         &self.record
     }
 
+    fn frame(&mut self, bytes: &[u8]) -> Result<HubStep, Error> {
+        match &mut self.record.secret {
+            HubSecret::Hardened(chain) => {
+                if bytes.first() == Some(&TYPE_HELLO) {
+                    let (run, step) = hardened::HubRun::hello(chain, self.record.sensor, bytes)?;
+                    self.run = Some(Run::Hardened(run));
+                    return Ok(step);
+                }
+                match &mut self.run {
+                    Some(Run::Hardened(run)) => run.proof(chain, bytes),
+                    _ => Err(Error::Misuse("no proof is expected now")),
+                }
+            }
+            #[cfg(feature = "paper")]
+            HubSecret::Paper(seed) => {
+                if bytes.first() == Some(&paper::wire::TYPE_M1) {
+                    let (mut run, mut step) = paper::HubRun::first(seed, self.record.sensor, bytes)?;
+                    if let (HubStep::Claim(Some(wanted)), Some((held, response))) = (&step, &self.held)
+                        && wanted == held
+                    {
+                        step = run.pair(self.record.sensor, response)?;
+                    }
+                    self.run = Some(Run::Paper(run));
+                    return Ok(step);
+                }
+                match &mut self.run {
+                    Some(Run::Paper(run)) => run.acknowledgement(seed, self.record.sensor, bytes),
+                    _ => Err(Error::Misuse("no acknowledgement is expected now")),
+                }
+            }
+        }
+    }
+
+    fn pair(
+        &mut self,
+        challenge: &Challenge,
+        enrolled: &Response,
+        rng: &mut impl CryptoRng,
+    ) -> Result<HubStep, Error> {
+        match (&mut self.run, &self.record.secret) {
+            (Some(Run::Hardened(run)), HubSecret::Hardened(chain)) => {
+                run.pair(chain, self.record.hub, challenge, enrolled, rng)
+            }
+            #[cfg(feature = "paper")]
+            (Some(Run::Paper(run)), HubSecret::Paper(_)) => {
+                self.held = Some((*challenge, enrolled.clone()));
+                run.pair(self.record.sensor, enrolled)
+            }
+            _ => Err(Error::Misuse("no pair was asked for")),
+        }
+    }
+
+    fn carry_out(&mut self, now: Duration, step: HubStep) {
+        match step {
+            HubStep::Claim(challenge) => {
+                self.push(HubOutput::Save(self.record.clone()));
+                self.push(HubOutput::ClaimPair(challenge));
+                self.deadline = Some(now + ANSWER_TIMEOUT);
+            }
+            HubStep::Send(first, second) => {
+                self.push(HubOutput::Send(first));
+                if let Some(second) = second {
+                    self.push(HubOutput::Send(second));
+                }
+                self.deadline = Some(now + ANSWER_TIMEOUT);
+            }
+            HubStep::Done { last, session, noise_bits } => {
+                (self.run, self.deadline) = (None, None);
+                self.push(HubOutput::Save(self.record.clone()));
+                if let Some(frame) = last {
+                    self.push(HubOutput::Send(frame));
+                }
+                self.push(HubOutput::Established { session, noise_bits });
+            }
+            HubStep::Failed { last, error } => {
+                (self.run, self.deadline) = (None, None);
+                if let Some(frame) = last {
+                    self.push(HubOutput::Send(frame));
+                }
+                self.push(HubOutput::Failed(error));
+            }
+        }
+    }
+
     fn push(&mut self, output: HubOutput) {
         if let Some(slot) = self.outputs.iter_mut().find(|slot| slot.is_none()) {
             *slot = Some(output);
         }
     }
-
-    fn fail(&mut self, error: Error) {
-        self.phase = Phase::Idle;
-        self.deadline = None;
-        self.push(HubOutput::Failed(error));
-    }
-
-    /// The key a sensor in `epoch` holds, and whether it is the one it has not confirmed yet.
-    fn key_of(&self, epoch: u32) -> Option<(&Key, bool)> {
-        if epoch == self.record.epoch {
-            return Some((&self.record.key, false));
-        }
-        let next = self.record.epoch.wrapping_add(1);
-        self.record.pending.as_ref().filter(|_| epoch == next).map(|key| (key, true))
-    }
-
-    fn hello(&mut self, now: Duration, bytes: &[u8]) -> Result<(), Error> {
-        let hello = Hello::parse(bytes)?;
-        if hello.sensor != self.record.sensor {
-            return Err(Error::PeerMisbehaved(Misbehaviour::WrongSensor));
-        }
-        let (key, confirms) =
-            self.key_of(hello.epoch).ok_or(Error::PeerMisbehaved(Misbehaviour::WrongEpoch))?;
-        if !key.verify("m1", &[&hello.fields()], &hello.tag) {
-            return Err(Error::PeerMisbehaved(Misbehaviour::BadTag));
-        }
-        if !confirms && hello.attempt <= self.record.attempt {
-            return Err(Error::PeerMisbehaved(Misbehaviour::Replayed));
-        }
-        if confirms {
-            self.record.key = key.clone();
-            self.record.epoch = hello.epoch;
-            self.record.pending = None;
-        }
-        self.record.attempt = hello.attempt;
-        self.phase = Phase::AwaitPair { hello };
-        self.deadline = Some(now + ANSWER_TIMEOUT);
-        // The attempt is durable before a pair is spent on it, so that a repeated m1 can never spend another.
-        self.push(HubOutput::Save(self.record.clone()));
-        self.push(HubOutput::ClaimPair);
-        Ok(())
-    }
-
-    fn pair(
-        &mut self,
-        now: Duration,
-        challenge: Challenge,
-        enrolled: &Response,
-        rng: &mut impl CryptoRng,
-    ) -> Result<(), Error> {
-        let Phase::AwaitPair { hello } = &self.phase else {
-            return Err(Error::Misuse("no pair was asked for"));
-        };
-        let hello = *hello;
-        let mut nonce = [0u8; 8];
-        rng.fill_bytes(&mut nonce);
-        let mut challenge = ChallengeMessage { challenge, nonce: Nonce(nonce), tag: [0; 12] };
-        let fields = [&hello.fields()[..], &challenge.fields()[..]];
-        challenge.tag = self.record.key.tag("m2", &fields);
-        self.phase = Phase::AwaitProof { hello, challenge, enrolled: enrolled.clone(), bad_proofs: 0 };
-        self.deadline = Some(now + ANSWER_TIMEOUT);
-        self.push(HubOutput::Send(challenge.emit()?));
-        Ok(())
-    }
-
-    fn proof(&mut self, bytes: &[u8]) -> Result<(), Error> {
-        let proof = Proof::parse(bytes)?;
-        let Phase::AwaitProof { hello, challenge, enrolled, bad_proofs } = &mut self.phase else {
-            return Err(Error::Misuse("no proof is expected now"));
-        };
-        let Some((secrets, noise_bits)) = recover(&self.record, hello, challenge, enrolled, &proof) else {
-            *bad_proofs += 1;
-            if *bad_proofs >= BAD_PROOFS_PER_RUN_MAX {
-                self.fail(Error::PeerMisbehaved(Misbehaviour::Undecodable));
-            }
-            return Err(Error::PeerMisbehaved(Misbehaviour::Undecodable));
-        };
-        self.record.pending = Some(secrets.next_key());
-        self.phase = Phase::Idle;
-        self.deadline = None;
-        let confirm = Confirm { confirm: secrets.confirm(CONFIRM_HUB, &proof.sealed_helper) };
-        self.push(HubOutput::Save(self.record.clone()));
-        self.push(HubOutput::Send(confirm.emit()?));
-        self.push(HubOutput::Established { keys: secrets.traffic_keys(), noise_bits });
-        Ok(())
-    }
-}
-
-/// Decodes the sensor's reading; the right candidate is the one under which the sensor's confirmation verifies.
-fn recover(
-    record: &HubRecord,
-    hello: &Hello,
-    challenge: &ChallengeMessage,
-    enrolled: &Response,
-    proof: &Proof,
-) -> Option<(RunSecrets, u32)> {
-    let helper = pad_helper(&record.key, hello, challenge, &proof.sealed_helper);
-    let mut found = None;
-    polar::decode(&xor(&helper, &enrolled.0), |codeword| {
-        let response = Response(xor(&helper, codeword));
-        let secrets = RunSecrets::new(&record.key, &response, record.hub, hello, challenge);
-        let accepted = secrets.verify(CONFIRM_SENSOR, &proof.sealed_helper, &proof.confirm);
-        if accepted {
-            found = Some((secrets, response.distance(enrolled)));
-        }
-        accepted
-    })?;
-    found
 }

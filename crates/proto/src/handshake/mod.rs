@@ -1,25 +1,31 @@
-//! Mutual authentication of a sensor and its hub, one challenge-response pair per run (the hardened counterpart of
-//! paper B, Algorithm 1).
+//! Mutual authentication of a sensor and its hub, one challenge-response pair per run (paper B, Algorithm 1).
 //!
-//! A session is safe unless the attacker has both what the sensor remembers (its key) and what it is (its PUF). The
-//! key is replaced after each run, so old sessions stay closed, and the next run heals a leaked key.
+//! Both profiles run in one pair of machines, [`SensorHandshake`] and [`HubHandshake`], which keep time, back off and
+//! say what is to be done; what the messages mean is decided by the profile the sensor was enrolled with:
+//!
+//! * [`hardened`]: a session is safe unless the attacker has both what the sensor remembers (its key) and what it is
+//!   (its PUF). The key is replaced after each run, so old sessions stay closed, and the next run heals a leaked key.
+//! * [`crate::paper`]: the protocol as printed, for measurement and for attacks. Not for patients.
 //!
 //! Both machines have the same shape: `handle` takes one input, then `poll` is drained to `None`, and the outputs are
 //! carried out **in their order**: what [`SensorOutput::Save`] or [`HubOutput::Save`] hands over must be on durable
 //! storage before anything that follows is done.
 
+pub mod hardened;
 mod hub;
+mod profile;
 mod sensor;
 mod state;
 
 pub use hub::{HubHandshake, HubInput, HubOutput};
+pub use profile::Profile;
 pub use sensor::{SensorHandshake, SensorInput, SensorOutput};
-pub use state::{HubRecord, SensorRecord};
+pub use state::{HubRecord, HubSecret, SensorRecord, SensorSecret, Stored, enrolled};
 
-use crate::prf::Key;
-use crate::puf::{RESPONSE_BYTES, Response};
-use crate::record::RecordKey;
-use crate::wire::{ChallengeMessage, Hello, HubId};
+use crate::error::Error;
+use crate::puf::Challenge;
+use crate::session::Session;
+use crate::wire::Frame;
 use core::time::Duration;
 
 /// How long a side waits for the other's next message: twenty round trips of a busy body-area network.
@@ -33,68 +39,40 @@ pub const BACKOFF_MAX: Duration = Duration::from_secs(30);
 /// Wrong proofs that one run survives. They cost the attacker a frame each and the hub one decoding; the pair stays.
 pub const BAD_PROOFS_PER_RUN_MAX: u8 = 4;
 
-/// Keys of one session, one for each direction.
-#[derive(Debug, Clone)]
-pub struct TrafficKeys {
-    /// Sensor to hub.
-    pub up: RecordKey,
-    /// Hub to sensor.
-    pub down: RecordKey,
+/// What a profile makes of one input at the sensor.
+pub(crate) enum SensorStep {
+    /// Nothing yet.
+    #[cfg(feature = "paper")]
+    Wait,
+    /// Save the record, then send.
+    Announce(Frame),
+    /// Read the PUF.
+    ReadPuf { challenge: Challenge, response_bytes: usize },
+    /// Send.
+    Send(Frame),
+    /// Save the record, send what is left to be said, and use the session.
+    Done { last: Option<Frame>, session: Session },
+    /// The run is over.
+    Failed(Error),
 }
 
-/// Everything both sides derive from one run.
-struct RunSecrets {
-    session: Key,
-}
-
-impl RunSecrets {
-    /// `P = PRF(K, "sk", R ‖ hub ‖ m1 fields ‖ m2 fields)`.
-    fn new(key: &Key, response: &Response, hub: HubId, hello: &Hello, challenge: &ChallengeMessage) -> Self {
-        let session =
-            key.derive("sk", &[&response.0, &hub.0.to_be_bytes(), &hello.fields(), &challenge.fields()]);
-        Self { session }
-    }
-
-    fn confirm(&self, label: &'static str, sealed_helper: &[u8; RESPONSE_BYTES]) -> [u8; 16] {
-        self.session.tag(label, &[sealed_helper])
-    }
-
-    fn verify(&self, label: &'static str, sealed_helper: &[u8; RESPONSE_BYTES], tag: &[u8; 16]) -> bool {
-        self.session.verify(label, &[sealed_helper], tag)
-    }
-
-    fn next_key(&self) -> Key {
-        self.session.derive("next", &[])
-    }
-
-    fn traffic_keys(&self) -> TrafficKeys {
-        TrafficKeys { up: self.record_key("up"), down: self.record_key("down") }
-    }
-
-    fn record_key(&self, label: &'static str) -> RecordKey {
-        RecordKey::new(self.session.tag(label, &[]))
-    }
-}
-
-/// Label of the proof a sensor gives (m3).
-const CONFIRM_SENSOR: &str = "cs";
-/// Label of the proof a hub gives (m4).
-const CONFIRM_HUB: &str = "ch";
-
-/// The helper under its one-time pad, or back: `helper XOR PRF(K, "h", nonceS ‖ nonceH)`.
-fn pad_helper(
-    key: &Key,
-    hello: &Hello,
-    challenge: &ChallengeMessage,
-    helper: &[u8; RESPONSE_BYTES],
-) -> [u8; RESPONSE_BYTES] {
-    xor(helper, &key.prf("h", &[&hello.nonce.0, &challenge.nonce.0]))
-}
-
-fn xor(a: &[u8; RESPONSE_BYTES], b: &[u8; RESPONSE_BYTES]) -> [u8; RESPONSE_BYTES] {
-    let mut out = *a;
-    out.iter_mut().zip(b).for_each(|(x, y)| *x ^= y);
-    out
+/// What a profile makes of one input at the hub.
+#[cfg_attr(
+    not(feature = "paper"),
+    expect(
+        clippy::large_enum_variant,
+        reason = "there is no heap to box a frame on, and a value is moved once"
+    )
+)]
+pub(crate) enum HubStep {
+    /// Save the record, then ask for a pair: any, or the one with this challenge.
+    Claim(Option<Challenge>),
+    /// Send one or two frames and wait for the answer.
+    Send(Frame, Option<Frame>),
+    /// Save the record, send what is left to be said, and use the session.
+    Done { last: Option<Frame>, session: Session, noise_bits: u32 },
+    /// Send what is left to be said; the run is over.
+    Failed { last: Option<Frame>, error: Error },
 }
 
 /// The pause after `failures` failed attempts in a row.

@@ -1,8 +1,24 @@
 //! What each side keeps between runs, and its form on durable storage.
+//!
+//! ```text
+//! sensor   sensor 2 | hub 2 | 1 | suite 1 | key 32 | epoch 4 | attempt 2                                  44 bytes
+//! hub      sensor 2 | hub 2 | 1 | suite 1 | key 32 | epoch 4 | has pending 1 | pending 32 | attempt 2      77 bytes
+//! both     sensor 2 | hub 2 | 2 | seed 80 | delta 2                         the paper's profile            87 bytes
+//! ```
 
+use super::Profile;
+use super::hardened::{Chain, HubChain};
 use crate::error::Error;
+#[cfg(feature = "paper")]
+use crate::paper::SeedState;
 use crate::prf::{KEY_BYTES, Key};
-use crate::wire::{HubId, Reader, SensorId};
+use crate::wire::{HubId, Reader, SensorId, Suite, Writer};
+use rand_core::CryptoRng;
+use zeroize::{Zeroize, ZeroizeOnDrop};
+
+const HARDENED: u8 = 1;
+#[cfg(feature = "paper")]
+const PAPER: u8 = 2;
 
 /// What a sensor remembers. Written to its non-volatile memory in two slots, so that a torn write leaves the old one.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -11,45 +27,18 @@ pub struct SensorRecord {
     pub sensor: SensorId,
     /// The hub it belongs to.
     pub hub: HubId,
-    /// The current key.
-    pub key: Key,
-    /// How often the key has been replaced.
-    pub epoch: u32,
-    /// Attempts in this epoch.
-    pub attempt: u16,
+    /// The secret of its profile.
+    pub secret: SensorSecret,
 }
 
-impl SensorRecord {
-    /// Length on storage.
-    pub const BYTES: usize = 2 + 2 + KEY_BYTES + 4 + 2;
-
-    /// The form on storage. Secret.
-    pub fn to_bytes(&self) -> [u8; Self::BYTES] {
-        let mut out = [0u8; Self::BYTES];
-        let parts: [&[u8]; 5] = [
-            &self.sensor.0.to_be_bytes(),
-            &self.hub.0.to_be_bytes(),
-            self.key.as_bytes(),
-            &self.epoch.to_be_bytes(),
-            &self.attempt.to_be_bytes(),
-        ];
-        out.iter_mut().zip(parts.into_iter().flatten()).for_each(|(slot, byte)| *slot = *byte);
-        out
-    }
-
-    /// Reads [`Self::to_bytes`] back.
-    pub fn from_bytes(bytes: &[u8]) -> Result<Self, Error> {
-        let mut r = Reader::new("sensor record", bytes);
-        let record = Self {
-            sensor: SensorId(r.u16()?),
-            hub: HubId(r.u16()?),
-            key: Key::new(r.array()?),
-            epoch: r.u32()?,
-            attempt: r.u16()?,
-        };
-        r.finish()?;
-        Ok(record)
-    }
+/// A sensor's secret, by the profile it was enrolled with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SensorSecret {
+    /// A key that every run replaces.
+    Hardened(Chain),
+    /// The paper's seed, which never changes. Not for patients.
+    #[cfg(feature = "paper")]
+    Paper(SeedState),
 }
 
 /// What a hub remembers of one sensor.
@@ -59,56 +48,168 @@ pub struct HubRecord {
     pub sensor: SensorId,
     /// This hub.
     pub hub: HubId,
-    /// The key of `epoch`.
-    pub key: Key,
-    /// How often the key has been replaced, as far as the sensor has confirmed it.
-    pub epoch: u32,
-    /// The key of `epoch + 1`, given out in a last message that the sensor may have missed.
-    pub pending: Option<Key>,
-    /// Highest attempt of `epoch` that was answered.
-    pub attempt: u16,
+    /// The secret of the sensor's profile.
+    pub secret: HubSecret,
+}
+
+/// A hub's secret for one sensor, by the profile the sensor was enrolled with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum HubSecret {
+    /// A key that every run replaces.
+    Hardened(HubChain),
+    /// The paper's seed, which never changes. Not for patients.
+    #[cfg(feature = "paper")]
+    Paper(SeedState),
+}
+
+/// A record's form on storage. Secret: it is wiped when dropped and cannot be printed.
+#[derive(Clone, Zeroize, ZeroizeOnDrop)]
+pub struct Stored {
+    bytes: [u8; Self::BYTES_MAX],
+    len: usize,
+}
+
+impl Stored {
+    /// Longest record, in bytes.
+    pub const BYTES_MAX: usize = 87;
+
+    /// The bytes.
+    pub fn as_bytes(&self) -> &[u8] {
+        self.bytes.get(..self.len).unwrap_or(&[])
+    }
+
+    fn new(fill: impl FnOnce(&mut Writer<'_>) -> Result<(), Error>) -> Result<Self, Error> {
+        let mut stored = Self { bytes: [0; Self::BYTES_MAX], len: 0 };
+        let mut writer = Writer::new(&mut stored.bytes);
+        fill(&mut writer)?;
+        stored.len = writer.len();
+        Ok(stored)
+    }
+}
+
+impl core::fmt::Debug for Stored {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "Stored({} bytes)", self.len)
+    }
+}
+
+impl SensorRecord {
+    /// The form on storage.
+    pub fn to_bytes(&self) -> Result<Stored, Error> {
+        Stored::new(|w| {
+            w.put(&self.sensor.0.to_be_bytes())?.put(&self.hub.0.to_be_bytes())?;
+            match &self.secret {
+                SensorSecret::Hardened(chain) => {
+                    w.put(&[HARDENED, chain.suite.code()])?.put(chain.key.as_bytes())?;
+                    w.put(&chain.epoch.to_be_bytes())?.put(&chain.attempt.to_be_bytes())?;
+                }
+                #[cfg(feature = "paper")]
+                SensorSecret::Paper(seed) => put_seed(w, seed)?,
+            }
+            Ok(())
+        })
+    }
+
+    /// Reads [`Self::to_bytes`] back.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, Error> {
+        let mut r = Reader::new("sensor record", bytes);
+        let (sensor, hub) = (SensorId(r.u16()?), HubId(r.u16()?));
+        let secret = match r.u8()? {
+            HARDENED => SensorSecret::Hardened(Chain {
+                suite: suite(&mut r)?,
+                key: Key::new(r.array()?),
+                epoch: r.u32()?,
+                attempt: r.u16()?,
+            }),
+            #[cfg(feature = "paper")]
+            PAPER => SensorSecret::Paper(SeedState::new(r.array()?, r.u16()?)?),
+            _ => return Err(Error::malformed("sensor record", "unknown profile")),
+        };
+        r.finish()?;
+        Ok(Self { sensor, hub, secret })
+    }
 }
 
 impl HubRecord {
-    /// Length on storage.
-    pub const BYTES: usize = 2 + 2 + KEY_BYTES + 4 + 1 + KEY_BYTES + 2;
-
-    /// The record of a sensor that has just been enrolled with `key`.
-    pub const fn enrolled(sensor: SensorId, hub: HubId, key: Key) -> Self {
-        Self { sensor, hub, key, epoch: 0, pending: None, attempt: 0 }
-    }
-
-    /// The form on storage. Secret.
-    pub fn to_bytes(&self) -> [u8; Self::BYTES] {
-        let none = [0u8; KEY_BYTES];
-        let mut out = [0u8; Self::BYTES];
-        let parts: [&[u8]; 7] = [
-            &self.sensor.0.to_be_bytes(),
-            &self.hub.0.to_be_bytes(),
-            self.key.as_bytes(),
-            &self.epoch.to_be_bytes(),
-            &[u8::from(self.pending.is_some())],
-            self.pending.as_ref().map_or(&none[..], |key| key.as_bytes()),
-            &self.attempt.to_be_bytes(),
-        ];
-        out.iter_mut().zip(parts.into_iter().flatten()).for_each(|(slot, byte)| *slot = *byte);
-        out
+    /// The form on storage.
+    pub fn to_bytes(&self) -> Result<Stored, Error> {
+        Stored::new(|w| {
+            w.put(&self.sensor.0.to_be_bytes())?.put(&self.hub.0.to_be_bytes())?;
+            match &self.secret {
+                HubSecret::Hardened(chain) => {
+                    let none = [0u8; KEY_BYTES];
+                    let pending = chain.pending.as_ref();
+                    w.put(&[HARDENED, chain.suite.code()])?.put(chain.key.as_bytes())?;
+                    w.put(&chain.epoch.to_be_bytes())?.put(&[u8::from(pending.is_some())])?;
+                    w.put(pending.map_or(&none, |key| key.as_bytes()))?.put(&chain.attempt.to_be_bytes())?;
+                }
+                #[cfg(feature = "paper")]
+                HubSecret::Paper(seed) => put_seed(w, seed)?,
+            }
+            Ok(())
+        })
     }
 
     /// Reads [`Self::to_bytes`] back.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, Error> {
         let mut r = Reader::new("hub record", bytes);
-        let (sensor, hub, key, epoch) = (SensorId(r.u16()?), HubId(r.u16()?), Key::new(r.array()?), r.u32()?);
-        let (has_pending, pending) = (r.u8()?, Key::new(r.array()?));
-        let pending = match has_pending {
-            0 => None,
-            1 => Some(pending),
-            _ => return Err(Error::malformed("hub record", "bad flag")),
+        let (sensor, hub) = (SensorId(r.u16()?), HubId(r.u16()?));
+        let secret = match r.u8()? {
+            HARDENED => {
+                let (suite, key, epoch) = (suite(&mut r)?, Key::new(r.array()?), r.u32()?);
+                let (has_pending, pending) = (r.u8()?, Key::new(r.array()?));
+                let pending = match has_pending {
+                    0 => None,
+                    1 => Some(pending),
+                    _ => return Err(Error::malformed("hub record", "bad flag")),
+                };
+                HubSecret::Hardened(HubChain { suite, key, epoch, pending, attempt: r.u16()? })
+            }
+            #[cfg(feature = "paper")]
+            PAPER => HubSecret::Paper(SeedState::new(r.array()?, r.u16()?)?),
+            _ => return Err(Error::malformed("hub record", "unknown profile")),
         };
-        let record = Self { sensor, hub, key, epoch, pending, attempt: r.u16()? };
         r.finish()?;
-        Ok(record)
+        Ok(Self { sensor, hub, secret })
     }
+}
+
+/// Both records of a sensor that is being enrolled, with a fresh secret.
+///
+/// In the paper's profile each sensor gets a seed of its own here; the paper has one for the whole house.
+pub fn enrolled(
+    profile: Profile,
+    sensor: SensorId,
+    hub: HubId,
+    rng: &mut impl CryptoRng,
+) -> Result<(SensorRecord, HubRecord), Error> {
+    let (at_sensor, at_hub) = match profile {
+        Profile::Hardened(suite) => {
+            let mut key = [0; KEY_BYTES];
+            rng.fill_bytes(&mut key);
+            let key = Key::new(key);
+            let chain = HubChain::enrolled(suite, key.clone());
+            (SensorSecret::Hardened(Chain::enrolled(suite, key)), HubSecret::Hardened(chain))
+        }
+        #[cfg(feature = "paper")]
+        Profile::Paper => {
+            let mut seed = [0; crate::paper::SEED_BYTES];
+            rng.fill_bytes(&mut seed);
+            let seed = SeedState::new(seed, 0)?;
+            (SensorSecret::Paper(seed.clone()), HubSecret::Paper(seed))
+        }
+    };
+    Ok((SensorRecord { sensor, hub, secret: at_sensor }, HubRecord { sensor, hub, secret: at_hub }))
+}
+
+fn suite(r: &mut Reader<'_>) -> Result<Suite, Error> {
+    Suite::from_code(r.u8()?).ok_or(Error::malformed("record", "unknown suite"))
+}
+
+#[cfg(feature = "paper")]
+fn put_seed(w: &mut Writer<'_>, seed: &SeedState) -> Result<(), Error> {
+    w.put(&[PAPER])?.put(seed.initial())?.put(&seed.delta().to_be_bytes())?;
+    Ok(())
 }
 
 #[cfg(test)]
@@ -117,21 +218,38 @@ mod tests {
 
     #[test]
     fn records_survive_storage() {
-        let sensor = SensorRecord {
-            sensor: SensorId(3),
-            hub: HubId(1),
-            key: Key::new([8; 32]),
-            epoch: 70_000,
-            attempt: 4,
-        };
-        assert_eq!(SensorRecord::from_bytes(&sensor.to_bytes()), Ok(sensor.clone()));
-        assert!(SensorRecord::from_bytes(&sensor.to_bytes()[1..]).is_err());
-        let mut hub = HubRecord::enrolled(SensorId(3), HubId(1), Key::new([8; 32]));
-        assert_eq!(HubRecord::from_bytes(&hub.to_bytes()), Ok(hub.clone()));
-        hub.pending = Some(Key::new([9; 32]));
-        let mut bytes = hub.to_bytes();
-        assert_eq!(HubRecord::from_bytes(&bytes), Ok(hub));
-        bytes[40] = 2;
-        assert!(HubRecord::from_bytes(&bytes).is_err());
+        let chain = Chain { suite: Suite::Polar512, key: Key::new([8; 32]), epoch: 70_000, attempt: 4 };
+        let sensor =
+            SensorRecord { sensor: SensorId(3), hub: HubId(1), secret: SensorSecret::Hardened(chain) };
+        let stored = sensor.to_bytes().unwrap();
+        assert_eq!(stored.as_bytes().len(), 44);
+        assert_eq!(SensorRecord::from_bytes(stored.as_bytes()), Ok(sensor));
+        assert!(SensorRecord::from_bytes(&stored.as_bytes()[1..]).is_err());
+        let mut chain = HubChain::enrolled(Suite::Polar256, Key::new([8; 32]));
+        for pending in [None, Some(Key::new([9; 32]))] {
+            chain.pending = pending;
+            let secret = HubSecret::Hardened(chain.clone());
+            let hub = HubRecord { sensor: SensorId(3), hub: HubId(1), secret };
+            let mut bytes = hub.to_bytes().unwrap().as_bytes().to_vec();
+            assert_eq!(bytes.len(), 77);
+            assert_eq!(HubRecord::from_bytes(&bytes), Ok(hub));
+            bytes[42] = 2;
+            assert_eq!(HubRecord::from_bytes(&bytes), Err(Error::malformed("hub record", "bad flag")));
+        }
+    }
+
+    #[cfg(feature = "paper")]
+    #[test]
+    fn the_papers_seed_survives_storage_too() {
+        let seed = SeedState::new(core::array::from_fn(|i| i as u8), 639).unwrap();
+        let hub = HubRecord { sensor: SensorId(3), hub: HubId(1), secret: HubSecret::Paper(seed.clone()) };
+        let sensor = SensorRecord { sensor: SensorId(3), hub: HubId(1), secret: SensorSecret::Paper(seed) };
+        let bytes = hub.to_bytes().unwrap();
+        assert_eq!(bytes.as_bytes().len(), Stored::BYTES_MAX);
+        assert_eq!(HubRecord::from_bytes(bytes.as_bytes()), Ok(hub));
+        assert_eq!(SensorRecord::from_bytes(bytes.as_bytes()), Ok(sensor));
+        let mut beyond = bytes.as_bytes().to_vec();
+        beyond[85..].copy_from_slice(&640u16.to_be_bytes());
+        assert!(SensorRecord::from_bytes(&beyond).is_err());
     }
 }

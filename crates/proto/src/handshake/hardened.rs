@@ -1,0 +1,332 @@
+//! The hardened profile: a reverse code offset of a response that is used once, and a key that is replaced by each run.
+//!
+//! ```text
+//! T = PRF(K, "m2", hub ‖ m1 fields ‖ m2 fields)        tag of m2 = T[..12], binder = T[12..]: names the whole run
+//! sealed helper = R XOR codeword XOR PRF(K, "h1", binder) ‖ PRF(K, "h2", binder)
+//! confirmS ‖ confirmH = PRF(K, "c", R ‖ binder)        next K = PRF(K, "n", R ‖ binder)
+//! up ‖ down           = PRF(K, "t", R ‖ binder)
+//! ```
+//!
+//! Everything a session rests on is one call of the PRF that takes both K and R: whoever misses either of them learns
+//! nothing. Each call fits one block of the hash, which is what a sensor pays for.
+
+use super::{ATTEMPTS_PER_EPOCH_MAX, BAD_PROOFS_PER_RUN_MAX, HubStep, SensorStep};
+use crate::error::{Error, Misbehaviour};
+use crate::polar::{Code, LENGTH_BYTES_MAX};
+use crate::prf::{Key, Keyed, part};
+use crate::puf::{Challenge, Response};
+use crate::record::RecordKey;
+use crate::session::{Session, TrafficKeys};
+use crate::wire::{ChallengeMessage, Confirm, Hello, HubId, Nonce, Proof, SensorId, Suite};
+use rand_core::CryptoRng;
+use subtle::ConstantTimeEq;
+use zeroize::{Zeroize, Zeroizing};
+
+/// What a sensor remembers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Chain {
+    /// Its primitives and code.
+    pub suite: Suite,
+    /// The current key.
+    pub key: Key,
+    /// How often the key has been replaced.
+    pub epoch: u32,
+    /// Attempts in this epoch.
+    pub attempt: u16,
+}
+
+impl Chain {
+    /// The chain of a sensor that has just been enrolled with `key`.
+    pub const fn enrolled(suite: Suite, key: Key) -> Self {
+        Self { suite, key, epoch: 0, attempt: 0 }
+    }
+}
+
+/// What a hub remembers of one sensor.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HubChain {
+    /// The sensor's primitives and code.
+    pub suite: Suite,
+    /// The key of `epoch`.
+    pub key: Key,
+    /// How often the key has been replaced, as far as the sensor has confirmed it.
+    pub epoch: u32,
+    /// The key of `epoch + 1`, given out in a last message that the sensor may have missed.
+    pub pending: Option<Key>,
+    /// Highest attempt of `epoch` that was answered.
+    pub attempt: u16,
+}
+
+impl HubChain {
+    /// The hub's end of a chain that begins with `key`.
+    pub const fn enrolled(suite: Suite, key: Key) -> Self {
+        Self { suite, key, epoch: 0, pending: None, attempt: 0 }
+    }
+
+    /// The key a sensor in `epoch` holds, and whether it is the one it has not confirmed yet.
+    fn key_of(&self, epoch: u32) -> Option<(&Key, bool)> {
+        if epoch == self.epoch {
+            return Some((&self.key, false));
+        }
+        let next = self.epoch.wrapping_add(1);
+        self.pending.as_ref().filter(|_| epoch == next).map(|key| (key, true))
+    }
+}
+
+const BINDER_BYTES: usize = 20;
+type Binder = [u8; BINDER_BYTES];
+type Helper = [u8; LENGTH_BYTES_MAX];
+
+/// Tag of m2, and what stands for the whole run from then on.
+fn bind(keyed: &Keyed, hub: HubId, hello: &Hello, challenge: &ChallengeMessage) -> ([u8; 12], Binder) {
+    let t = keyed.prf("m2", &[&hub.0.to_be_bytes(), &hello.fields(), &challenge.fields()]);
+    (part::<0, 12>(&t), part::<12, BINDER_BYTES>(&t))
+}
+
+/// Puts the pad on the helper, or takes it off.
+fn pad(keyed: &Keyed, binder: &Binder, helper: &mut [u8]) {
+    for (label, half) in ["h1", "h2"].into_iter().zip(helper.chunks_mut(32)) {
+        let mut pad = keyed.prf(label, &[binder]);
+        xor(half, &pad);
+        pad.zeroize();
+    }
+}
+
+fn xor(bytes: &mut [u8], with: &[u8]) {
+    bytes.iter_mut().zip(with).for_each(|(a, b)| *a ^= b);
+}
+
+/// What K and R give together.
+struct Agreement<'a> {
+    keyed: &'a Keyed,
+    response: &'a [u8],
+    binder: &'a Binder,
+}
+
+impl Agreement<'_> {
+    fn prf(&self, label: &'static str) -> Zeroizing<[u8; 32]> {
+        Zeroizing::new(self.keyed.prf(label, &[self.response, self.binder]))
+    }
+
+    /// What the sensor says, and what the hub answers.
+    fn confirmations(&self) -> ([u8; 16], [u8; 16]) {
+        let both = self.prf("c");
+        (part::<0, 16>(&both), part::<16, 16>(&both))
+    }
+
+    fn next_key(&self) -> Key {
+        Key::new(*self.prf("n"))
+    }
+
+    fn traffic_keys(&self) -> TrafficKeys {
+        let both = self.prf("t");
+        TrafficKeys { up: RecordKey::new(part::<0, 16>(&both)), down: RecordKey::new(part::<16, 16>(&both)) }
+    }
+}
+
+/// A run in progress at the sensor.
+#[derive(Clone)]
+pub(super) enum SensorRun {
+    /// m1 is on the air.
+    Announced { hello: Hello, keyed: Keyed },
+    /// m2 has verified, and the PUF is being read.
+    Challenged { keyed: Keyed, binder: Binder },
+    /// m3 is on the air.
+    Proved { confirm: [u8; 16], next: Key, keys: TrafficKeys },
+}
+
+impl SensorRun {
+    pub(super) fn start(
+        chain: &mut Chain,
+        sensor: SensorId,
+        rng: &mut impl CryptoRng,
+    ) -> Result<(Self, SensorStep), Error> {
+        if chain.attempt == ATTEMPTS_PER_EPOCH_MAX {
+            let value = u64::from(ATTEMPTS_PER_EPOCH_MAX);
+            return Err(Error::Limit { limit: "ATTEMPTS_PER_EPOCH_MAX", value });
+        }
+        chain.attempt += 1;
+        let mut nonce = [0u8; 8];
+        rng.fill_bytes(&mut nonce);
+        let mut hello = Hello {
+            suite: chain.suite,
+            sensor,
+            epoch: chain.epoch,
+            attempt: chain.attempt,
+            nonce: Nonce(nonce),
+            tag: [0; 8],
+        };
+        let keyed = chain.key.keyed();
+        hello.tag = part::<0, 8>(&keyed.prf("m1", &[&hello.fields()]));
+        let frame = hello.emit()?;
+        Ok((Self::Announced { hello, keyed }, SensorStep::Announce(frame)))
+    }
+
+    pub(super) fn frame(&mut self, chain: &mut Chain, hub: HubId, bytes: &[u8]) -> Result<SensorStep, Error> {
+        match self {
+            Self::Announced { hello, keyed } => {
+                let message = ChallengeMessage::parse(bytes)?;
+                let (tag, binder) = bind(keyed, hub, hello, &message);
+                if !bool::from(tag.ct_eq(&message.tag)) {
+                    return Err(Error::PeerMisbehaved(Misbehaviour::BadTag));
+                }
+                *self = Self::Challenged { keyed: keyed.clone(), binder };
+                Ok(SensorStep::ReadPuf {
+                    challenge: Challenge::from(message.challenge),
+                    response_bytes: chain.suite.response_bytes(),
+                })
+            }
+            Self::Challenged { .. } => Err(Error::Misuse("no frame is expected now")),
+            Self::Proved { confirm, next, keys } => {
+                let message = Confirm::parse(bytes)?;
+                if !bool::from(confirm.ct_eq(&message.confirm)) {
+                    return Err(Error::PeerMisbehaved(Misbehaviour::BadTag));
+                }
+                *chain = Chain {
+                    suite: chain.suite,
+                    key: next.clone(),
+                    epoch: chain.epoch.wrapping_add(1),
+                    attempt: 0,
+                };
+                Ok(SensorStep::Done { last: None, session: Session::Hardened(keys.clone()) })
+            }
+        }
+    }
+
+    pub(super) fn response(
+        &mut self,
+        chain: &Chain,
+        response: &Response,
+        rng: &mut impl CryptoRng,
+    ) -> Result<SensorStep, Error> {
+        let Self::Challenged { keyed, binder } = self else {
+            return Err(Error::Misuse("no response was asked for"));
+        };
+        let len = chain.suite.response_bytes();
+        if response.as_bytes().len() != len {
+            return Err(Error::Misuse("the response has not the length that was asked for"));
+        }
+        let mut helper: Helper = [0; LENGTH_BYTES_MAX];
+        let helper = helper.get_mut(..len).ok_or(Error::Misuse("no code is that long"))?;
+        Code::of(chain.suite).random_word(helper, rng);
+        xor(helper, response.as_bytes());
+        pad(keyed, binder, helper);
+        let agreement = Agreement { keyed, response: response.as_bytes(), binder };
+        let (ours, theirs) = agreement.confirmations();
+        let frame = Proof { sealed_helper: helper, confirm: ours }.emit()?;
+        let (next, keys) = (agreement.next_key(), agreement.traffic_keys());
+        *self = Self::Proved { confirm: theirs, next, keys };
+        Ok(SensorStep::Send(frame))
+    }
+}
+
+/// A run in progress at the hub.
+#[derive(Clone)]
+pub(super) enum HubRun {
+    AwaitPair { hello: Hello, keyed: Keyed },
+    AwaitProof { keyed: Keyed, binder: Binder, enrolled: Response, bad_proofs: u8 },
+}
+
+impl HubRun {
+    /// m1. The attempt is to be durable before a pair is spent on it, so that a repeated m1 can never spend another.
+    pub(super) fn hello(
+        chain: &mut HubChain,
+        sensor: SensorId,
+        bytes: &[u8],
+    ) -> Result<(Self, HubStep), Error> {
+        let hello = Hello::parse(bytes)?;
+        if hello.sensor != sensor {
+            return Err(Error::PeerMisbehaved(Misbehaviour::WrongSensor));
+        }
+        if hello.suite != chain.suite {
+            return Err(Error::PeerMisbehaved(Misbehaviour::WrongSuite));
+        }
+        let (key, confirms) =
+            chain.key_of(hello.epoch).ok_or(Error::PeerMisbehaved(Misbehaviour::WrongEpoch))?;
+        let keyed = key.keyed();
+        if !keyed.verify("m1", &[&hello.fields()], &hello.tag) {
+            return Err(Error::PeerMisbehaved(Misbehaviour::BadTag));
+        }
+        if !confirms && hello.attempt <= chain.attempt {
+            return Err(Error::PeerMisbehaved(Misbehaviour::Replayed));
+        }
+        if confirms {
+            chain.key = key.clone();
+            chain.epoch = hello.epoch;
+            chain.pending = None;
+        }
+        chain.attempt = hello.attempt;
+        Ok((Self::AwaitPair { hello, keyed }, HubStep::Claim(None)))
+    }
+
+    pub(super) fn pair(
+        &mut self,
+        chain: &HubChain,
+        hub: HubId,
+        challenge: &Challenge,
+        enrolled: &Response,
+        rng: &mut impl CryptoRng,
+    ) -> Result<HubStep, Error> {
+        let Self::AwaitPair { hello, keyed } = self else {
+            return Err(Error::Misuse("no pair was asked for"));
+        };
+        let (Ok(challenge), true) =
+            (challenge.as_bytes().try_into(), enrolled.as_bytes().len() == chain.suite.response_bytes())
+        else {
+            let error = Error::Misuse("the pair does not fit the sensor's suite");
+            return Ok(HubStep::Failed { last: None, error });
+        };
+        let mut nonce = [0u8; 8];
+        rng.fill_bytes(&mut nonce);
+        let mut message = ChallengeMessage { challenge, nonce: Nonce(nonce), tag: [0; 12] };
+        let (tag, binder) = bind(keyed, hub, hello, &message);
+        message.tag = tag;
+        let keyed = keyed.clone();
+        *self = Self::AwaitProof { keyed, binder, enrolled: enrolled.clone(), bad_proofs: 0 };
+        Ok(HubStep::Send(message.emit()?, None))
+    }
+
+    pub(super) fn proof(&mut self, chain: &mut HubChain, bytes: &[u8]) -> Result<HubStep, Error> {
+        let proof = Proof::parse(chain.suite, bytes)?;
+        let Self::AwaitProof { keyed, binder, enrolled, bad_proofs } = self else {
+            return Err(Error::Misuse("no proof is expected now"));
+        };
+        let Some(response) = recover(chain.suite, keyed, binder, enrolled, &proof) else {
+            *bad_proofs += 1;
+            let error = Error::PeerMisbehaved(Misbehaviour::Undecodable);
+            if *bad_proofs >= BAD_PROOFS_PER_RUN_MAX {
+                return Ok(HubStep::Failed { last: None, error });
+            }
+            return Err(error);
+        };
+        let noise_bits = response.distance(enrolled);
+        let agreement = Agreement { keyed, response: response.as_bytes(), binder };
+        chain.pending = Some(agreement.next_key());
+        let (_, confirm) = agreement.confirmations();
+        let session = Session::Hardened(agreement.traffic_keys());
+        Ok(HubStep::Done { last: Some(Confirm { confirm }.emit()?), session, noise_bits })
+    }
+}
+
+/// The sensor's reading; of the decoder's candidates the one under which the sensor's confirmation verifies.
+fn recover(
+    suite: Suite,
+    keyed: &Keyed,
+    binder: &Binder,
+    enrolled: &Response,
+    proof: &Proof<'_>,
+) -> Option<Response> {
+    let mut helper = Response::new(proof.sealed_helper).ok()?;
+    pad(keyed, binder, helper.as_mut_bytes());
+    let mut noisy = helper.clone();
+    xor(noisy.as_mut_bytes(), enrolled.as_bytes());
+    let mut reading = Response::zeroed(suite.response_bytes()).ok()?;
+    let accept = |word: &[u8]| {
+        reading.as_mut_bytes().copy_from_slice(word);
+        xor(reading.as_mut_bytes(), helper.as_bytes());
+        let agreement = Agreement { keyed, response: reading.as_bytes(), binder };
+        let (confirm, _) = agreement.confirmations();
+        bool::from(confirm.ct_eq(&proof.confirm))
+    };
+    Code::of(suite).decode(noisy.as_bytes(), accept).then_some(reading)
+}
