@@ -12,7 +12,6 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 /// Which version of the interface this plugin was written for; QEMU reads it before anything else.
 // SAFETY: the name is QEMU's for exactly this value of this type, and no other symbol here has it.
 #[unsafe(no_mangle)]
-#[expect(non_upper_case_globals, reason = "the name is QEMU's")]
 static qemu_plugin_version: c_int = if cfg!(feature = "api-3") { 3 } else { 1 };
 
 /// `enum qemu_plugin_cb_flags`: the callbacks read no registers.

@@ -1,19 +1,26 @@
 //! A "generator" that gives out bytes fixed beforehand, so that a run is the one the hub has answered. A device has a
 //! generator of its own, whose time is not in the figures; the copy of these bytes is.
 
+use crate::aligned::Aligned;
 use core::convert::Infallible;
 use rand_core::{TryCryptoRng, TryRng};
 
 /// Gives out the bytes of one run, then zeros.
 #[derive(Debug)]
 pub struct FixedRng {
-    rest: &'static [u8],
+    bytes: Aligned,
+    at: usize,
 }
 
 impl FixedRng {
     /// Begins at the first of `bytes`.
-    pub const fn new(bytes: &'static [u8]) -> Self {
-        Self { rest: bytes }
+    pub fn new(bytes: &[u8]) -> Self {
+        Self { bytes: Aligned::copy_of(bytes), at: 0 }
+    }
+
+    /// True when everything was given out.
+    pub fn is_used_up(&self) -> bool {
+        self.at == self.bytes.as_bytes().len()
     }
 }
 
@@ -31,10 +38,11 @@ impl TryRng for FixedRng {
     }
 
     fn try_fill_bytes(&mut self, out: &mut [u8]) -> Result<(), Infallible> {
-        match self.rest.split_at_checked(out.len()) {
-            Some((head, rest)) => {
-                out.copy_from_slice(head);
-                self.rest = rest;
+        let end = self.at + out.len();
+        match self.bytes.as_bytes().get(self.at..end) {
+            Some(given) => {
+                out.copy_from_slice(given);
+                self.at = end;
             }
             None => out.fill(0),
         }

@@ -4,8 +4,13 @@
 //! every check of its results held, so that a run that went wrong is never measured.
 #![no_std]
 
+pub mod aligned;
 pub mod fixed_rng;
+pub mod link;
 pub mod meter;
+#[cfg(feature = "schemes")]
+pub mod schemes;
+pub mod script;
 
 use core::panic::PanicInfo;
 use cortex_m_semihosting::debug;

@@ -17,7 +17,7 @@ const RELOAD: u32 = 0x00ff_ffff;
 
 /// Marks the regions and prints what it knows of them.
 ///
-/// Lines: `region NAME STACK_POINTER TICKS`, `note NAME VALUE`, `failed NAME`, `done`.
+/// Lines: `region NAME STACK_POINTER TICKS`, `air BYTES`, `note NAME VALUE`, `failed NAME`, `done`.
 pub struct Meter {
     host: HostStream,
 }
@@ -52,6 +52,13 @@ impl Meter {
         self.text("\n");
     }
 
+    /// Prints how many bytes on the air belong to the last region.
+    pub fn air(&mut self, bytes: usize) {
+        self.text("air");
+        self.number(bytes as u32);
+        self.text("\n");
+    }
+
     /// Prints a number that is known without counting.
     pub fn note(&mut self, name: &str, value: usize) {
         self.text("note ");
@@ -70,7 +77,7 @@ impl Meter {
         }
     }
 
-    /// Ends the run well.
+    /// Says that all was played, and ends the run.
     pub fn done(mut self) -> ! {
         self.text("done\n");
         leave(true)
@@ -95,7 +102,8 @@ impl Meter {
     }
 }
 
-fn leave(well: bool) -> ! {
+/// Ends the run; QEMU's exit status says whether it went well.
+pub fn leave(well: bool) -> ! {
     loop {
         debug::exit(if well { debug::EXIT_SUCCESS } else { debug::EXIT_FAILURE });
     }
