@@ -3,7 +3,8 @@
 use bodywire_proto::Error;
 use bodywire_proto::handshake::{HubHandshake, HubInput, HubOutput, HubRecord, HubSecret};
 use bodywire_proto::puf::{Challenge, Response};
-use bodywire_proto::record::PAYLOAD_BYTES_MAX;
+use bodywire_proto::receipt::{RECEIPT_INTERVAL, Receipt};
+use bodywire_proto::record::{PAYLOAD_BYTES_MAX, RecordWriter};
 use bodywire_proto::session::Reader;
 use bodywire_proto::wire::{Frame, SensorId};
 use rand_core::CryptoRng;
@@ -39,6 +40,11 @@ pub struct Link {
     sensor: SensorId,
     handshake: HubHandshake,
     records: Option<Reader>,
+    /// The way down, for receipts.
+    down: Option<RecordWriter>,
+    /// When the next receipt may go out, and whether one is owed.
+    receipt_due: Duration,
+    owes_receipt: bool,
     /// Bits on the air since the last session began.
     bits: u32,
     outputs: VecDeque<Output>,
@@ -51,6 +57,9 @@ impl Link {
             sensor: record.sensor,
             handshake: HubHandshake::new(record),
             records: None,
+            down: None,
+            receipt_due: Duration::ZERO,
+            owes_receipt: false,
             bits: 0,
             outputs: VecDeque::new(),
         }
@@ -68,7 +77,8 @@ impl Link {
             let mut buffer = [0u8; PAYLOAD_BYTES_MAX];
             let opened = reader.open(bytes, &mut buffer)?;
             self.outputs.push_back(Output::Payload(opened.payload.to_vec()));
-            return Ok(());
+            self.owes_receipt = true;
+            return self.give_receipt(now);
         }
         let result = self.handshake.handle(now, HubInput::Frame(bytes), rng);
         if result.is_ok() {
@@ -98,17 +108,31 @@ impl Link {
     pub fn timeout(&mut self, now: Duration, rng: &mut impl CryptoRng) -> Result<(), Error> {
         let result = self.handshake.handle(now, HubInput::Timeout, rng);
         self.drain();
-        result
+        result.and_then(|()| self.give_receipt(now))
     }
 
     /// When to call [`Self::timeout`].
     pub fn next_timeout(&self) -> Option<Duration> {
-        self.handshake.next_timeout()
+        let receipt = (self.owes_receipt && self.down.is_some()).then_some(self.receipt_due);
+        self.handshake.next_timeout().into_iter().chain(receipt).min()
     }
 
     /// The next thing to do, or `None`.
     pub fn poll(&mut self) -> Option<Output> {
         self.outputs.pop_front()
+    }
+
+    /// Tells the sensor that it is heard, now and then.
+    fn give_receipt(&mut self, now: Duration) -> Result<(), Error> {
+        let next = self.records.as_ref().and_then(Reader::next);
+        let due = self.owes_receipt && now >= self.receipt_due;
+        if let (Some(down), Some(next), true) = (&mut self.down, next, due) {
+            self.receipt_due = now + RECEIPT_INTERVAL;
+            self.owes_receipt = false;
+            let frame = down.seal(&Receipt { next }.emit())?;
+            self.outputs.push_back(Output::Send(Box::new(frame)));
+        }
+        Ok(())
     }
 
     /// Which key the session came from: the epoch, or the seed's variation in the paper's profile.
@@ -134,6 +158,8 @@ impl Link {
                 }
                 HubOutput::Established { session, noise_bits } => {
                     self.records = Some(session.reader(self.sensor));
+                    self.down = session.down_writer(self.sensor);
+                    self.receipt_due = Duration::ZERO;
                     let bits = std::mem::take(&mut self.bits);
                     Output::Established { epoch: self.epoch(), bits, noise_bits }
                 }

@@ -10,7 +10,7 @@ use bodywire_channels::session::{self, HubNumber};
 use bodywire_channels::topic::{Rendezvous, Shard};
 use bodywire_channels::{Threshold, ack};
 use bodywire_proto::puf::Challenge;
-use bodywire_proto::wire::{Frame, HubId, SensorId};
+use bodywire_proto::wire::{Frame, HubId, SensorId, claimed_sensor};
 use bodywire_store::PairPool;
 use ed25519_dalek::{SigningKey, VerifyingKey};
 use rand::rngs::StdRng;
@@ -33,6 +33,8 @@ const SPOOL_READ: usize = 64;
 pub const DRAIN_TIMEOUT: Duration = Duration::from_secs(20);
 /// A clinic that has acknowledged nothing for this long, with reports waiting, may have lost the session.
 const CLINIC_SILENT: Duration = Duration::from_secs(60);
+/// How often the hub asks the database who was revoked.
+const REVOCATION_CHECK: Duration = Duration::from_secs(5);
 /// Longest sleep between two looks at the timers.
 const TICK: Duration = Duration::from_millis(100);
 
@@ -90,13 +92,34 @@ pub struct Counters {
     pub fragment_bytes: AtomicU64,
 }
 
+/// Where the radio heard a frame, and where an answer is to go: a number the radio gives out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct RadioAddress(pub u64);
+
+/// A frame from the air.
+#[derive(Debug)]
+pub struct Heard {
+    /// Where it came from. Not authenticated.
+    pub from: RadioAddress,
+    /// The frame. Not trusted.
+    pub bytes: Vec<u8>,
+}
+
+/// The way to the sensors. False when the radio cannot take the frame now, which is lost as it would be on the air.
+pub type Transmit = Box<dyn Fn(RadioAddress, &Frame) -> bool + Send>;
+
 /// A running hub.
 pub struct Hub {
     config: Config,
     pairs: PairPool,
     spool: Spool,
     links: BTreeMap<SensorId, Link>,
-    radio: BTreeMap<SensorId, mpsc::Sender<Frame>>,
+    transmit: Transmit,
+    /// Where each sensor was heard last with a frame that verified, and who was heard there.
+    address_of: BTreeMap<SensorId, RadioAddress>,
+    sensor_at: BTreeMap<RadioAddress, SensorId>,
+    /// When the database is asked next who was revoked.
+    revocation_due: Duration,
     bedside: Bedside,
     paths: Vec<Path>,
     up: Vec<bool>,
@@ -114,13 +137,8 @@ pub struct Hub {
 
 impl Hub {
     /// Opens nothing but connections: spool and database are the caller's, so that it can say where they are.
-    /// `radio` leads to the sensors.
-    pub fn new(
-        config: Config,
-        pairs: PairPool,
-        spool: Spool,
-        radio: BTreeMap<SensorId, mpsc::Sender<Frame>>,
-    ) -> Result<Self, Error> {
+    /// `transmit` leads to the sensors.
+    pub fn new(config: Config, pairs: PairPool, spool: Spool, transmit: Transmit) -> Result<Self, Error> {
         let links = spool.sensors()?.into_iter().map(|record| (record.sensor, Link::new(record))).collect();
         let bedside = Bedside::new(config.sensors.iter().copied());
         let counters = Arc::new(Counters::default());
@@ -131,7 +149,10 @@ impl Hub {
             pairs,
             spool,
             links,
-            radio,
+            transmit,
+            address_of: BTreeMap::new(),
+            sensor_at: BTreeMap::new(),
+            revocation_due: Duration::ZERO,
             bedside,
             paths: Vec::new(),
             sender: None,
@@ -150,10 +171,10 @@ impl Hub {
     }
 
     /// Runs until `stop` turns true, then sends what is left and waits for the clinic's word on it.
-    /// `frames` are what the radio hears, with the sensor's radio address.
+    /// `frames` are what the radio hears.
     pub async fn run(
         mut self,
-        mut frames: mpsc::Receiver<(SensorId, Vec<u8>)>,
+        mut frames: mpsc::Receiver<Heard>,
         mut stop: watch::Receiver<bool>,
     ) -> Result<(), Error> {
         let (events_in, mut events) = mpsc::channel(EVENTS_QUEUE);
@@ -165,15 +186,16 @@ impl Hub {
         let mut stopping: Option<Instant> = None;
         loop {
             tokio::select! {
-                Some((sensor, frame)) = frames.recv() => self.frame(sensor, &frame).await?,
+                Some(heard) = frames.recv() => self.frame(&heard).await?,
                 Some((path, event)) = events.recv() => self.path_event(path, event)?,
                 _ = tokio::time::sleep(self.until_next_timer()) => {}
                 _ = stop.changed(), if stopping.is_none() => stopping = Some(Instant::now()),
             }
             // Take what else has come, so that reports of one moment share one sync of the spool.
-            while let Ok((sensor, frame)) = frames.try_recv() {
-                self.frame(sensor, &frame).await?;
+            while let Ok(heard) = frames.try_recv() {
+                self.frame(&heard).await?;
             }
+            self.end_revoked().await;
             self.timers().await?;
             self.report(stopping.is_some())?;
             self.submit()?;
@@ -234,14 +256,52 @@ impl Hub {
         }
     }
 
-    async fn frame(&mut self, sensor: SensorId, bytes: &[u8]) -> Result<(), Error> {
+    async fn frame(&mut self, heard: &Heard) -> Result<(), Error> {
         let now = self.now();
-        let refused = match self.links.get_mut(&sensor) {
-            Some(link) => link_result(link.frame(now, bytes, &mut self.rng)),
-            None => true,
+        let claimed = claimed_sensor(&heard.bytes);
+        // m3 names nobody: it belongs to the run that was begun from the same place.
+        let sensor = claimed.or_else(|| self.sensor_at.get(&heard.from).copied());
+        let Some((sensor, link)) =
+            sensor.and_then(|sensor| self.links.get_mut(&sensor).map(|link| (sensor, link)))
+        else {
+            self.refused_if(true);
+            return Ok(());
         };
+        let refused = link_result(link.frame(now, &heard.bytes, &mut self.rng));
+        if !refused && claimed.is_some() {
+            self.found_at(sensor, heard.from);
+        }
         self.refused_if(refused);
         self.drain_link(sensor).await
+    }
+
+    /// A frame of this sensor has verified: answers go where it came from.
+    fn found_at(&mut self, sensor: SensorId, address: RadioAddress) {
+        if let Some(before) = self.address_of.insert(sensor, address)
+            && before != address
+        {
+            self.sensor_at.remove(&before);
+        }
+        self.sensor_at.insert(address, sensor);
+    }
+
+    /// Ends the links of sensors that were revoked.
+    async fn end_revoked(&mut self) {
+        let now = self.now();
+        if now < self.revocation_due {
+            return;
+        }
+        self.revocation_due = now + REVOCATION_CHECK;
+        match self.pairs.revoked(self.config.hub).await {
+            Ok(revoked) => {
+                for sensor in revoked {
+                    if self.links.remove(&sensor).is_some() {
+                        tracing::warn!(sensor = sensor.0, "the sensor was revoked");
+                    }
+                }
+            }
+            Err(error) => tracing::warn!(%error, "it is not known who was revoked"),
+        }
     }
 
     async fn drain_link(&mut self, sensor: SensorId) -> Result<(), Error> {
@@ -252,7 +312,8 @@ impl Hub {
                 LinkOutput::ClaimPair(wanted) => self.claim_pair(sensor, wanted.as_ref()).await?,
                 LinkOutput::Send(frame) => {
                     // A full radio loses the frame as the air would; the sensor tries again.
-                    let sent = self.radio.get(&sensor).is_some_and(|radio| radio.try_send(*frame).is_ok());
+                    let to = self.address_of.get(&sensor);
+                    let sent = to.is_some_and(|to| (self.transmit)(*to, &frame));
                     self.refused_if(!sent);
                 }
                 LinkOutput::Established { epoch, bits, noise_bits } => {
@@ -499,7 +560,7 @@ mod tests {
             sensors: Vec::new(),
         };
         let spool = Spool::open(&directory.join("spool.redb")).unwrap();
-        Hub::new(config, store.pairs(), spool, BTreeMap::new()).unwrap()
+        Hub::new(config, store.pairs(), spool, Box::new(|_, _| true)).unwrap()
     }
 
     fn session(hub: &Hub) -> Option<[u8; 8]> {
@@ -541,7 +602,8 @@ mod tests {
     async fn what_a_peer_sends_is_counted_and_never_stops_the_hub() {
         let directory = tempfile::tempdir().unwrap();
         let mut hub = hub(directory.path()).await;
-        hub.frame(SensorId(9), b"\x41 nobody knows this sensor").await.unwrap();
+        let bytes = b"\x41 nobody knows this sensor".to_vec();
+        hub.frame(&Heard { from: RadioAddress(9), bytes }).await.unwrap();
         hub.path_event(0, PathEvent::Message { topic: "bw/1/0/x/a".into(), payload: vec![1; 40] }).unwrap();
         hub.path_event(1, PathEvent::Message { topic: "bw/1/0/x/p".into(), payload: vec![1; 40] }).unwrap();
         hub.path_event(2, PathEvent::Down("gone".into())).unwrap();

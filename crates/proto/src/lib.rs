@@ -32,6 +32,7 @@ pub mod paper;
 pub mod polar;
 pub mod prf;
 pub mod puf;
+pub mod receipt;
 pub mod record;
 pub mod report;
 pub mod risk;

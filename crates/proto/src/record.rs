@@ -171,6 +171,11 @@ impl RecordReader {
         Ok(Opened { counter, payload: buffer })
     }
 
+    /// One more than the highest counter that was opened.
+    pub const fn next(&self) -> u32 {
+        self.next
+    }
+
     fn is_new(&self, counter: u32) -> bool {
         if counter >= RECORDS_MAX {
             return false;

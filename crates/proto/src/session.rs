@@ -27,20 +27,38 @@ pub enum Session {
 
 impl Session {
     /// The sensor's end of the way up.
-    pub fn writer(self, sensor: SensorId) -> Writer {
+    pub fn writer(&self, sensor: SensorId) -> Writer {
         match self {
-            Self::Hardened(keys) => Writer::Record(RecordWriter::new(keys.up, Direction::Up, sensor)),
+            Self::Hardened(keys) => Writer::Record(RecordWriter::new(keys.up.clone(), Direction::Up, sensor)),
             #[cfg(feature = "paper")]
-            Self::Paper(key) => Writer::Paper(DataWriter::new(key, sensor)),
+            Self::Paper(key) => Writer::Paper(DataWriter::new(key.clone(), sensor)),
         }
     }
 
     /// The hub's end of the way up.
-    pub fn reader(self, sensor: SensorId) -> Reader {
+    pub fn reader(&self, sensor: SensorId) -> Reader {
         match self {
-            Self::Hardened(keys) => Reader::Record(RecordReader::new(keys.up, Direction::Up, sensor)),
+            Self::Hardened(keys) => Reader::Record(RecordReader::new(keys.up.clone(), Direction::Up, sensor)),
             #[cfg(feature = "paper")]
-            Self::Paper(key) => Reader::Paper(DataReader::new(key, sensor)),
+            Self::Paper(key) => Reader::Paper(DataReader::new(key.clone(), sensor)),
+        }
+    }
+
+    /// The hub's end of the way down, for receipts. The paper's profile has none.
+    pub fn down_writer(&self, sensor: SensorId) -> Option<RecordWriter> {
+        match self {
+            Self::Hardened(keys) => Some(RecordWriter::new(keys.down.clone(), Direction::Down, sensor)),
+            #[cfg(feature = "paper")]
+            Self::Paper(_) => None,
+        }
+    }
+
+    /// The sensor's end of the way down.
+    pub fn down_reader(&self, sensor: SensorId) -> Option<RecordReader> {
+        match self {
+            Self::Hardened(keys) => Some(RecordReader::new(keys.down.clone(), Direction::Down, sensor)),
+            #[cfg(feature = "paper")]
+            Self::Paper(_) => None,
         }
     }
 }
@@ -93,6 +111,15 @@ impl Reader {
             return true;
         }
         first == TYPE_RECORD
+    }
+
+    /// One more than the highest counter that was opened; `None` in the paper's profile, which has no counters.
+    pub const fn next(&self) -> Option<u32> {
+        match self {
+            Self::Record(reader) => Some(reader.next()),
+            #[cfg(feature = "paper")]
+            Self::Paper(_) => None,
+        }
     }
 
     /// Opens `frame` into `buffer`.

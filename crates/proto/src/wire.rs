@@ -104,6 +104,21 @@ impl core::fmt::Debug for Frame {
     }
 }
 
+/// The sensor a frame to the hub says it comes from; `None` for m3 and for what is no frame. Not authenticated.
+pub fn claimed_sensor(frame: &[u8]) -> Option<SensorId> {
+    let at = match *frame.first()? {
+        TYPE_HELLO => 2,
+        TYPE_RECORD => 1,
+        #[cfg(feature = "paper")]
+        crate::paper::wire::TYPE_M1 | crate::paper::wire::TYPE_ACK_SENSOR | crate::paper::wire::TYPE_DATA => {
+            1
+        }
+        _ => return None,
+    };
+    let bytes = frame.get(at..at + 2)?.try_into().ok()?;
+    Some(SensorId(u16::from_be_bytes(bytes)))
+}
+
 /// Takes fixed-size fields off the front of a message.
 pub(crate) struct Reader<'a> {
     what: &'static str,

@@ -7,9 +7,10 @@ use bodywire_proto::handshake::{SensorHandshake, SensorInput, SensorOutput, Sens
 use bodywire_proto::observation::{self, BatchHeader};
 use bodywire_proto::prf::Key;
 use bodywire_proto::puf::{Challenge, Puf, Response};
-use bodywire_proto::record::PAYLOAD_BYTES_MAX;
+use bodywire_proto::receipt::{Receipt, UNHEARD_MAX};
+use bodywire_proto::record::{PAYLOAD_BYTES_MAX, RecordReader};
 use bodywire_proto::session::Writer;
-use bodywire_proto::wire::Frame;
+use bodywire_proto::wire::{Frame, TYPE_RECORD};
 use rand_core::CryptoRng;
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -48,6 +49,10 @@ pub struct Sensor<P> {
     source: Source,
     sealing: Sealing,
     records: Option<Writer>,
+    /// The way down, for receipts.
+    down: Option<RecordReader>,
+    /// When the first record went out that no receipt has followed.
+    unheard_since: Option<Duration>,
     sealer: Option<Sealer>,
     /// When the running session began.
     session_since: Duration,
@@ -70,6 +75,8 @@ impl<P: Puf> Sensor<P> {
             source,
             sealing,
             records: None,
+            down: None,
+            unheard_since: None,
             sealer: None,
             session_since: Duration::ZERO,
             speed,
@@ -94,8 +101,27 @@ impl<P: Puf> Sensor<P> {
         bytes: &[u8],
         rng: &mut impl CryptoRng,
     ) -> Result<(), Error> {
+        if bytes.first() == Some(&TYPE_RECORD) {
+            return self.receipt(bytes);
+        }
         self.handshake.handle(now, SensorInput::Frame(bytes), rng)?;
         self.drain(now, unix_ms, rng)
+    }
+
+    fn receipt(&mut self, bytes: &[u8]) -> Result<(), Error> {
+        let down = self.down.as_mut().ok_or(bodywire_proto::Error::Misuse("a record without a session"))?;
+        let mut buffer = [0u8; PAYLOAD_BYTES_MAX];
+        Receipt::parse(down.open(bytes, &mut buffer)?.payload)?;
+        self.unheard_since = None;
+        Ok(())
+    }
+
+    /// True when the hub has to be met again: the session is old, or the hub does not hear this sensor.
+    fn is_due(&self, now: Duration) -> bool {
+        let old = now.saturating_sub(self.session_since) > SESSION_MAX;
+        let unheard = self.down.is_some()
+            && self.unheard_since.is_some_and(|since| now.saturating_sub(since) > UNHEARD_MAX);
+        self.is_established() && (old || unheard)
     }
 
     /// Lets time pass: measures what is due, sends what is complete, repeats what was not answered.
@@ -104,13 +130,15 @@ impl<P: Puf> Sensor<P> {
             self.handshake.handle(now, SensorInput::Timeout, rng)?;
             self.drain(now, unix_ms, rng)?;
         }
-        if self.is_established() && now.saturating_sub(self.session_since) > SESSION_MAX {
+        if self.is_due(now) {
             // What is measured meanwhile waits: the hub changes its keys before the sensor does.
             self.records = None;
             self.start(now, rng)?;
         }
         self.measure(now);
-        while self.send_record(false)? {}
+        while self.send_record(false)? {
+            self.unheard_since.get_or_insert(now);
+        }
         Ok(())
     }
 
@@ -149,7 +177,10 @@ impl<P: Puf> Sensor<P> {
                     self.read_puf(now, &challenge, response_bytes, rng)?;
                 }
                 SensorOutput::Established(session) => {
-                    self.records = Some(session.writer(self.handshake.record().sensor));
+                    let sensor = self.handshake.record().sensor;
+                    self.records = Some(session.writer(sensor));
+                    self.down = session.down_reader(sensor);
+                    self.unheard_since = None;
                     self.session_since = now;
                     self.switched_on.get_or_insert((now, unix_ms));
                     self.give_consent(unix_ms, rng)?;
@@ -258,7 +289,7 @@ mod tests {
     use crate::puf::{NOISE_TYPICAL, SramPuf};
     use bodywire_hub::enrolment::{challenges, enroll};
     use bodywire_hub::link::{Link, Output as LinkOutput};
-    use bodywire_proto::handshake::{Profile, enrolled};
+    use bodywire_proto::handshake::{HubRecord, Profile, enrolled};
     use bodywire_proto::observation::{Batch, Signal};
     use bodywire_proto::wire::{HubId, SensorId};
     use rand_chacha::ChaCha20Rng;
@@ -272,6 +303,8 @@ mod tests {
         pairs: Vec<(Challenge, Response)>,
         rng: ChaCha20Rng,
         payloads: Vec<Vec<u8>>,
+        saved_hub: HubRecord,
+        sessions: u32,
     }
 
     fn bench(source: Source, sealing: Sealing) -> Bench {
@@ -286,32 +319,47 @@ mod tests {
         let chip = SramPuf::new([9; 32], NOISE_TYPICAL, 1);
         Bench {
             sensor: Sensor::new(record, chip, source, sealing, 1.0),
-            link: Link::new(at_hub),
+            link: Link::new(at_hub.clone()),
             pairs,
             rng,
             payloads: Vec::new(),
+            saved_hub: at_hub,
+            sessions: 0,
         }
     }
 
     impl Bench {
         /// Carries frames both ways until the air is silent.
         fn exchange(&mut self, now: Duration) {
+            if self.link.next_timeout().is_some_and(|at| now >= at) {
+                self.link.timeout(now, &mut self.rng).unwrap();
+                self.answer(now);
+            }
             while let Some(output) = self.sensor.poll() {
                 let Output::Send(frame) = output else { continue };
-                self.link.frame(now, frame.as_bytes(), &mut self.rng).unwrap();
-                while let Some(output) = self.link.poll() {
-                    match output {
-                        LinkOutput::ClaimPair(wanted) => {
-                            let fits = |(c, _): &(Challenge, _)| wanted.is_none_or(|wanted| *c == wanted);
-                            let pair = self.pairs.iter().position(fits).map(|at| self.pairs.remove(at));
-                            self.link.pair(now, pair, &mut self.rng).unwrap()
-                        }
-                        LinkOutput::Send(frame) => {
-                            self.sensor.frame(now, 1_000, frame.as_bytes(), &mut self.rng).unwrap();
-                        }
-                        LinkOutput::Payload(payload) => self.payloads.push(payload),
-                        _ => {}
+                if self.link.frame(now, frame.as_bytes(), &mut self.rng).is_err() {
+                    assert!(!self.link.is_established(), "refused within a session");
+                }
+                self.answer(now);
+            }
+        }
+
+        /// Does what the hub wants done.
+        fn answer(&mut self, now: Duration) {
+            while let Some(output) = self.link.poll() {
+                match output {
+                    LinkOutput::ClaimPair(wanted) => {
+                        let fits = |(c, _): &(Challenge, _)| wanted.is_none_or(|wanted| *c == wanted);
+                        let pair = self.pairs.iter().position(fits).map(|at| self.pairs.remove(at));
+                        self.link.pair(now, pair, &mut self.rng).unwrap();
                     }
+                    LinkOutput::Send(frame) => {
+                        self.sensor.frame(now, 1_000, frame.as_bytes(), &mut self.rng).unwrap();
+                    }
+                    LinkOutput::Payload(payload) => self.payloads.push(payload),
+                    LinkOutput::Save(record) => self.saved_hub = *record,
+                    LinkOutput::Established { .. } => self.sessions += 1,
+                    LinkOutput::Failed(error) => panic!("{error}"),
                 }
             }
         }
@@ -319,7 +367,12 @@ mod tests {
         fn run(&mut self, seconds: u64) {
             self.sensor.start(Duration::ZERO, &mut self.rng).unwrap();
             self.exchange(Duration::ZERO);
-            for tick in 0..seconds * 20 {
+            self.pass(0, seconds);
+        }
+
+        /// Lets the seconds between two moments pass.
+        fn pass(&mut self, from: u64, to: u64) {
+            for tick in from * 20..to * 20 {
                 let now = Duration::from_millis(50 * tick);
                 self.sensor.tick(now, 1_000, &mut self.rng).unwrap();
                 self.exchange(now);
@@ -375,6 +428,34 @@ mod tests {
         let sessions: Vec<u32> = consents.map(|granted| granted.session).collect();
         assert_eq!(sessions, [1, 2]);
         assert!(bench.sensor.is_established());
+    }
+
+    #[test]
+    fn a_hub_that_lost_the_session_is_met_again() {
+        let source = Source::synthetic_ecg(1, Condition::new()).unwrap();
+        let mut bench = bench(source, Sealing::Open);
+        bench.run(5);
+        let before = bench.payloads.len();
+        // The hub restarts from its storage and knows of no session; it refuses in silence.
+        bench.link = Link::new(bench.saved_hub.clone());
+        let mut seconds = 5;
+        while !bench.link.is_established() {
+            seconds += 1;
+            assert!(seconds < 30, "the sensor has not noticed");
+            bench.pass(seconds - 1, seconds);
+        }
+        assert!((15..=18).contains(&seconds), "after {seconds} s");
+        bench.pass(seconds, seconds + 5);
+        assert!(bench.payloads.len() > before + 16, "and what was measured meanwhile goes out");
+    }
+
+    #[test]
+    fn a_sensor_with_nothing_to_say_does_not_feel_unheard() {
+        let samples: Vec<u8> = (0..500i16).flat_map(i16::to_le_bytes).collect();
+        let header = "x 1 360 500\nx.dat 16 200 12 0 0 0 0 ECG\n";
+        let mut bench = bench(Source::recording(header, &samples, 0).unwrap(), Sealing::Open);
+        bench.run(30);
+        assert_eq!(bench.sessions, 1);
     }
 
     #[test]

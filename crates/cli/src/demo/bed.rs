@@ -5,7 +5,7 @@ use super::recording;
 use super::state::{Memory, State};
 use crate::args::DemoOptions;
 use crate::exit::Failure;
-use bodywire_hub::service::RADIO_QUEUE;
+use bodywire_hub::service::{Heard, RADIO_QUEUE, RadioAddress, Transmit};
 use bodywire_proto::RiskClass;
 use bodywire_proto::observation::Signal;
 use bodywire_proto::wire::{Frame, SensorId};
@@ -36,7 +36,7 @@ pub(super) struct Progress {
 /// All sensors of the patient.
 pub(super) struct Bed {
     pub(super) progress: BTreeMap<SensorId, Arc<Progress>>,
-    pub(super) radio: BTreeMap<SensorId, mpsc::Sender<Frame>>,
+    radio: BTreeMap<RadioAddress, mpsc::Sender<Frame>>,
     tasks: Vec<JoinHandle<Result<(), Failure>>>,
     starts: Vec<Start>,
 }
@@ -83,21 +83,23 @@ impl Bed {
             let (to_sensor, inbox) = mpsc::channel(RADIO_QUEUE);
             let done = Arc::new(Progress::default());
             progress.insert(id, Arc::clone(&done));
-            radio.insert(id, to_sensor);
+            radio.insert(RadioAddress(u64::from(id.0)), to_sensor);
             starts.push(Start { device: Device { id, sensor }, memory, inbox, progress: done });
         }
         Ok(Self { progress, radio, tasks: Vec::new(), starts })
     }
 
     /// Starts every sensor. What they say goes to `air`; they stop when `stop` turns true.
-    pub(super) fn switch_on(
-        &mut self,
-        air: &mpsc::Sender<(SensorId, Vec<u8>)>,
-        stop: &watch::Receiver<bool>,
-    ) {
+    pub(super) fn switch_on(&mut self, air: &mpsc::Sender<Heard>, stop: &watch::Receiver<bool>) {
         for start in self.starts.drain(..) {
             self.tasks.push(tokio::spawn(live(start, air.clone(), stop.clone())));
         }
+    }
+
+    /// The hub's way to the sensors.
+    pub(super) fn transmit(&self) -> Transmit {
+        let radio = self.radio.clone();
+        Box::new(move |to, frame| radio.get(&to).is_some_and(|radio| radio.try_send(frame.clone()).is_ok()))
     }
 
     /// Waits until every sensor has said its last word.
@@ -111,7 +113,7 @@ impl Bed {
 
 async fn live(
     start: Start,
-    air: mpsc::Sender<(SensorId, Vec<u8>)>,
+    air: mpsc::Sender<Heard>,
     mut stop: watch::Receiver<bool>,
 ) -> Result<(), Failure> {
     let Start { mut device, mut memory, mut inbox, progress } = start;
@@ -138,16 +140,13 @@ async fn live(
 }
 
 impl Device {
-    async fn speak(
-        &mut self,
-        memory: &mut Memory,
-        air: &mpsc::Sender<(SensorId, Vec<u8>)>,
-    ) -> Result<(), Failure> {
+    async fn speak(&mut self, memory: &mut Memory, air: &mpsc::Sender<Heard>) -> Result<(), Failure> {
         while let Some(output) = self.sensor.poll() {
             match output {
                 Output::Save(record) => tokio::task::block_in_place(|| memory.store(record))?,
                 Output::Send(frame) => {
-                    if air.send((self.id, frame.as_bytes().to_vec())).await.is_err() {
+                    let from = RadioAddress(u64::from(self.id.0));
+                    if air.send(Heard { from, bytes: frame.as_bytes().to_vec() }).await.is_err() {
                         return Ok(());
                     }
                 }

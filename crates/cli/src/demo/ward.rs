@@ -153,7 +153,7 @@ impl Ward {
             threshold: Threshold::TWO_OF_THREE,
             sensors: SENSORS.to_vec(),
         };
-        let hub = Hub::new(hub_config, store.pairs(), spool, bed.radio.clone())?;
+        let hub = Hub::new(hub_config, store.pairs(), spool, bed.transmit())?;
         let hub_counters = hub.counters();
         let (stop_sensors, sensors_stop) = watch::channel(false);
         let (stop_hub, hub_stop) = watch::channel(false);
