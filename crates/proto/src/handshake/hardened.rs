@@ -10,7 +10,7 @@
 //! Everything a session rests on is one call of the PRF that takes both K and R: whoever misses either of them learns
 //! nothing. Each call fits one block of the hash, which is what a sensor pays for.
 
-use super::{ATTEMPTS_PER_EPOCH_MAX, BAD_PROOFS_PER_RUN_MAX, HubStep, SensorStep};
+use super::{ATTEMPTS_PER_EPOCH_MAX, BAD_PROOFS_PER_RUN_MAX, HubStep, SensorTodo};
 use crate::error::{Error, Misbehaviour};
 use crate::polar::{Code, LENGTH_BYTES_MAX};
 use crate::prf::{Key, Keyed, part};
@@ -140,7 +140,8 @@ impl SensorRun {
         chain: &mut Chain,
         sensor: SensorId,
         rng: &mut impl CryptoRng,
-    ) -> Result<(Self, SensorStep), Error> {
+        todo: &mut SensorTodo,
+    ) -> Result<Self, Error> {
         if chain.attempt == ATTEMPTS_PER_EPOCH_MAX {
             let value = u64::from(ATTEMPTS_PER_EPOCH_MAX);
             return Err(Error::Limit { limit: "ATTEMPTS_PER_EPOCH_MAX", value });
@@ -158,11 +159,19 @@ impl SensorRun {
         };
         let keyed = chain.key.keyed();
         hello.tag = part::<0, 8>(&keyed.prf("m1", &[&hello.fields()]));
-        let frame = hello.emit()?;
-        Ok((Self::Announced { hello, keyed }, SensorStep::Announce(frame)))
+        todo.send = Some(hello.emit()?);
+        // The attempt is durable before it is on the air, so that no attempt number is ever used twice.
+        todo.save = true;
+        Ok(Self::Announced { hello, keyed })
     }
 
-    pub(super) fn frame(&mut self, chain: &mut Chain, hub: HubId, bytes: &[u8]) -> Result<SensorStep, Error> {
+    pub(super) fn frame(
+        &mut self,
+        chain: &mut Chain,
+        hub: HubId,
+        bytes: &[u8],
+        todo: &mut SensorTodo,
+    ) -> Result<(), Error> {
         match self {
             Self::Announced { hello, keyed } => {
                 let message = ChallengeMessage::parse(bytes)?;
@@ -171,10 +180,8 @@ impl SensorRun {
                     return Err(Error::PeerMisbehaved(Misbehaviour::BadTag));
                 }
                 *self = Self::Challenged { keyed: keyed.clone(), binder };
-                Ok(SensorStep::ReadPuf {
-                    challenge: Challenge::from(message.challenge),
-                    response_bytes: chain.suite.response_bytes(),
-                })
+                todo.read = Some((Challenge::from(message.challenge), chain.suite.response_bytes()));
+                Ok(())
             }
             Self::Challenged { .. } => Err(Error::Misuse("no frame is expected now")),
             Self::Proved { confirm, next, keys } => {
@@ -188,7 +195,9 @@ impl SensorRun {
                     epoch: chain.epoch.wrapping_add(1),
                     attempt: 0,
                 };
-                Ok(SensorStep::Done { last: None, session: Session::Hardened(keys.clone()) })
+                todo.save = true;
+                todo.session = Some(Session::Hardened(keys.clone()));
+                Ok(())
             }
         }
     }
@@ -198,7 +207,8 @@ impl SensorRun {
         chain: &Chain,
         response: &Response,
         rng: &mut impl CryptoRng,
-    ) -> Result<SensorStep, Error> {
+        todo: &mut SensorTodo,
+    ) -> Result<(), Error> {
         let Self::Challenged { keyed, binder } = self else {
             return Err(Error::Misuse("no response was asked for"));
         };
@@ -213,10 +223,10 @@ impl SensorRun {
         pad(keyed, binder, helper);
         let agreement = Agreement { keyed, response: response.as_bytes(), binder };
         let (ours, theirs) = agreement.confirmations();
-        let frame = Proof { sealed_helper: helper, confirm: ours }.emit()?;
+        todo.send = Some(Proof { sealed_helper: helper, confirm: ours }.emit()?);
         let (next, keys) = (agreement.next_key(), agreement.traffic_keys());
         *self = Self::Proved { confirm: theirs, next, keys };
-        Ok(SensorStep::Send(frame))
+        Ok(())
     }
 }
 

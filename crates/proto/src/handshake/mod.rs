@@ -19,6 +19,7 @@ mod state;
 
 pub use hub::{HubHandshake, HubInput, HubOutput};
 pub use profile::Profile;
+pub(crate) use sensor::SensorTodo;
 pub use sensor::{SensorHandshake, SensorInput, SensorOutput};
 pub use state::{HubRecord, HubSecret, SensorRecord, SensorSecret, Stored, enrolled};
 
@@ -38,23 +39,6 @@ pub const BACKOFF_MIN: Duration = Duration::from_millis(500);
 pub const BACKOFF_MAX: Duration = Duration::from_secs(30);
 /// Wrong proofs that one run survives. They cost the attacker a frame each and the hub one decoding; the pair stays.
 pub const BAD_PROOFS_PER_RUN_MAX: u8 = 4;
-
-/// What a profile makes of one input at the sensor.
-pub(crate) enum SensorStep {
-    /// Nothing yet.
-    #[cfg(feature = "paper")]
-    Wait,
-    /// Save the record, then send.
-    Announce(Frame),
-    /// Read the PUF.
-    ReadPuf { challenge: Challenge, response_bytes: usize },
-    /// Send.
-    Send(Frame),
-    /// Save the record, send what is left to be said, and use the session.
-    Done { last: Option<Frame>, session: Session },
-    /// The run is over.
-    Failed(Error),
-}
 
 /// What a profile makes of one input at the hub.
 #[cfg_attr(
