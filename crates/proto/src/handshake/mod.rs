@@ -26,7 +26,7 @@ pub use state::{HubRecord, HubSecret, SensorRecord, SensorSecret, Stored, enroll
 use crate::error::Error;
 use crate::puf::Challenge;
 use crate::session::Session;
-use crate::wire::Frame;
+use crate::wire::HandshakeFrame;
 use core::time::Duration;
 
 /// How long a side waits for the other's next message: twenty round trips of a busy body-area network.
@@ -52,11 +52,11 @@ pub(crate) enum HubStep {
     /// Save the record, then ask for a pair: any, or the one with this challenge.
     Claim(Option<Challenge>),
     /// Send one or two frames and wait for the answer.
-    Send(Frame, Option<Frame>),
+    Send(HandshakeFrame, Option<HandshakeFrame>),
     /// Save the record, send what is left to be said, and use the session.
-    Done { last: Option<Frame>, session: Session, noise_bits: u32 },
+    Done { last: Option<HandshakeFrame>, session: Session, noise_bits: u32 },
     /// Send what is left to be said; the run is over.
-    Failed { last: Option<Frame>, error: Error },
+    Failed { last: Option<HandshakeFrame>, error: Error },
 }
 
 /// The pause after `failures` failed attempts in a row.

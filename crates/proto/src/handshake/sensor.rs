@@ -6,7 +6,7 @@ use crate::error::Error;
 use crate::paper;
 use crate::puf::{Challenge, Response};
 use crate::session::Session;
-use crate::wire::Frame;
+use crate::wire::HandshakeFrame;
 use core::time::Duration;
 use rand_core::CryptoRng;
 
@@ -36,7 +36,7 @@ pub enum SensorOutput {
     /// Put this on durable storage before anything that follows.
     Save(SensorRecord),
     /// Put this frame on the air.
-    Send(Frame),
+    Send(HandshakeFrame),
     /// Read the PUF and come back with [`SensorInput::Response`].
     ReadPuf {
         /// What to ask it.
@@ -64,7 +64,7 @@ pub(crate) struct SensorTodo {
     /// The record is to be saved, as it stands after the input.
     pub(crate) save: bool,
     /// To be sent.
-    pub(crate) send: Option<Frame>,
+    pub(crate) send: Option<HandshakeFrame>,
     /// The PUF is to be read: challenge, and how long the response has to be.
     pub(crate) read: Option<(Challenge, usize)>,
     /// The run has ended well.
