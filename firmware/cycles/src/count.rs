@@ -21,6 +21,8 @@ pub struct Instruction {
     pub class: Class,
     /// How often it was executed inside regions.
     pub executed: u64,
+    /// The cycles that took, without wait states.
+    pub cycles: u64,
 }
 
 /// What was executed between two markers.
@@ -55,6 +57,7 @@ struct Pending {
     follows_single_access: bool,
     accesses: u64,
     constants: u64,
+    splits: u64,
 }
 
 /// Follows a program and sums up its regions.
@@ -74,7 +77,7 @@ impl Counter {
 
     /// Remembers a translated instruction; the number names it from now on.
     pub fn translated(&mut self, address: u32, size: u32, class: Class) -> usize {
-        self.instructions.push(Instruction { address, size, class, executed: 0 });
+        self.instructions.push(Instruction { address, size, class, executed: 0, cycles: 0 });
         self.instructions.len() - 1
     }
 
@@ -96,14 +99,15 @@ impl Counter {
         if class == Class::End {
             self.regions.extend(self.open.take());
         } else {
-            self.pending = Some(Pending { at, follows_single_access, accesses: 0, constants: 0 });
+            self.pending = Some(Pending { at, follows_single_access, accesses: 0, constants: 0, splits: 0 });
         }
     }
 
-    /// The instruction that was begun last reads or writes memory.
-    pub fn accesses(&mut self, address: u32, writes: bool) {
+    /// The instruction that was begun last reads or writes `bytes` of memory.
+    pub fn accesses(&mut self, address: u32, bytes: u32, writes: bool) {
         let (Some(region), Some(pending)) = (&mut self.open, &mut self.pending) else { return };
         pending.accesses += 1;
+        pending.splits += extra_transfers(address, bytes);
         if !writes && address < FLASH_END {
             pending.constants += 1;
         }
@@ -118,15 +122,17 @@ impl Counter {
     /// Adds the pending instruction, now that the next one at `next` begins. True when it was a single access.
     fn settle(&mut self, next: u32) -> bool {
         let (Some(region), Some(pending)) = (&mut self.open, self.pending.take()) else { return false };
-        let Some(instruction) = self.instructions.get(pending.at) else { return false };
+        let Some(instruction) = self.instructions.get_mut(pending.at) else { return false };
         let accessed_memory = pending.accesses > 0;
         let cycles = Executed {
             class: instruction.class,
             follows_single_access: pending.follows_single_access,
             accessed_memory,
             branched: next != instruction.address + instruction.size,
+            splits: pending.splits,
         }
         .cycles();
+        instruction.cycles += cycles.mid;
         region.instructions += 1;
         region.operand_dependent += u64::from(instruction.class.depends_on_operands());
         region.cycles.add(cycles);
@@ -142,6 +148,17 @@ impl Counter {
     /// Everything that was translated.
     pub fn instructions(&self) -> &[Instruction] {
         &self.instructions
+    }
+}
+
+/// Transfers on the bus beyond one: an access that is not aligned is split into aligned ones (ARM DDI 0337 r2p1,
+/// on unaligned accesses: a word at an odd address is a byte, a halfword and a byte).
+const fn extra_transfers(address: u32, bytes: u32) -> u64 {
+    match (bytes, address % 4) {
+        (4, 1 | 3) => 2,
+        (4, 2) | (2, 3) => 1,
+        (2, 1) => 1,
+        _ => 0,
     }
 }
 
@@ -165,10 +182,10 @@ mod tests {
             let at = counter.translated(address, size, class);
             counter.executes(at);
             match address {
-                0x102 => (0..2).for_each(|i| counter.accesses(0x203f_0000 + 4 * i, true)),
-                0x104 => counter.accesses(0x0000_0800, false),
-                0x106 => counter.accesses(0x2000_0000, false),
-                0x10c => counter.accesses(0x203f_0000, false),
+                0x102 => (0..2).for_each(|i| counter.accesses(0x203f_0000 + 4 * i, 4, true)),
+                0x104 => counter.accesses(0x0000_0800, 4, false),
+                0x106 => counter.accesses(0x2000_0000, 4, false),
+                0x10c => counter.accesses(0x203f_0000, 4, false),
                 _ => {}
             }
         }
@@ -188,11 +205,19 @@ mod tests {
     }
 
     #[test]
+    fn an_access_that_is_not_aligned_is_split() {
+        let words: Vec<u64> = (0..4).map(|offset| extra_transfers(0x2000_0000 + offset, 4)).collect();
+        let halfwords: Vec<u64> = (0..4).map(|offset| extra_transfers(0x2000_0000 + offset, 2)).collect();
+        assert_eq!((&words[..], &halfwords[..]), (&[0, 2, 1, 2][..], &[0, 1, 0, 1][..]));
+        assert_eq!(extra_transfers(0x2000_0003, 1), 0);
+    }
+
+    #[test]
     fn nothing_outside_a_region_counts() {
         let mut counter = counted();
         let at = counter.translated(0x300, 2, Class::Simple);
         counter.executes(at);
-        counter.accesses(0x2030_0000, true);
+        counter.accesses(0x2030_0000, 4, true);
         assert_eq!(counter.regions().len(), 1);
         assert_eq!(counter.instructions()[at].executed, 0);
         assert_eq!(counter.regions()[0].to_string(), "5 13 16 18 18 1 540999680");

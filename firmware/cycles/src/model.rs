@@ -42,12 +42,15 @@ pub struct Executed {
     pub accessed_memory: bool,
     /// The next instruction was not the one behind it.
     pub branched: bool,
+    /// Transfers on the bus beyond one for each access, because it was not aligned.
+    pub splits: u64,
 }
 
 impl Executed {
     /// The time it took.
     pub fn cycles(self) -> Cycles {
         let mut cycles = self.without_branch();
+        cycles.add(Cycles::same(self.splits));
         if self.branched {
             cycles.add(Cycles { low: 1, mid: 2, high: 3 });
         }
@@ -77,7 +80,7 @@ mod tests {
     use super::*;
 
     fn executed(class: Class) -> Executed {
-        Executed { class, follows_single_access: false, accessed_memory: true, branched: false }
+        Executed { class, follows_single_access: false, accessed_memory: true, branched: false, splits: 0 }
     }
 
     fn triple(e: Executed) -> (u64, u64, u64) {
@@ -91,6 +94,11 @@ mod tests {
         assert_eq!(triple(Executed { follows_single_access: true, ..executed(Class::Load) }), (1, 1, 2));
         assert_eq!(triple(executed(Class::Store)), (1, 1, 1));
         assert_eq!(triple(executed(Class::StoreIndexed)), (2, 2, 2));
+    }
+
+    #[test]
+    fn an_access_that_is_split_takes_a_cycle_more_for_each_part() {
+        assert_eq!(triple(Executed { splits: 2, ..executed(Class::Load) }), (4, 4, 4));
     }
 
     #[test]

@@ -57,6 +57,7 @@ unsafe extern "C" {
         data: *mut c_void,
     );
     fn qemu_plugin_mem_is_store(access: u32) -> bool;
+    fn qemu_plugin_mem_size_shift(access: u32) -> c_uint;
 }
 
 /// Where the results go.
@@ -154,8 +155,8 @@ extern "C" fn executes(_cpu: c_uint, data: *mut c_void) {
 
 extern "C" fn accesses(_cpu: c_uint, access: u32, address: u64, _data: *mut c_void) {
     // SAFETY: `access` is the value this callback was given for the access that is going on.
-    let writes = unsafe { qemu_plugin_mem_is_store(access) };
-    lock(&COUNTER).accesses(address as u32, writes);
+    let (writes, shift) = unsafe { (qemu_plugin_mem_is_store(access), qemu_plugin_mem_size_shift(access)) };
+    lock(&COUNTER).accesses(address as u32, 1 << shift, writes);
 }
 
 extern "C" fn finished(_id: u64, _data: *mut c_void) {
@@ -166,9 +167,9 @@ extern "C" fn finished(_id: u64, _data: *mut c_void) {
     }
     if let Some(file) = &outputs.profile {
         let mut text = String::new();
-        for Instruction { address, executed, class, .. } in counter.instructions() {
+        for Instruction { address, executed, cycles, class, .. } in counter.instructions() {
             if *executed > 0 {
-                let _ = writeln!(text, "{address:08x} {executed} {class:?}");
+                let _ = writeln!(text, "{address:08x} {executed} {cycles} {class:?}");
             }
         }
         write(file, &text);
