@@ -12,6 +12,9 @@ pub enum Failure {
     /// 3: a ledger, proof or signature does not verify.
     #[error("{0}")]
     NotVerified(String),
+    /// 5: nobody answers.
+    #[error("{0}")]
+    Unreachable(String),
     /// 6: a file, directory, port or recording that was named cannot be used.
     #[error("{what}: {why}; {next}")]
     Configuration {
@@ -22,6 +25,9 @@ pub enum Failure {
         /// What to do.
         next: String,
     },
+    /// 7: what was measured is outside its limits.
+    #[error("{0}")]
+    OutsideTolerance(String),
 }
 
 impl Failure {
@@ -30,7 +36,9 @@ impl Failure {
         match self {
             Self::Failed(_) => 1,
             Self::NotVerified(_) => 3,
+            Self::Unreachable(_) => 5,
             Self::Configuration { .. } => 6,
+            Self::OutsideTolerance(_) => 7,
         }
     }
 
@@ -58,12 +66,25 @@ macro_rules! failed {
 
 failed!(
     bodywire_channels::Error,
-    bodywire_hub::Error,
     bodywire_proto::Error,
     bodywire_sim::Error,
     bodywire_store::Error,
     tokio::task::JoinError,
 );
+
+impl From<bodywire_hub::Error> for Failure {
+    fn from(error: bodywire_hub::Error) -> Self {
+        match error {
+            bodywire_hub::Error::PoorPuf { .. } => Self::OutsideTolerance(error.to_string()),
+            bodywire_hub::Error::SpoolTaken(path) => Self::Configuration {
+                what: path,
+                why: "a hub that runs has it".to_owned(),
+                next: "stop the hub first".to_owned(),
+            },
+            other => Self::Failed(other.to_string()),
+        }
+    }
+}
 
 impl From<bodywire_ledger::Error> for Failure {
     fn from(error: bodywire_ledger::Error) -> Self {

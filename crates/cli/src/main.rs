@@ -1,8 +1,8 @@
 //! The one binary.
 
-use bodywire_cli::args::{Arguments, Command, LedgerCommand};
+use bodywire_cli::args::{Arguments, Command, LedgerCommand, SensorCommand};
 use bodywire_cli::exit::Failure;
-use bodywire_cli::{demo, ledger};
+use bodywire_cli::{demo, hub, ledger, sensor};
 use clap::{CommandFactory, Parser};
 use std::process::ExitCode;
 use tracing_subscriber::EnvFilter;
@@ -23,6 +23,14 @@ fn main() -> ExitCode {
 fn run(arguments: Arguments) -> Result<(), Failure> {
     match arguments.command {
         Command::Demo(options) => demo::run(&options),
+        Command::Sensor { command } => match command {
+            SensorCommand::Enroll(options) => sensor::enroll(&options),
+            SensorCommand::List(options) => sensor::list(&options),
+            SensorCommand::Resync(options) => sensor::resync(&options),
+            SensorCommand::Revoke(options) => sensor::revoke(&options),
+            SensorCommand::Run(options) => sensor::run(&options),
+        },
+        Command::Hub(options) => hub::run(&options),
         Command::Ledger { command: LedgerCommand::Verify(options) } => ledger::verify(&options),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Arguments::command(), "bodywire", &mut std::io::stdout());

@@ -78,6 +78,8 @@ impl Link {
             let opened = reader.open(bytes, &mut buffer)?;
             self.outputs.push_back(Output::Payload(opened.payload.to_vec()));
             self.owes_receipt = true;
+            self.handshake.confirmed();
+            self.drain();
             return self.give_receipt(now);
         }
         let result = self.handshake.handle(now, HubInput::Frame(bytes), rng);

@@ -200,7 +200,7 @@ impl Hub {
             self.report(stopping.is_some())?;
             self.submit()?;
             if let Some(since) = stopping
-                && (self.spool.pending() == 0 || since.elapsed() > DRAIN_TIMEOUT)
+                && (self.spool.pending() == 0 || self.paths.is_empty() || since.elapsed() > DRAIN_TIMEOUT)
             {
                 self.paths.iter().for_each(Path::disconnect);
                 return Ok(());

@@ -5,6 +5,8 @@
 //! is an argument. Without the feature `std` only [`schemes`] is built, which needs no heap.
 #![cfg_attr(not(feature = "std"), no_std)]
 
+#[cfg(feature = "std")]
+pub mod adversary;
 mod error;
 #[cfg(feature = "std")]
 pub mod patient;

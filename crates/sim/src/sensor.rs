@@ -54,8 +54,9 @@ pub struct Sensor<P> {
     /// When the first record went out that no receipt has followed.
     unheard_since: Option<Duration>,
     sealer: Option<Sealer>,
-    /// When the running session began.
+    /// When the running session began, and how many there were.
     session_since: Duration,
+    sessions: u32,
     /// How many times faster than life the signal is played.
     speed: f64,
     /// When the first session began, by the caller's clock and in milliseconds since 1970.
@@ -79,6 +80,7 @@ impl<P: Puf> Sensor<P> {
             unheard_since: None,
             sealer: None,
             session_since: Duration::ZERO,
+            sessions: 0,
             speed,
             switched_on: None,
             taken: 0,
@@ -152,6 +154,11 @@ impl<P: Puf> Sensor<P> {
         self.records.is_some()
     }
 
+    /// How many sessions there were.
+    pub const fn sessions(&self) -> u32 {
+        self.sessions
+    }
+
     /// True when the source has ended and all of it has been sent.
     pub fn is_finished(&self) -> bool {
         self.source.remaining() == Some(0) && self.waiting.is_empty()
@@ -182,6 +189,7 @@ impl<P: Puf> Sensor<P> {
                     self.down = session.down_reader(sensor);
                     self.unheard_since = None;
                     self.session_since = now;
+                    self.sessions += 1;
                     self.switched_on.get_or_insert((now, unix_ms));
                     self.give_consent(unix_ms, rng)?;
                 }

@@ -16,7 +16,7 @@ pub use alarm::AlarmRow;
 pub use enrolment::{HubRow, PufQuality, SensorRow};
 pub use error::Error;
 pub use ledger_names::StreamRow;
-pub use pair::PairPool;
+pub use pair::{PairPool, Pool};
 pub use report::ReportRow;
 pub use vault::DatabaseKey;
 

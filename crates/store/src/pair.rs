@@ -31,6 +31,15 @@ pub(crate) async fn insert(
     Ok(())
 }
 
+/// The pairs of one sensor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pool {
+    /// As many as were enrolled.
+    pub enrolled: u64,
+    /// As many as are unused.
+    pub left: u64,
+}
+
 /// The pool of pairs and nothing else of the database: what a hub is given. It cannot open any other column.
 #[derive(Clone)]
 pub struct PairPool {
@@ -84,6 +93,18 @@ impl PairPool {
         let number =
             |sensor: i64| sensor.try_into().map(SensorId).map_err(|_| Error::Damaged("sensor.sensor"));
         sensors.into_iter().map(number).collect()
+    }
+
+    /// How many pairs a sensor was enrolled with and how many are left.
+    pub async fn pool(&self, hub: HubId, sensor: SensorId) -> Result<Pool, Error> {
+        let left = self.left(hub, sensor).await?;
+        let enrolled: Option<i64> =
+            sqlx::query_scalar("SELECT pairs FROM sensor WHERE hub = $1 AND sensor = $2")
+                .bind(i64::from(hub.0))
+                .bind(i64::from(sensor.0))
+                .fetch_optional(&self.readers)
+                .await?;
+        Ok(Pool { enrolled: enrolled.unwrap_or(0).unsigned_abs(), left })
     }
 
     /// How many pairs a sensor has left.

@@ -1,10 +1,11 @@
 //! The sensors on the demo's patient, each a task of its own, and the air between them and the hub.
 
-use super::provision::{self, SENSORS};
-use super::recording;
-use super::state::{Memory, State};
+use super::provision::SENSORS;
 use crate::args::DemoOptions;
 use crate::exit::Failure;
+use crate::house;
+use crate::recording;
+use crate::state::{Memory, State};
 use bodywire_hub::service::{Heard, RADIO_QUEUE, RadioAddress, Transmit};
 use bodywire_proto::RiskClass;
 use bodywire_proto::observation::Signal;
@@ -79,7 +80,7 @@ impl Bed {
                 RiskClass::III => Sealing::ForClinic(row.wrapping_key.clone()),
                 RiskClass::I | RiskClass::II => Sealing::Open,
             };
-            let sensor = Sensor::new(record, provision::chip(state, id)?, source, sealing, options.speed);
+            let sensor = Sensor::new(record, house::chip(state, id)?, source, sealing, options.speed);
             let (to_sensor, inbox) = mpsc::channel(RADIO_QUEUE);
             let done = Arc::new(Progress::default());
             progress.insert(id, Arc::clone(&done));
@@ -127,10 +128,10 @@ async fn live(
         progress.finished.store(device.sensor.is_finished(), Ordering::Relaxed);
         progress.measured.store(device.sensor.measured(), Ordering::Relaxed);
         tokio::select! {
-            _ = tick.tick() => device.sensor.tick(begun.elapsed(), super::ward::now_ms(), &mut rng)?,
+            _ = tick.tick() => device.sensor.tick(begun.elapsed(), crate::now_ms(), &mut rng)?,
             Some(frame) = inbox.recv() => {
                 // What the protocol refuses is met with silence; the sensor tries again by itself.
-                let _ = device.sensor.frame(begun.elapsed(), super::ward::now_ms(), frame.as_bytes(), &mut rng);
+                let _ = device.sensor.frame(begun.elapsed(), crate::now_ms(), frame.as_bytes(), &mut rng);
             }
             _ = stop.changed() => {}
         }

@@ -1,14 +1,11 @@
 //! `bodywire demo`: a ward in one process.
 //!
-//! `state` is the directory with everything the demo keeps; `provision` is the secure room where it begins;
-//! `broker` are the three embedded brokers; `bed` are the sensors; `ward` runs them all; `terminal` reads keys;
+//! `provision` is the secure room where it begins; `broker` are the three embedded brokers; `bed` are the sensors; `ward` runs them all; `terminal` reads keys;
 //! `tamper` plays the intruder; `summary` judges a run.
 
 mod bed;
 mod broker;
 mod provision;
-mod recording;
-mod state;
 mod summary;
 mod tamper;
 mod terminal;
@@ -19,9 +16,5 @@ use crate::exit::Failure;
 
 /// Runs the demo until it is quit, or until a headless run has ended.
 pub fn run(options: &DemoOptions) -> Result<(), Failure> {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| Failure::Failed(format!("the runtime cannot start: {error}")))?;
-    runtime.block_on(ward::run(options))
+    crate::block_on(ward::run(options))
 }

@@ -1,8 +1,8 @@
 //! The judgement of a run: what was sent, what is stored, and whether the two agree.
 
-use super::provision::HUB;
-use super::state::State;
 use crate::exit::Failure;
+use crate::house::HUB;
+use crate::state::State;
 use bodywire_hub::spool::Spool;
 use bodywire_ledger::{EntryKind, FileDisk, Floor, Log, Origin, VerifierKey, fsck};
 use bodywire_store::Store;

@@ -2,14 +2,16 @@
 
 use super::bed::Bed;
 use super::broker::Broker;
-use super::provision::{self, HUB, Provisioned, SENSORS};
-use super::recording;
-use super::state::State;
+use super::provision::{self, Provisioned, SENSORS};
 use super::summary::{self, Summary};
 use super::tamper::tamper;
 use super::terminal::{RawMode, WISHES_QUEUE, Wish, read_keys};
 use crate::args::{DemoOptions, EmergencyAt, Output};
 use crate::exit::Failure;
+use crate::house::{self, HUB, House};
+use crate::recording;
+use crate::state::{Holder, State};
+use crate::{now_ms, print};
 use bodywire_channels::Threshold;
 use bodywire_channels::topic::Shard;
 use bodywire_clinic::board::{Board, PathCondition, PathView, Source};
@@ -18,7 +20,6 @@ use bodywire_clinic::{Clinic, HubCard};
 use bodywire_hub::{Hub, service::FRAMES_QUEUE};
 use bodywire_ledger::Origin;
 use bodywire_sim::patient::Condition;
-use rand::Rng;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -73,7 +74,7 @@ pub(super) async fn run(options: &DemoOptions) -> Result<(), Failure> {
         recording::open(path, options.signal)?;
     }
     let listener = if options.headless { None } else { Some(bind_console(options.port).await?) };
-    let state = State::open(&options.state)?;
+    let state = State::open(&options.state, Holder::Demo)?;
     let brokers = start_brokers(options).await?;
     let provisioned = provision::open(&state, options.headless).await?;
     let ward = Ward::start(options, state, brokers, provisioned).await?;
@@ -119,7 +120,8 @@ impl Ward {
         brokers: Vec<Broker>,
         provisioned: Provisioned,
     ) -> Result<Self, Failure> {
-        let Provisioned { store, spool, hub_key, clinic_key, ledger_key, rendezvous, sensors } = provisioned;
+        let Provisioned { house, spool, sensors } = provisioned;
+        let House { store, hub_key, clinic_key, ledger_key, rendezvous } = house;
         let shard = Shard::new("0")?;
         let source = match &options.recording {
             Some(path) => {
@@ -245,7 +247,7 @@ impl Ward {
             Output::Json => summary.to_json(),
             Output::Table => summary.to_table(),
         };
-        println_stdout(&text);
+        print(&text);
         summary.judge()
     }
 
@@ -323,14 +325,9 @@ impl Ward {
         commands: mpsc::Sender<DemoCommand>,
     ) -> Result<String, Failure> {
         let address = listener.local_addr().map_err(|error| Failure::Failed(error.to_string()))?;
-        let console = Console::new(
-            self.board.clone(),
-            vec![address.to_string()],
-            random_secret,
-            Some(commands),
-            now_ms,
-        );
-        let link = OneTimeLink::new(random_secret()).for_person("Demo clinician");
+        let console =
+            Console::new(self.board.clone(), vec![address.to_string()], house::draw, Some(commands), now_ms);
+        let link = OneTimeLink::new(house::draw()).for_person("Demo clinician");
         let url = format!("http://{address}{}", link.path());
         console.admit(link);
         tokio::spawn(async move {
@@ -483,25 +480,7 @@ fn task(name: &'static str, work: impl Future<Output = Result<(), Failure>> + Se
     Task { name, handle: tokio::spawn(work) }
 }
 
-fn random_secret() -> [u8; 32] {
-    let mut secret = [0u8; 32];
-    rand::rng().fill_bytes(&mut secret);
-    secret
-}
-
 /// A line for people, right in raw mode too.
 fn say(line: &str) {
     eprint!("{}\r\n", line.replace('\n', "\r\n"));
-}
-
-fn println_stdout(text: &str) {
-    use std::io::Write;
-    // A reader that has gone away has seen enough.
-    let _ = writeln!(std::io::stdout(), "{text}");
-}
-
-/// Milliseconds since 1970 by this machine's clock.
-pub(super) fn now_ms() -> u64 {
-    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-    since.map_or(0, |elapsed| elapsed.as_millis() as u64)
 }

@@ -62,6 +62,14 @@ impl HubChain {
         Self { suite, key, epoch: 0, pending: None, attempt: 0 }
     }
 
+    /// The sensor has used the newest session, so that it has the newest key: the older one is forgotten. True when
+    /// there was one.
+    pub(super) fn confirm(&mut self) -> bool {
+        let Some(key) = self.pending.take() else { return false };
+        (self.key, self.epoch, self.attempt) = (key, self.epoch.wrapping_add(1), 0);
+        true
+    }
+
     /// The key a sensor in `epoch` holds, and whether it is the one it has not confirmed yet.
     fn key_of(&self, epoch: u32) -> Option<(&Key, bool)> {
         if epoch == self.epoch {
@@ -288,9 +296,7 @@ impl HubRun {
             return Err(Error::PeerMisbehaved(Misbehaviour::Replayed));
         }
         if confirms {
-            chain.key = key.clone();
-            chain.epoch = hello.epoch;
-            chain.pending = None;
+            chain.confirm();
         }
         chain.attempt = hello.attempt;
         Ok((Self::AwaitPair { hello, keyed }, HubStep::Claim(None)))

@@ -111,6 +111,17 @@ impl HubHandshake {
         self.outputs.iter_mut().find_map(Option::take)
     }
 
+    /// To be called when the first record of the newest session has opened: the sensor has replaced its key, and the
+    /// hub forgets the older one now and not at the sensor's next run. Until then the two together with the sensor's
+    /// device would open the session.
+    pub fn confirmed(&mut self) {
+        if let HubSecret::Hardened(chain) = &mut self.record.secret
+            && chain.confirm()
+        {
+            self.push(HubOutput::Save(self.record.clone()));
+        }
+    }
+
     /// When to call [`HubInput::Timeout`].
     pub const fn next_timeout(&self) -> Option<Duration> {
         self.deadline

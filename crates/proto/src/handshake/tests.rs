@@ -225,6 +225,22 @@ fn a_run_replaces_the_key_and_moves_the_epoch() {
 }
 
 #[test]
+fn the_hub_forgets_the_old_key_when_the_session_is_used() {
+    let mut world = World::new(1);
+    world.run(|_| false);
+    assert_eq!(world.hub_chain().key, Key::new([0x42; 32]), "the sensor may have missed m4");
+    world.hub.confirmed();
+    let Some(HubOutput::Save(record)) = world.hub.poll() else { panic!("nothing to save") };
+    world.saved_hub = record;
+    let (hub, sensor) = (world.hub_chain(), world.sensor_chain());
+    assert_eq!((hub.key, hub.epoch, hub.pending, hub.attempt), (sensor.key, 1, None, 0));
+    world.hub.confirmed();
+    assert!(world.hub.poll().is_none(), "once");
+    world.run(|_| false);
+    assert!(world.agreed() && world.sensor_sessions.len() == 2);
+}
+
+#[test]
 fn whatever_is_lost_the_next_clean_run_succeeds() {
     for lost in 1..=4 {
         let mut world = World::new(u64::from(lost));

@@ -11,6 +11,8 @@
 //! ```
 //!
 //! 128 + 65 bytes; 3 scalar multiplications at the sensor, three and a sum of three at the access point.
+//!
+//! Either private key alone opens no recorded session. Both together do: `s_AP` opens `W`, and `x = (U - s_C) / v`.
 
 use super::identity_key::{
     Challenge, Credential, NAME_BYTES, Name, OneTimeSeal, POINT_BYTES, Point, RIGHT_BYTES, SCALAR_BYTES,
@@ -118,7 +120,12 @@ impl EhSensor {
     /// A sensor with what it was given at enrolment. Refuses a key that the manager did not issue.
     pub fn new(state: SensorState, manager: &Point) -> Result<Self, Error> {
         state.credential.check(manager)?;
-        Ok(Self { state, run: None })
+        Ok(Self::resume(state))
+    }
+
+    /// A sensor with what it remembers.
+    pub const fn resume(state: SensorState) -> Self {
+        Self { state, run: None }
     }
 
     /// What it remembers.
@@ -202,24 +209,20 @@ impl Hub for EhHub {
         request: &Request,
         rng: &mut impl CryptoRng,
     ) -> Result<Accepted<Name, Reply>, Error> {
-        let Request { x, t, sealed, tag } = request;
+        let Request { x, t, .. } = request;
         if milliseconds(now)?.abs_diff(*t) > CLOCK_WINDOW.as_millis() as u64 {
             return Err(Error::Refused(Refusal::Stale));
         }
         let secrets = RunSecrets { x: *x, shared: self.state.secret.shared_with(x), t: *t };
-        let mut opened = *sealed;
-        secrets.seal().open(&mut opened, *tag)?;
-        let mut fields = Fields::of("sealed part of a request of scheme E-H", &opened);
-        let (pid, right) = (u16::from_be_bytes(fields.take()?), u32::from_be_bytes(fields.take()?));
-        let name = Name { pid, right };
-        let statement = Statement { name, commitment: Point::parse(fields.take()?)? };
+        let (statement, u) = secrets.open(request)?;
         let v = secrets.challenge(&statement, &self.public);
-        statement.verify(&self.state.manager, &v, x, &fields.take()?)?;
+        statement.verify(&self.state.manager, &v, x, &u)?;
+        let pid = statement.name.pid;
         let secret = Secret::random(rng);
         let y = secret.public();
         let key = secrets.session_key(pid, &y, &secret.shared_with(x));
         let auth = prove(&key, &proven(request, &y).each())?;
-        Ok(Accepted { identity: name, reply: Reply { y, auth }, key })
+        Ok(Accepted { identity: statement.name, reply: Reply { y, auth }, key })
     }
 }
 
@@ -241,8 +244,18 @@ impl RunSecrets {
         OneTimeSeal::new(hash(&[b"k", &x, &shared, &self.t.to_be_bytes()]))
     }
 
+    /// Opens `W`: whose key it is, and `U`.
+    pub fn open(&self, request: &Request) -> Result<(Statement, [u8; SCALAR_BYTES]), Error> {
+        let mut opened = request.sealed;
+        self.seal().open(&mut opened, request.tag)?;
+        let mut fields = Fields::of("sealed part of a request of scheme E-H", &opened);
+        let (pid, right) = (u16::from_be_bytes(fields.take()?), u32::from_be_bytes(fields.take()?));
+        let statement = Statement { name: Name { pid, right }, commitment: Point::parse(fields.take()?)? };
+        Ok((statement, fields.take()?))
+    }
+
     /// `v`.
-    fn challenge(&self, statement: &Statement, access_point: &Point) -> Challenge {
+    pub fn challenge(&self, statement: &Statement, access_point: &Point) -> Challenge {
         let (access_point, x, shared) = (access_point.to_bytes(), self.x.to_bytes(), self.shared.to_bytes());
         Challenge::hash(&[b"v", &statement.to_bytes(), &access_point, &x, &shared, &self.t.to_be_bytes()])
     }

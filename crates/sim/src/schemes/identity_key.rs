@@ -18,7 +18,7 @@ use ascon_aead::aead::AeadInOut;
 use hmac::{Hmac, Mac};
 use p256::elliptic_curve::group::{Group, GroupEncoding};
 use p256::elliptic_curve::ops::{LinearCombination, Reduce};
-use p256::elliptic_curve::{Generate, PrimeField};
+use p256::elliptic_curve::{Field, Generate, PrimeField};
 use p256::{AffinePoint, FieldBytes, ProjectivePoint, Scalar};
 use rand_core::CryptoRng;
 use sha2::{Digest, Sha256};
@@ -162,6 +162,11 @@ impl Credential {
     /// Bits in non-volatile memory: name, right, commitment and private key.
     pub const STORED_BITS: usize = (NAME_BYTES + RIGHT_BYTES + POINT_BYTES + SCALAR_BYTES) * 8;
 
+    /// The private key.
+    pub const fn secret(&self) -> &Secret {
+        &self.secret
+    }
+
     /// What a sensor does when it is given its key: `s_C P = R + h1(..) P_pub`.
     pub fn check(&self, manager: &Point) -> Result<(), Error> {
         let zero = Challenge(Scalar::ZERO);
@@ -171,6 +176,14 @@ impl Credential {
     /// `U = s_C + x v`.
     pub fn sign(&self, x: &Secret, v: &Challenge) -> [u8; SCALAR_BYTES] {
         (self.secret.0 + x.0 * v.0).to_repr().into()
+    }
+
+    /// `x = (U - s_C) / v`: whoever has the private key and a signature has the number that was drawn for it. Nothing
+    /// when `U` is no scalar, or `v` is zero.
+    pub fn drawn_for(&self, u: &[u8; SCALAR_BYTES], v: &Challenge) -> Option<Secret> {
+        let u = Option::<Scalar>::from(Scalar::from_repr((*u).into()))?;
+        let inverse = Option::<Scalar>::from(Field::invert(&v.0))?;
+        Some(Secret((u - self.secret.0) * inverse))
     }
 }
 

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 const FILE_BYTES_MAX: u64 = 256 << 20;
 
 /// Opens signal `signal` of the recording at `path` (with or without `.hea`).
-pub(super) fn open(path: &Path, signal: usize) -> Result<Source, Failure> {
+pub(crate) fn open(path: &Path, signal: usize) -> Result<Source, Failure> {
     let header_path =
         if path.extension().is_some_and(|e| e == "hea") { path.to_owned() } else { with_hea(path) };
     let text = String::from_utf8(read(&header_path)?).map_err(|_| unusable(&header_path, "is not text"))?;

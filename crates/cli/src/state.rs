@@ -1,13 +1,15 @@
-//! The demo's directory. Secrets are files that only their owner may read.
+//! The directory of a house: of a demo, or of hub and sensors as processes of their own. Secrets are files that only
+//! their owner may read.
 //!
 //! ```text
 //! keys/       clinic, ledger, database, hub, rendezvous: 32 bytes each
-//! chips/      1 to 5: the silicon of the simulated PUFs
-//! sensors/    1 to 5: what each sensor remembers, in two slots
+//! chips/      by sensor: the silicon of the simulated PUFs
+//! sensors/    by sensor: what each remembers, in two slots; .wrapping: the secret behind the consents of class III
 //! hub/        spool.redb
 //! clinic/     bodywire.db, ledger/
-//! provisioned appears last, when all of it is there
-//! lock        held while a demo runs
+//! provisioned appears last, when a demo is complete
+//! roles       appears first, when single roles are to run here
+//! lock        held by a demo alone, or by roles together
 //! ```
 
 use crate::exit::Failure;
@@ -21,9 +23,18 @@ use std::path::{Path, PathBuf};
 
 const SUBDIRECTORIES: [&str; 5] = ["keys", "chips", "sensors", "hub", "clinic"];
 
-/// The directory of one demo. One process has it at a time.
+/// Who wants the directory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Holder {
+    /// A demo: nobody else at the same time.
+    Demo,
+    /// A hub, a sensor or a command about them: with others of their kind.
+    Role,
+}
+
+/// The directory of one house.
 #[derive(Debug)]
-pub(super) struct State {
+pub(crate) struct State {
     root: PathBuf,
     /// Locked until this is dropped, or the process dies.
     _lock: File,
@@ -31,19 +42,22 @@ pub(super) struct State {
 
 impl State {
     /// Opens or creates the directory.
-    pub(super) fn open(root: &Path) -> Result<Self, Failure> {
+    pub(crate) fn open(root: &Path, holder: Holder) -> Result<Self, Failure> {
         create_directory(root)?;
         let path = root.join("lock");
         let lock = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&path);
         let lock = lock.map_err(Failure::state(&path))?;
-        lock.try_lock().map_err(|_| {
-            Failure::path(
-                root,
-                "another process runs a demo here",
-                "stop it, or use another directory with --state DIR",
-            )
-        })?;
+        let locked = match holder {
+            Holder::Demo => lock.try_lock(),
+            Holder::Role => lock.try_lock_shared(),
+        };
+        let next = "stop it, or use another directory with --state DIR";
+        locked.map_err(|_| Failure::path(root, "another process has this directory", next))?;
         let state = Self { root: root.to_owned(), _lock: lock };
+        if holder == Holder::Demo && state.is_of_roles() {
+            let why = "single roles live here, and a demo would end them";
+            return Err(Failure::path(root, why, "use another directory with --state DIR"));
+        }
         state.create_directories()?;
         Ok(state)
     }
@@ -54,38 +68,49 @@ impl State {
     }
 
     /// True when provisioning was completed.
-    pub(super) fn is_provisioned(&self) -> bool {
+    pub(crate) fn is_provisioned(&self) -> bool {
         self.root.join("provisioned").exists()
     }
 
     /// Provisioning is complete: everything it wrote is on the disk before this mark.
-    pub(super) fn set_provisioned(&self) -> Result<(), Failure> {
+    pub(crate) fn set_provisioned(&self) -> Result<(), Failure> {
         self.write_new("provisioned", b"delete this directory to forget everything\n")?;
         File::open(&self.root).and_then(|d| d.sync_all()).map_err(Failure::state(&self.root))
     }
 
+    /// True when single roles live here.
+    pub(crate) fn is_of_roles(&self) -> bool {
+        self.root.join("roles").exists()
+    }
+
+    /// From now on single roles live here, and no demo clears the directory.
+    pub(crate) fn set_of_roles(&self) -> Result<(), Failure> {
+        self.write_new("roles", b"hub and sensors of this directory run as processes of their own\n")?;
+        File::open(&self.root).and_then(|d| d.sync_all()).map_err(Failure::state(&self.root))
+    }
+
     /// Removes what an interrupted provisioning left. Nothing has ever been acknowledged to or from it.
-    pub(super) fn clear(&self) -> Result<(), Failure> {
+    pub(crate) fn clear(&self) -> Result<(), Failure> {
         for directory in SUBDIRECTORIES.map(|d| self.root.join(d)) {
             fs::remove_dir_all(&directory).map_err(Failure::state(&directory))?;
         }
         self.create_directories()
     }
 
-    pub(super) fn database(&self) -> PathBuf {
+    pub(crate) fn database(&self) -> PathBuf {
         self.root.join("clinic/bodywire.db")
     }
 
-    pub(super) fn clinic_ledger(&self) -> PathBuf {
+    pub(crate) fn clinic_ledger(&self) -> PathBuf {
         self.root.join("clinic/ledger")
     }
 
-    pub(super) fn spool(&self) -> PathBuf {
+    pub(crate) fn spool(&self) -> PathBuf {
         self.root.join("hub/spool.redb")
     }
 
     /// A 32-byte secret; drawn when it is not there yet.
-    pub(super) fn secret(&self, name: &str) -> Result<[u8; 32], Failure> {
+    pub(crate) fn secret(&self, name: &str) -> Result<[u8; 32], Failure> {
         let path = self.root.join(name);
         if !path.exists() {
             let mut secret = [0u8; 32];
@@ -104,6 +129,15 @@ impl State {
             .map_err(|_| Failure::path(&path, "is not 32 bytes long", "restore it, or delete the directory"))
     }
 
+    /// Replaces a secret by one that is given.
+    pub(crate) fn set_secret(&self, name: &str, secret: &[u8; 32]) -> Result<(), Failure> {
+        let path = self.root.join(name);
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(Failure::state(path)(error)),
+            _ => self.write_new(name, secret),
+        }
+    }
+
     fn write_new(&self, name: &str, bytes: &[u8]) -> Result<(), Failure> {
         let path = self.root.join(name);
         let write = || {
@@ -115,7 +149,7 @@ impl State {
     }
 
     /// A sensor's non-volatile memory.
-    pub(super) fn memory(&self, sensor: SensorId) -> Result<Memory, Failure> {
+    pub(crate) fn memory(&self, sensor: SensorId) -> Result<Memory, Failure> {
         Memory::open(&self.root.join("sensors").join(sensor.0.to_string()))
     }
 }
@@ -129,7 +163,7 @@ const SLOT_BYTES: usize = 8 + 1 + Stored::BYTES_MAX + 4;
 /// The non-volatile memory of a sensor: two slots, written in turn, so that a torn write leaves the other.
 ///
 /// slot = sequence 8 | length 1 | record, filled up with zeros | CRC-32C 4
-pub(super) struct Memory {
+pub(crate) struct Memory {
     path: PathBuf,
     file: File,
     sequence: u64,
@@ -141,6 +175,8 @@ impl Memory {
         let mut options = OpenOptions::new();
         options.read(true).write(true).create(true).truncate(false).mode(0o600);
         let mut file = options.open(path).map_err(Failure::state(path))?;
+        let next = "stop it first";
+        file.try_lock().map_err(|_| Failure::path(path, "another process is this sensor", next))?;
         let mut bytes = Vec::new();
         file.read_to_end(&mut bytes).map_err(Failure::state(path))?;
         let newest = bytes.chunks(SLOT_BYTES).filter_map(parse_slot).max_by_key(|(sequence, _)| *sequence);
@@ -149,12 +185,12 @@ impl Memory {
     }
 
     /// What was stored last.
-    pub(super) fn record(&self) -> Option<&SensorRecord> {
+    pub(crate) fn record(&self) -> Option<&SensorRecord> {
         self.record.as_ref()
     }
 
     /// Stores the record; durable when it returns.
-    pub(super) fn store(&mut self, record: SensorRecord) -> Result<(), Failure> {
+    pub(crate) fn store(&mut self, record: SensorRecord) -> Result<(), Failure> {
         let sequence = self.sequence + 1;
         let mut slot = sequence.to_be_bytes().to_vec();
         let stored = record.to_bytes()?;
@@ -199,10 +235,12 @@ mod tests {
     #[test]
     fn a_torn_write_leaves_the_record_before() {
         let directory = tempfile::tempdir().unwrap();
-        let state = State::open(directory.path()).unwrap();
+        let state = State::open(directory.path(), Holder::Demo).unwrap();
         let mut memory = state.memory(SensorId(1)).unwrap();
         assert!(memory.record().is_none());
         (1..=3).for_each(|epoch| memory.store(record(epoch)).unwrap());
+        assert!(state.memory(SensorId(1)).is_err(), "a sensor is one process");
+        drop(memory);
         assert_eq!(state.memory(SensorId(1)).unwrap().record(), Some(&record(3)));
         let path = directory.path().join("sensors/1");
         let intact = fs::read(&path).unwrap();
@@ -215,9 +253,21 @@ mod tests {
     }
 
     #[test]
+    fn a_demo_is_alone_and_roles_are_safe_from_it() {
+        let directory = tempfile::tempdir().unwrap();
+        let first = State::open(directory.path(), Holder::Role).unwrap();
+        let second = State::open(directory.path(), Holder::Role).unwrap();
+        assert_eq!(State::open(directory.path(), Holder::Demo).unwrap_err().code(), 6);
+        first.set_of_roles().unwrap();
+        drop((first, second));
+        let refused = State::open(directory.path(), Holder::Demo).unwrap_err();
+        assert!(refused.to_string().contains("single roles"), "{refused}");
+    }
+
+    #[test]
     fn secrets_are_drawn_once_and_must_be_private() {
         let directory = tempfile::tempdir().unwrap();
-        let state = State::open(directory.path()).unwrap();
+        let state = State::open(directory.path(), Holder::Demo).unwrap();
         let secret = state.secret("keys/hub").unwrap();
         assert_eq!(state.secret("keys/hub").unwrap(), secret);
         assert_ne!(state.secret("keys/clinic").unwrap(), secret);

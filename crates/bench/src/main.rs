@@ -1,0 +1,67 @@
+//! BodyWire's figures, each beside its peer in one run.
+//!
+//! ```text
+//! cargo run --release -p bodywire-bench -- link            a hub's handshakes a second, beside the schemes compared with
+//! cargo run --release -p bodywire-bench -- link-noise      false rejects and false accepts over a PUF's noise
+//! ```
+//!
+//! `--output json` prints a list of `{name, unit, ours, peer, peer_value, ratio}`. Nothing here is ever shipped.
+#![expect(clippy::expect_used, reason = "a bench that cannot go on has failed")]
+
+mod figure;
+mod link;
+mod noise;
+mod predict;
+
+use clap::{Parser, Subcommand, ValueEnum};
+use std::io::Write;
+use std::process::ExitCode;
+
+#[derive(Parser)]
+#[command(name = "bodywire-bench", about = "BodyWire's figures, each beside its peer in one run")]
+struct Arguments {
+    #[command(subcommand)]
+    bench: Bench,
+    /// How the result is printed.
+    #[arg(long, value_enum, default_value_t = Output::Table, global = true)]
+    output: Output,
+}
+
+#[derive(Subcommand)]
+enum Bench {
+    /// Handshakes a second and core at a hub, without a database.
+    Link {
+        /// Seconds for each row.
+        #[arg(long, default_value_t = 2.0)]
+        seconds: f64,
+    },
+    /// False rejects at 3, 5, 8 and 10 % of noise, beside what is predicted, and false accepts of strangers.
+    LinkNoise {
+        /// Handshakes for each point.
+        #[arg(long, default_value_t = 100_000)]
+        handshakes: u32,
+    },
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Output {
+    /// For people.
+    Table,
+    /// For programs.
+    Json,
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let (figures, sound) = match arguments.bench {
+        Bench::Link { seconds } => (link::figures(seconds), true),
+        Bench::LinkNoise { handshakes } => noise::figures(handshakes),
+    };
+    let text = match arguments.output {
+        Output::Table => figure::table(&figures),
+        Output::Json => serde_json::to_string_pretty(&figures).expect("figures are plain"),
+    };
+    // A reader that has gone away has seen enough.
+    let _ = writeln!(std::io::stdout(), "{text}");
+    if sound { ExitCode::SUCCESS } else { ExitCode::from(7) }
+}

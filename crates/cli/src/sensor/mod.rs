@@ -1,0 +1,63 @@
+//! `bodywire sensor`: the secure room, and a simulated sensor as a process of its own.
+
+mod enroll;
+mod keep;
+mod live;
+
+pub use enroll::enroll;
+pub use keep::{list, resync, revoke};
+pub use live::run;
+
+use crate::exit::Failure;
+use crate::house;
+use crate::state::State;
+use bodywire_proto::handshake::Profile;
+use bodywire_proto::puf::{Challenge, Puf, Response};
+use bodywire_proto::wire::SensorId;
+
+/// What every surface says that shows the paper's profile.
+const PAPER_WARNING: &str = "paper profile: not for patients";
+
+/// A PUF of any kind.
+struct AnyPuf(Box<dyn Puf + Send>);
+
+impl Puf for AnyPuf {
+    fn respond(&mut self, challenge: &Challenge, response: &mut Response) {
+        self.0.respond(challenge, response);
+    }
+}
+
+fn open_puf(state: &State, sensor: SensorId) -> Result<AnyPuf, Failure> {
+    Ok(AnyPuf(Box::new(house::chip(state, sensor)?)))
+}
+
+fn warn_of(profile: Profile) {
+    if profile == Profile::Paper {
+        eprintln!("{PAPER_WARNING}");
+    }
+}
+
+/// The day of a moment, such as 2026-11-22. `ms` since 1970.
+fn day(ms: u64) -> String {
+    let moment = std::time::UNIX_EPOCH + std::time::Duration::from_millis(ms);
+    humantime::format_rfc3339_seconds(moment).to_string().chars().take(10).collect()
+}
+
+/// When so many pairs are used up at this many runs a day, as milliseconds since 1970.
+fn runs_out_ms(now_ms: u64, pairs: u64, runs_per_day: f64) -> u64 {
+    const DAY_MS: f64 = 86_400_000.0;
+    now_ms.saturating_add((pairs as f64 / runs_per_day * DAY_MS) as u64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pairs_run_out_when_they_have_been_used() {
+        let start = 1_767_225_600_000;
+        assert_eq!(day(start), "2026-01-01");
+        assert_eq!(day(runs_out_ms(start, 256, 4.0)), "2026-03-06");
+        assert_eq!(day(runs_out_ms(start, 0, 4.0)), "2026-01-01");
+    }
+}
