@@ -1,13 +1,19 @@
 //! Attackers that keep sensor and hub from working.
 
-use super::air::{Blocker, Changer, Side, VICTIM};
+use super::air::{Attacker, Blocker, Changer, Frame, Listener, Side, VICTIM};
 use super::listening::split;
 use super::transcript::Transcript;
 use super::{Scheme, Stage, Verdict, hash_l, tampering};
 use crate::Error;
+use rand_chacha::ChaCha20Rng;
+use rand_core::Rng;
 
 /// Honest runs that may fail after an attack before the victims count as lost to each other.
 const RECOVERY_RUNS: usize = 4;
+/// Series of runs in which every message is lost by the toss of a coin, and runs in each.
+const STORMS: (usize, usize) = (8, 6);
+/// Runs that are jammed to count the pairs which that costs.
+const JAMMED: usize = 10;
 /// Messages of a flood.
 const FLOOD: usize = 64;
 
@@ -25,6 +31,17 @@ pub(super) fn desynchronise(stage: &mut Stage) -> Result<Verdict, Error> {
         }
         stage.log = log;
     }
+    for _ in 0..STORMS.0 {
+        let mut air = stage.victims()?;
+        let mut log = Transcript::default();
+        for _ in 0..STORMS.1 {
+            air.run(VICTIM, &mut Storm(&mut stage.rng), &mut log)?;
+        }
+        if !recovers(&mut air, &mut log)? {
+            stage.log = log;
+            return Ok(Verdict::falls("after a series of losses no later run succeeds"));
+        }
+    }
     if let Some(change) = tampering::same_difference(stage)?.accepted {
         let mut air = stage.victims()?;
         let mut log = Transcript::default();
@@ -39,7 +56,19 @@ pub(super) fn desynchronise(stage: &mut Stage) -> Result<Verdict, Error> {
     if stage.scheme == Scheme::HashL {
         return hash_l::overwrite(stage);
     }
-    Ok(Verdict::holds(format!("each of the {messages} messages may be lost: a later run succeeds")))
+    Ok(Verdict::holds(format!(
+        "each of the {messages} messages may be lost, and any of them in {} runs: a later run succeeds",
+        STORMS.1
+    )))
+}
+
+/// Loses each message by the toss of a coin.
+struct Storm<'a>(&'a mut ChaCha20Rng);
+
+impl Attacker for Storm<'_> {
+    fn seize(&mut self, number: usize, frame: &Frame) -> Vec<(Side, Vec<u8>)> {
+        if self.0.next_u32() & 1 == 1 { Vec::new() } else { Listener.seize(number, frame) }
+    }
 }
 
 /// Whether one of the next honest runs succeeds.
@@ -78,11 +107,32 @@ pub(super) fn exhaust(stage: &mut Stage) -> Result<Verdict, Error> {
     stage.log.note("hub", "loses its power and starts again");
     let (works, _) = air.honest(VICTIM, &mut stage.log)?;
     Ok(match (used, works) {
-        (0, true) => Verdict::holds(format!("{} forged and recorded messages use up no pair", FLOOD + 1)),
+        (0, true) => {
+            let jammed = jam(stage)?;
+            Verdict::holds(format!(
+                "{} forged and recorded messages use up no pair; {JAMMED} jammed runs cost {jammed}, as many as the sensor \
+                 begins",
+                FLOOD + 1
+            ))
+        }
         (_, false) => Verdict::falls(
             "one forged message takes the only pair of this run out of the database; after a power cut of the hub it is \
              gone, and the sensor is locked out",
         ),
         (used, true) => Verdict::falls(format!("{} messages without any key use up {used} pairs", FLOOD + 1)),
     })
+}
+
+/// Jams the sensor's answers in some runs and counts the pairs that are lost: no more than the runs which it begins itself.
+fn jam(stage: &mut Stage) -> Result<usize, Error> {
+    let mut air = stage.victims()?;
+    let before = air.target.pairs_left().unwrap_or_default();
+    for _ in 0..JAMMED {
+        air.run(VICTIM, &mut Blocker { number: 2 }, &mut Transcript::muted())?;
+    }
+    let lost = before - air.target.pairs_left().unwrap_or_default();
+    stage
+        .log
+        .note("attacker", format!("jams the sensor's answer in {JAMMED} runs, which costs {lost} pairs"));
+    Ok(lost)
 }

@@ -32,7 +32,7 @@ const fn limit(source: &'static str) -> Expected {
 
 const TABLE_6: &str = "paper B, Table 6";
 const LINK: &str = "docs/threat-model.md, sensor link";
-const NUMBER_IN_CLEAR: &str = "docs/protocol.md: the sensor's number is in the clear in m1";
+const NUMBER_IN_CLEAR: &str = "docs/threat-model.md, not covered: the sensor's number is in the clear";
 const CHEN: &str = "Chen, Xiang, Wu and Wang, Appl. Sci. 8:1074, 2018, against paper B, Table 6";
 const KOYA: &str = "Koya and Deepthi 2018 as told by later papers, against paper B, Table 6";
 const DERIVED: &str = "derived from the scheme's equations";
