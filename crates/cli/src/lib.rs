@@ -1,7 +1,8 @@
 //! The command `bodywire`.
 //!
 //! [`args`] is what can be typed, [`exit`] what comes back; [`demo`] runs a ward in one process; [`sensor`] and [`hub`]
-//! run its parts in processes of their own, over a [`radio`]; [`ledger`] checks a ledger directory as an auditor would.
+//! run its parts in processes of their own, over a [`radio`], with a [`puf`] of any kind; [`ledger`] checks a ledger
+//! directory as an auditor would.
 
 pub mod args;
 pub mod demo;
@@ -9,6 +10,7 @@ pub mod exit;
 mod house;
 pub mod hub;
 pub mod ledger;
+pub mod puf;
 pub mod radio;
 mod recording;
 pub mod sensor;
