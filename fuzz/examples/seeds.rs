@@ -15,6 +15,7 @@ use bodywire_ledger::{Draft, EntryKind, Floor, KeyId, Log, MemDisk, Origin, Stre
 use bodywire_proto::consent::{Sealer, grant};
 use bodywire_proto::handshake::{HubInput, HubOutput, Profile, SensorInput, SensorOutput};
 use bodywire_proto::observation::{BatchHeader, Scale, Signal, emit};
+use bodywire_proto::receipt::Receipt;
 use bodywire_proto::record::{Direction, RecordWriter};
 use bodywire_proto::report::{Alarm, Condition, Kind, ReportHeader, Session, emit_header};
 use bodywire_proto::risk::RiskClass;
@@ -132,7 +133,8 @@ fn proto_seeds() -> Result<Seeds, Box<dyn Error>> {
     }
     let batch = batch()?;
     let mut writer = RecordWriter::new(proto::record_key(), Direction::Up, proto::SENSOR);
-    let records = [writer.seal(&batch)?, writer.seal(b"")?, writer.seal(&[9; 40])?];
+    let receipt = Receipt { next: 12 }.emit();
+    let records = [writer.seal(&batch)?, writer.seal(b"")?, writer.seal(&[9; 40])?, writer.seal(&receipt)?];
     let granted = proto::granted();
     let consent = grant(&proto::wrapping_key(), proto::SENSOR, granted.session, granted.until, &granted.key)?;
     let mut sealed = vec![0; 300];

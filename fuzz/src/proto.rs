@@ -11,6 +11,7 @@ use bodywire_proto::observation::{self, BATCH_HEADER_BYTES, Batch};
 use bodywire_proto::paper::{DataKey as PaperKey, DataReader, Seed, SeedState, wire as paper};
 use bodywire_proto::prf::Key;
 use bodywire_proto::puf::{Challenge, Response};
+use bodywire_proto::receipt::Receipt;
 use bodywire_proto::record::{Direction, PAYLOAD_BYTES_MAX, RecordKey, RecordReader};
 use bodywire_proto::report::{Alarm, Kind, Report, Session};
 use bodywire_proto::wire::{ChallengeMessage, Confirm, Frame, Hello, HubId, Proof, SensorId, Suite};
@@ -180,6 +181,7 @@ pub fn record(data: &[u8]) -> bool {
         if let Ok(opened) = reader.open(frame, &mut buffer) {
             assert!(!counters.contains(&opened.counter), "a record opened twice");
             counters.push(opened.counter);
+            let _ = Receipt::parse(opened.payload).map(|receipt| assert_eq!(receipt.emit(), *opened.payload));
         }
     }
     !counters.is_empty()

@@ -5,6 +5,8 @@ use crate::radio::air::Weather;
 use bodywire_proto::RiskClass;
 use bodywire_proto::handshake::Profile;
 use bodywire_proto::observation::Signal;
+use bodywire_sim::adversary::{Attack, Scheme};
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use std::net::SocketAddrV4;
@@ -46,11 +48,43 @@ pub enum Command {
         #[command(subcommand)]
         command: LedgerCommand,
     },
+    /// Carries out every attack against the link, against paper B's own protocol and against the schemes it is compared
+    /// with, and compares what happens with what is documented (exit code 7 when it differs).
+    Attacks(AttackOptions),
     /// Prints shell completions.
     Completions {
         /// For which shell.
         shell: Shell,
     },
+}
+
+/// Options of `bodywire attacks`.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "Examples:\n  bodywire attacks\n  bodywire attacks --scheme hardened\n  \
+bodywire attacks --attack reflect --scheme paper\n  bodywire attacks --output json --seed 7")]
+pub struct AttackOptions {
+    /// Only this attack.
+    #[arg(long, value_name = "NAME", value_parser = attack_named())]
+    pub attack: Option<Attack>,
+    /// Only this scheme. With an attack too, the table shows the transcript.
+    #[arg(long, value_name = "NAME", value_parser = scheme_named())]
+    pub scheme: Option<Scheme>,
+    /// Seed of victims and attackers. The same seed gives the same transcripts.
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    /// How the result is printed.
+    #[arg(long, value_enum, default_value_t = Output::Table)]
+    pub output: Output,
+}
+
+fn attack_named() -> impl TypedValueParser<Value = Attack> {
+    PossibleValuesParser::new(Attack::ALL.iter().map(|attack| attack.name()))
+        .try_map(|name| Attack::named(&name).ok_or("there is no such attack"))
+}
+
+fn scheme_named() -> impl TypedValueParser<Value = Scheme> {
+    PossibleValuesParser::new(Scheme::ALL.iter().map(|scheme| scheme.name()))
+        .try_map(|name| Scheme::named(&name).ok_or("there is no such scheme"))
 }
 
 /// Checks of the ledger.
@@ -384,6 +418,16 @@ mod tests {
         assert!(signal("pulse").is_err() && class("IV").is_err() && profile("soft").is_err());
         assert_eq!(chance("0.5"), Ok(0.5));
         assert!(["1", "-0.1", "nan", "often"].into_iter().all(|text| chance(text).is_err()));
+    }
+
+    #[test]
+    fn attacks_and_schemes_have_names() {
+        let parse =
+            |arguments: &[&str]| Arguments::try_parse_from([&["bodywire", "attacks"], arguments].concat());
+        let parsed = parse(&["--attack", "reflect", "--scheme", "paper"]).unwrap();
+        let Command::Attacks(options) = parsed.command else { panic!("{parsed:?}") };
+        assert_eq!((options.attack, options.scheme), (Some(Attack::Reflect), Some(Scheme::Paper)));
+        assert!(parse(&["--attack", "magic"]).is_err() && parse(&["--scheme", "rot13"]).is_err());
     }
 
     #[test]

@@ -2,9 +2,10 @@
 //!
 //! [`args`] is what can be typed, [`exit`] what comes back; [`demo`] runs a ward in one process; [`sensor`] and [`hub`]
 //! run its parts in processes of their own, over a [`radio`], with a [`puf`] of any kind; [`ledger`] checks a ledger
-//! directory as an auditor would.
+//! directory as an auditor would; [`attacks`] shows what each attack does to each scheme.
 
 pub mod args;
+pub mod attacks;
 pub mod demo;
 pub mod exit;
 mod house;

@@ -2,7 +2,7 @@
 
 use bodywire_cli::args::{Arguments, Command, LedgerCommand, SensorCommand};
 use bodywire_cli::exit::Failure;
-use bodywire_cli::{demo, hub, ledger, sensor};
+use bodywire_cli::{attacks, demo, hub, ledger, sensor};
 use clap::{CommandFactory, Parser};
 use std::process::ExitCode;
 use tracing_subscriber::EnvFilter;
@@ -32,6 +32,7 @@ fn run(arguments: Arguments) -> Result<(), Failure> {
         },
         Command::Hub(options) => hub::run(&options),
         Command::Ledger { command: LedgerCommand::Verify(options) } => ledger::verify(&options),
+        Command::Attacks(options) => attacks::run(&options),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Arguments::command(), "bodywire", &mut std::io::stdout());
             Ok(())

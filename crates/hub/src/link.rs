@@ -156,7 +156,7 @@ impl Link {
                 HubOutput::ClaimPair(wanted) => Output::ClaimPair(wanted),
                 HubOutput::Send(frame) => {
                     self.count(frame.as_bytes().len());
-                    Output::Send(Box::new(frame))
+                    Output::Send(Box::new(frame.into()))
                 }
                 HubOutput::Established { session, noise_bits } => {
                     self.records = Some(session.reader(self.sensor));

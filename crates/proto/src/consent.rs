@@ -64,7 +64,7 @@ pub fn grant(
     let mut out = [0u8; CONSENT_BYTES];
     let mut wrapped = key.0;
     let fields = consent_fields(sensor, session, until);
-    let tag = wrapping_cipher(wrapping)
+    let tag = wrapping_cipher(wrapping)?
         .encrypt_inout_detached(
             &nonce(PURPOSE_CONSENT, session, 0).into(),
             &fields,
@@ -93,7 +93,7 @@ pub fn open_grant(wrapping: &Key, sensor: SensorId, bytes: &[u8]) -> Result<Gran
     let (session, until) = (r.u32()?, r.u64()?);
     let (mut key, tag) = (r.array::<16>()?, r.array::<16>()?);
     r.finish()?;
-    wrapping_cipher(wrapping)
+    wrapping_cipher(wrapping)?
         .decrypt_inout_detached(
             &nonce(PURPOSE_CONSENT, session, 0).into(),
             &consent_fields(sensor, session, until),
@@ -110,8 +110,8 @@ fn consent_fields(sensor: SensorId, session: u32, until: u64) -> [u8; 15] {
     [i0, i1, TYPE_CONSENT, s0, s1, s2, s3, u0, u1, u2, u3, u4, u5, u6, u7]
 }
 
-fn wrapping_cipher(wrapping: &Key) -> AsconAead128 {
-    AsconAead128::new(&wrapping.tag::<16>("consent", &[]).into())
+fn wrapping_cipher(wrapping: &Key) -> Result<AsconAead128, Error> {
+    Ok(AsconAead128::new(&wrapping.tag::<16>("consent", &[])?.into()))
 }
 
 /// Seals the payloads of one session.

@@ -23,6 +23,7 @@
 #[cfg(test)]
 extern crate std;
 
+mod blake2s;
 pub mod consent;
 mod error;
 pub mod handshake;

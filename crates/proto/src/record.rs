@@ -35,8 +35,9 @@ pub enum Direction {
     Down = 1,
 }
 
-/// Key of one direction of one session.
+/// Key of one direction of one session. On a word's boundary, to be moved by words.
 #[derive(Clone, Zeroize, ZeroizeOnDrop)]
+#[repr(align(4))]
 pub struct RecordKey([u8; RECORD_KEY_BYTES]);
 
 impl RecordKey {

@@ -104,6 +104,42 @@ impl core::fmt::Debug for Frame {
     }
 }
 
+/// Longest frame of a handshake: the paper's messages of 640 bits and their header.
+#[cfg(feature = "paper")]
+pub const HANDSHAKE_FRAME_BYTES_MAX: usize = 85;
+/// Longest frame of a handshake: the proof of the suite with responses of 512 bits.
+#[cfg(not(feature = "paper"))]
+pub const HANDSHAKE_FRAME_BYTES_MAX: usize = 81;
+
+/// One frame of a handshake, at most [`HANDSHAKE_FRAME_BYTES_MAX`] bytes: a third of a [`Frame`], because a sensor moves
+/// it several times before it is on the air.
+#[derive(Clone)]
+pub struct HandshakeFrame {
+    bytes: [u8; HANDSHAKE_FRAME_BYTES_MAX],
+    len: usize,
+}
+
+impl HandshakeFrame {
+    /// The bytes on the air.
+    pub fn as_bytes(&self) -> &[u8] {
+        self.bytes.get(..self.len).unwrap_or(&[])
+    }
+}
+
+impl core::fmt::Debug for HandshakeFrame {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "HandshakeFrame({} bytes)", self.len)
+    }
+}
+
+impl From<HandshakeFrame> for Frame {
+    fn from(short: HandshakeFrame) -> Self {
+        let mut bytes = [0; FRAME_BYTES_MAX];
+        bytes.iter_mut().zip(short.as_bytes()).for_each(|(slot, byte)| *slot = *byte);
+        Self { bytes, len: short.len }
+    }
+}
+
 /// The sensor a frame to the hub says it comes from; `None` for m3 and for what is no frame. Not authenticated.
 pub fn claimed_sensor(frame: &[u8]) -> Option<SensorId> {
     let at = match *frame.first()? {
@@ -249,7 +285,7 @@ impl Hello {
     }
 
     /// The message as a frame.
-    pub fn emit(&self) -> Result<Frame, Error> {
+    pub fn emit(&self) -> Result<HandshakeFrame, Error> {
         emit(&[&self.fields(), &self.tag])
     }
 }
@@ -288,7 +324,7 @@ impl ChallengeMessage {
     }
 
     /// The message as a frame.
-    pub fn emit(&self) -> Result<Frame, Error> {
+    pub fn emit(&self) -> Result<HandshakeFrame, Error> {
         emit(&[&self.fields(), &self.tag])
     }
 }
@@ -316,7 +352,7 @@ impl<'a> Proof<'a> {
     }
 
     /// The message as a frame.
-    pub fn emit(&self) -> Result<Frame, Error> {
+    pub fn emit(&self) -> Result<HandshakeFrame, Error> {
         emit(&[&[TYPE_PROOF], self.sealed_helper, &self.confirm])
     }
 }
@@ -342,12 +378,25 @@ impl Confirm {
     }
 
     /// The message as a frame.
-    pub fn emit(&self) -> Result<Frame, Error> {
+    pub fn emit(&self) -> Result<HandshakeFrame, Error> {
         emit(&[&[TYPE_CONFIRM], &self.confirm])
     }
 }
 
-pub(crate) fn emit(parts: &[&[u8]]) -> Result<Frame, Error> {
+/// A frame of a handshake from its parts.
+pub(crate) fn emit(parts: &[&[u8]]) -> Result<HandshakeFrame, Error> {
+    let mut frame = HandshakeFrame { bytes: [0; HANDSHAKE_FRAME_BYTES_MAX], len: 0 };
+    let mut writer = Writer::new(&mut frame.bytes);
+    for part in parts {
+        writer.put(part)?;
+    }
+    frame.len = writer.len();
+    Ok(frame)
+}
+
+/// A frame from its parts.
+#[cfg(feature = "paper")]
+pub(crate) fn emit_long(parts: &[&[u8]]) -> Result<Frame, Error> {
     let mut frame = Frame { bytes: [0; FRAME_BYTES_MAX], len: 0 };
     let mut writer = Writer::new(&mut frame.bytes);
     for part in parts {

@@ -179,7 +179,7 @@ impl<P: Puf> Sensor<P> {
         while let Some(output) = self.handshake.poll() {
             match output {
                 SensorOutput::Save(record) => self.outputs.push_back(Output::Save(record)),
-                SensorOutput::Send(frame) => self.outputs.push_back(Output::Send(Box::new(frame))),
+                SensorOutput::Send(frame) => self.outputs.push_back(Output::Send(Box::new(frame.into()))),
                 SensorOutput::ReadPuf { challenge, response_bytes } => {
                     self.read_puf(now, &challenge, response_bytes, rng)?;
                 }

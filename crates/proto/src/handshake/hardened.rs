@@ -10,17 +10,16 @@
 //! Everything a session rests on is one call of the PRF that takes both K and R: whoever misses either of them learns
 //! nothing. Each call fits one block of the hash, which is what a sensor pays for.
 
-use super::{ATTEMPTS_PER_EPOCH_MAX, BAD_PROOFS_PER_RUN_MAX, HubStep, SensorStep};
+use super::{ATTEMPTS_PER_EPOCH_MAX, BAD_PROOFS_PER_RUN_MAX, HubStep, SensorTodo};
 use crate::error::{Error, Misbehaviour};
 use crate::polar::{Code, LENGTH_BYTES_MAX};
-use crate::prf::{Key, Keyed, part};
+use crate::prf::{Input, Key, Keyed, part, same_tag};
 use crate::puf::{Challenge, Response};
 use crate::record::RecordKey;
 use crate::session::{Session, TrafficKeys};
 use crate::wire::{ChallengeMessage, Confirm, Hello, HubId, Nonce, Proof, SensorId, Suite};
 use rand_core::CryptoRng;
-use subtle::ConstantTimeEq;
-use zeroize::{Zeroize, Zeroizing};
+use zeroize::Zeroizing;
 
 /// What a sensor remembers.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -81,52 +80,75 @@ impl HubChain {
     }
 }
 
-const BINDER_BYTES: usize = 20;
-type Binder = [u8; BINDER_BYTES];
+/// What stands for a run: the end of the hash whose beginning is the tag of m2. On a word's boundary, to be moved by words.
+#[derive(Clone, Copy)]
+#[repr(align(4))]
+pub(super) struct Binder([u8; 20]);
 type Helper = [u8; LENGTH_BYTES_MAX];
 
 /// Tag of m2, and what stands for the whole run from then on.
-fn bind(keyed: &Keyed, hub: HubId, hello: &Hello, challenge: &ChallengeMessage) -> ([u8; 12], Binder) {
-    let t = keyed.prf("m2", &[&hub.0.to_be_bytes(), &hello.fields(), &challenge.fields()]);
-    (part::<0, 12>(&t), part::<12, BINDER_BYTES>(&t))
+fn bind(
+    keyed: &Keyed,
+    hub: HubId,
+    hello: &Hello,
+    challenge: &ChallengeMessage,
+) -> Result<([u8; 12], Binder), Error> {
+    let mut input = Input::EMPTY;
+    input.lay_out(2, &[&hub.0.to_be_bytes(), &hello.fields(), &challenge.fields()])?;
+    let t = keyed.prf_of("m2", &mut input);
+    Ok((part::<0, 12>(&t), Binder(part::<12, 20>(&t))))
 }
 
 /// Puts the pad on the helper, or takes it off.
-fn pad(keyed: &Keyed, binder: &Binder, helper: &mut [u8]) {
+fn pad(keyed: &Keyed, binder: &Binder, helper: &mut [u8]) -> Result<(), Error> {
+    let mut input = Input::EMPTY;
+    input.lay_out(2, &[&binder.0])?;
     for (label, half) in ["h1", "h2"].into_iter().zip(helper.chunks_mut(32)) {
-        let mut pad = keyed.prf(label, &[binder]);
-        xor(half, &pad);
-        pad.zeroize();
+        xor(half, &*Zeroizing::new(keyed.prf_of(label, &mut input)));
     }
+    Ok(())
 }
 
+/// Both have a code's length, which is one of whole words.
 fn xor(bytes: &mut [u8], with: &[u8]) {
-    bytes.iter_mut().zip(with).for_each(|(a, b)| *a ^= b);
+    for (a, b) in bytes.as_chunks_mut().0.iter_mut().zip(with.as_chunks().0) {
+        *a = (u32::from_ne_bytes(*a) ^ u32::from_ne_bytes(*b)).to_ne_bytes();
+    }
 }
 
 /// What K and R give together.
 struct Agreement<'a> {
     keyed: &'a Keyed,
-    response: &'a [u8],
-    binder: &'a Binder,
+    /// `R ‖ binder`, for labels of one letter.
+    input: Input,
 }
 
-impl Agreement<'_> {
-    fn prf(&self, label: &'static str) -> Zeroizing<[u8; 32]> {
-        Zeroizing::new(self.keyed.prf(label, &[self.response, self.binder]))
+impl<'a> Agreement<'a> {
+    /// Not yet made: [`Self::of`] does it in place.
+    const fn under(keyed: &'a Keyed) -> Self {
+        Self { keyed, input: Input::EMPTY }
+    }
+
+    fn of(&mut self, response: &[u8], binder: &Binder) -> Result<&mut Self, Error> {
+        self.input.lay_out(1, &[response, &binder.0])?;
+        Ok(self)
+    }
+
+    fn prf(&mut self, label: &'static str) -> Zeroizing<[u8; 32]> {
+        Zeroizing::new(self.keyed.prf_of(label, &mut self.input))
     }
 
     /// What the sensor says, and what the hub answers.
-    fn confirmations(&self) -> ([u8; 16], [u8; 16]) {
+    fn confirmations(&mut self) -> ([u8; 16], [u8; 16]) {
         let both = self.prf("c");
         (part::<0, 16>(&both), part::<16, 16>(&both))
     }
 
-    fn next_key(&self) -> Key {
+    fn next_key(&mut self) -> Key {
         Key::new(*self.prf("n"))
     }
 
-    fn traffic_keys(&self) -> TrafficKeys {
+    fn traffic_keys(&mut self) -> TrafficKeys {
         let both = self.prf("t");
         TrafficKeys { up: RecordKey::new(part::<0, 16>(&both)), down: RecordKey::new(part::<16, 16>(&both)) }
     }
@@ -134,11 +156,18 @@ impl Agreement<'_> {
 
 /// A run in progress at the sensor.
 #[derive(Clone)]
-pub(super) enum SensorRun {
+pub(super) struct SensorRun {
+    keyed: Keyed,
+    stage: SensorStage,
+}
+
+/// How far a run has come.
+#[derive(Clone)]
+enum SensorStage {
     /// m1 is on the air.
-    Announced { hello: Hello, keyed: Keyed },
+    Announced { hello: Hello },
     /// m2 has verified, and the PUF is being read.
-    Challenged { keyed: Keyed, binder: Binder },
+    Challenged { binder: Binder },
     /// m3 is on the air.
     Proved { confirm: [u8; 16], next: Key, keys: TrafficKeys },
 }
@@ -148,7 +177,8 @@ impl SensorRun {
         chain: &mut Chain,
         sensor: SensorId,
         rng: &mut impl CryptoRng,
-    ) -> Result<(Self, SensorStep), Error> {
+        todo: &mut SensorTodo,
+    ) -> Result<Self, Error> {
         if chain.attempt == ATTEMPTS_PER_EPOCH_MAX {
             let value = u64::from(ATTEMPTS_PER_EPOCH_MAX);
             return Err(Error::Limit { limit: "ATTEMPTS_PER_EPOCH_MAX", value });
@@ -165,38 +195,43 @@ impl SensorRun {
             tag: [0; 8],
         };
         let keyed = chain.key.keyed();
-        hello.tag = part::<0, 8>(&keyed.prf("m1", &[&hello.fields()]));
-        let frame = hello.emit()?;
-        Ok((Self::Announced { hello, keyed }, SensorStep::Announce(frame)))
+        hello.tag = part::<0, 8>(&keyed.prf("m1", &[&hello.fields()])?);
+        todo.send = Some(hello.emit()?);
+        // The attempt is durable before it is on the air, so that no attempt number is ever used twice.
+        todo.save = true;
+        Ok(Self { keyed, stage: SensorStage::Announced { hello } })
     }
 
-    pub(super) fn frame(&mut self, chain: &mut Chain, hub: HubId, bytes: &[u8]) -> Result<SensorStep, Error> {
-        match self {
-            Self::Announced { hello, keyed } => {
+    pub(super) fn frame(
+        &mut self,
+        chain: &mut Chain,
+        hub: HubId,
+        bytes: &[u8],
+        todo: &mut SensorTodo,
+    ) -> Result<(), Error> {
+        match &self.stage {
+            SensorStage::Announced { hello } => {
                 let message = ChallengeMessage::parse(bytes)?;
-                let (tag, binder) = bind(keyed, hub, hello, &message);
-                if !bool::from(tag.ct_eq(&message.tag)) {
+                let (tag, binder) = bind(&self.keyed, hub, hello, &message)?;
+                if !same_tag(&tag, &message.tag) {
                     return Err(Error::PeerMisbehaved(Misbehaviour::BadTag));
                 }
-                *self = Self::Challenged { keyed: keyed.clone(), binder };
-                Ok(SensorStep::ReadPuf {
-                    challenge: Challenge::from(message.challenge),
-                    response_bytes: chain.suite.response_bytes(),
-                })
+                self.stage = SensorStage::Challenged { binder };
+                todo.read = Some((Challenge::from(message.challenge), chain.suite.response_bytes()));
+                Ok(())
             }
-            Self::Challenged { .. } => Err(Error::Misuse("no frame is expected now")),
-            Self::Proved { confirm, next, keys } => {
+            SensorStage::Challenged { .. } => Err(Error::Misuse("no frame is expected now")),
+            SensorStage::Proved { confirm, next, keys } => {
                 let message = Confirm::parse(bytes)?;
-                if !bool::from(confirm.ct_eq(&message.confirm)) {
+                if !same_tag(confirm, &message.confirm) {
                     return Err(Error::PeerMisbehaved(Misbehaviour::BadTag));
                 }
-                *chain = Chain {
-                    suite: chain.suite,
-                    key: next.clone(),
-                    epoch: chain.epoch.wrapping_add(1),
-                    attempt: 0,
-                };
-                Ok(SensorStep::Done { last: None, session: Session::Hardened(keys.clone()) })
+                chain.key = next.clone();
+                chain.epoch = chain.epoch.wrapping_add(1);
+                chain.attempt = 0;
+                todo.save = true;
+                todo.session = Some(Session::Hardened(keys.clone()));
+                Ok(())
             }
         }
     }
@@ -206,8 +241,9 @@ impl SensorRun {
         chain: &Chain,
         response: &Response,
         rng: &mut impl CryptoRng,
-    ) -> Result<SensorStep, Error> {
-        let Self::Challenged { keyed, binder } = self else {
+        todo: &mut SensorTodo,
+    ) -> Result<(), Error> {
+        let (keyed, SensorStage::Challenged { binder }) = (&self.keyed, &self.stage) else {
             return Err(Error::Misuse("no response was asked for"));
         };
         let len = chain.suite.response_bytes();
@@ -218,13 +254,14 @@ impl SensorRun {
         let helper = helper.get_mut(..len).ok_or(Error::Misuse("no code is that long"))?;
         Code::of(chain.suite).random_word(helper, rng);
         xor(helper, response.as_bytes());
-        pad(keyed, binder, helper);
-        let agreement = Agreement { keyed, response: response.as_bytes(), binder };
+        pad(keyed, binder, helper)?;
+        let mut agreement = Agreement::under(keyed);
+        let agreement = agreement.of(response.as_bytes(), binder)?;
         let (ours, theirs) = agreement.confirmations();
-        let frame = Proof { sealed_helper: helper, confirm: ours }.emit()?;
+        todo.send = Some(Proof { sealed_helper: helper, confirm: ours }.emit()?);
         let (next, keys) = (agreement.next_key(), agreement.traffic_keys());
-        *self = Self::Proved { confirm: theirs, next, keys };
-        Ok(SensorStep::Send(frame))
+        self.stage = SensorStage::Proved { confirm: theirs, next, keys };
+        Ok(())
     }
 }
 
@@ -252,7 +289,7 @@ impl HubRun {
         let (key, confirms) =
             chain.key_of(hello.epoch).ok_or(Error::PeerMisbehaved(Misbehaviour::WrongEpoch))?;
         let keyed = key.keyed();
-        if !keyed.verify("m1", &[&hello.fields()], &hello.tag) {
+        if !keyed.verify("m1", &[&hello.fields()], &hello.tag)? {
             return Err(Error::PeerMisbehaved(Misbehaviour::BadTag));
         }
         if !confirms && hello.attempt <= chain.attempt {
@@ -285,7 +322,7 @@ impl HubRun {
         let mut nonce = [0u8; 8];
         rng.fill_bytes(&mut nonce);
         let mut message = ChallengeMessage { challenge, nonce: Nonce(nonce), tag: [0; 12] };
-        let (tag, binder) = bind(keyed, hub, hello, &message);
+        let (tag, binder) = bind(keyed, hub, hello, &message)?;
         message.tag = tag;
         let keyed = keyed.clone();
         *self = Self::AwaitProof { keyed, binder, enrolled: enrolled.clone(), bad_proofs: 0 };
@@ -306,7 +343,8 @@ impl HubRun {
             return Err(error);
         };
         let noise_bits = response.distance(enrolled);
-        let agreement = Agreement { keyed, response: response.as_bytes(), binder };
+        let mut agreement = Agreement::under(keyed);
+        let agreement = agreement.of(response.as_bytes(), binder)?;
         chain.pending = Some(agreement.next_key());
         let (_, confirm) = agreement.confirmations();
         let session = Session::Hardened(agreement.traffic_keys());
@@ -323,16 +361,16 @@ fn recover(
     proof: &Proof<'_>,
 ) -> Option<Response> {
     let mut helper = Response::new(proof.sealed_helper).ok()?;
-    pad(keyed, binder, helper.as_mut_bytes());
+    pad(keyed, binder, helper.as_mut_bytes()).ok()?;
     let mut noisy = helper.clone();
     xor(noisy.as_mut_bytes(), enrolled.as_bytes());
     let mut reading = Response::zeroed(suite.response_bytes()).ok()?;
     let accept = |word: &[u8]| {
         reading.as_mut_bytes().copy_from_slice(word);
         xor(reading.as_mut_bytes(), helper.as_bytes());
-        let agreement = Agreement { keyed, response: reading.as_bytes(), binder };
-        let (confirm, _) = agreement.confirmations();
-        bool::from(confirm.ct_eq(&proof.confirm))
+        let mut agreement = Agreement::under(keyed);
+        let agreement = agreement.of(reading.as_bytes(), binder);
+        agreement.is_ok_and(|agreement| same_tag(&agreement.confirmations().0, &proof.confirm))
     };
     Code::of(suite).decode(noisy.as_bytes(), accept).then_some(reading)
 }

@@ -6,7 +6,7 @@ use crate::error::Error;
 use crate::paper;
 use crate::puf::{Challenge, Response};
 use crate::session::Session;
-use crate::wire::{Frame, TYPE_HELLO};
+use crate::wire::{HandshakeFrame, TYPE_HELLO};
 use core::time::Duration;
 use rand_core::CryptoRng;
 
@@ -32,7 +32,7 @@ pub enum HubOutput {
     /// profile, the one with this challenge.
     ClaimPair(Option<Challenge>),
     /// Put this frame on the air.
-    Send(Frame),
+    Send(HandshakeFrame),
     /// Both sides have proved themselves.
     Established {
         /// Protects what follows.

@@ -19,13 +19,14 @@ mod state;
 
 pub use hub::{HubHandshake, HubInput, HubOutput};
 pub use profile::Profile;
+pub(crate) use sensor::SensorTodo;
 pub use sensor::{SensorHandshake, SensorInput, SensorOutput};
 pub use state::{HubRecord, HubSecret, SensorRecord, SensorSecret, Stored, enrolled};
 
 use crate::error::Error;
 use crate::puf::Challenge;
 use crate::session::Session;
-use crate::wire::Frame;
+use crate::wire::HandshakeFrame;
 use core::time::Duration;
 
 /// How long a side waits for the other's next message: twenty round trips of a busy body-area network.
@@ -39,23 +40,6 @@ pub const BACKOFF_MAX: Duration = Duration::from_secs(30);
 /// Wrong proofs that one run survives. They cost the attacker a frame each and the hub one decoding; the pair stays.
 pub const BAD_PROOFS_PER_RUN_MAX: u8 = 4;
 
-/// What a profile makes of one input at the sensor.
-pub(crate) enum SensorStep {
-    /// Nothing yet.
-    #[cfg(feature = "paper")]
-    Wait,
-    /// Save the record, then send.
-    Announce(Frame),
-    /// Read the PUF.
-    ReadPuf { challenge: Challenge, response_bytes: usize },
-    /// Send.
-    Send(Frame),
-    /// Save the record, send what is left to be said, and use the session.
-    Done { last: Option<Frame>, session: Session },
-    /// The run is over.
-    Failed(Error),
-}
-
 /// What a profile makes of one input at the hub.
 #[cfg_attr(
     not(feature = "paper"),
@@ -68,11 +52,11 @@ pub(crate) enum HubStep {
     /// Save the record, then ask for a pair: any, or the one with this challenge.
     Claim(Option<Challenge>),
     /// Send one or two frames and wait for the answer.
-    Send(Frame, Option<Frame>),
+    Send(HandshakeFrame, Option<HandshakeFrame>),
     /// Save the record, send what is left to be said, and use the session.
-    Done { last: Option<Frame>, session: Session, noise_bits: u32 },
+    Done { last: Option<HandshakeFrame>, session: Session, noise_bits: u32 },
     /// Send what is left to be said; the run is over.
-    Failed { last: Option<Frame>, error: Error },
+    Failed { last: Option<HandshakeFrame>, error: Error },
 }
 
 /// The pause after `failures` failed attempts in a row.

@@ -1,12 +1,12 @@
 //! The sensor's machine: time, back-off and order of the outputs, the same for both profiles.
 
-use super::{ANSWER_TIMEOUT, SensorRecord, SensorSecret, SensorStep, backoff, hardened};
+use super::{ANSWER_TIMEOUT, SensorRecord, SensorSecret, backoff, hardened};
 use crate::error::Error;
 #[cfg(feature = "paper")]
 use crate::paper;
 use crate::puf::{Challenge, Response};
 use crate::session::Session;
-use crate::wire::Frame;
+use crate::wire::HandshakeFrame;
 use core::time::Duration;
 use rand_core::CryptoRng;
 
@@ -36,7 +36,7 @@ pub enum SensorOutput {
     /// Put this on durable storage before anything that follows.
     Save(SensorRecord),
     /// Put this frame on the air.
-    Send(Frame),
+    Send(HandshakeFrame),
     /// Read the PUF and come back with [`SensorInput::Response`].
     ReadPuf {
         /// What to ask it.
@@ -57,8 +57,33 @@ enum Run {
     Paper(paper::SensorRun),
 }
 
-/// Outputs of one input: save, send and established at most.
-const OUTPUTS_MAX: usize = 3;
+/// What one input leads to, in the order in which it is handed out. A profile fills in what it wants; nothing is built or
+/// copied before it is asked for, because a copied frame costs a sensor a tenth of a hash.
+#[derive(Clone)]
+pub(crate) struct SensorTodo {
+    /// The record is to be saved, as it stands after the input.
+    pub(crate) save: bool,
+    /// To be sent.
+    pub(crate) send: Option<HandshakeFrame>,
+    /// The PUF is to be read: challenge, and how long the response has to be.
+    pub(crate) read: Option<(Challenge, usize)>,
+    /// The run has ended well.
+    pub(crate) session: Option<Session>,
+    /// The run has ended badly.
+    pub(crate) failure: Option<Error>,
+}
+
+impl SensorTodo {
+    const NOTHING: Self = Self { save: false, send: None, read: None, session: None, failure: None };
+
+    const fn is_nothing(&self) -> bool {
+        !self.save
+            && self.send.is_none()
+            && self.read.is_none()
+            && self.session.is_none()
+            && self.failure.is_none()
+    }
+}
 
 /// A sensor's handshake state machine.
 #[derive(Clone)]
@@ -67,13 +92,13 @@ pub struct SensorHandshake {
     run: Option<Run>,
     deadline: Option<Duration>,
     failures: u32,
-    outputs: [Option<SensorOutput>; OUTPUTS_MAX],
+    todo: SensorTodo,
 }
 
 impl SensorHandshake {
     /// A machine that continues from the stored record.
     pub const fn new(record: SensorRecord) -> Self {
-        Self { record, run: None, deadline: None, failures: 0, outputs: [const { None }; OUTPUTS_MAX] }
+        Self { record, run: None, deadline: None, failures: 0, todo: SensorTodo::NOTHING }
     }
 
     /// Takes one input at the time `now` (any monotonic clock). An `Err` says that the input was refused and changed
@@ -84,22 +109,33 @@ impl SensorHandshake {
         input: SensorInput<'_>,
         rng: &mut impl CryptoRng,
     ) -> Result<(), Error> {
-        let step = match input {
+        match input {
             SensorInput::Start => self.start(rng)?,
             SensorInput::Frame(bytes) => self.frame(bytes)?,
             SensorInput::Response(response) => self.response(response, rng)?,
-            SensorInput::Timeout => match self.timeout(now, rng)? {
-                Some(step) => step,
-                None => return Ok(()),
-            },
-        };
-        self.carry_out(now, step);
+            SensorInput::Timeout => self.timeout(now, rng)?,
+        }
+        self.set_deadline(now);
         Ok(())
     }
 
     /// The next thing to do, or `None`.
     pub fn poll(&mut self) -> Option<SensorOutput> {
-        self.outputs.iter_mut().find_map(Option::take)
+        let todo = &mut self.todo;
+        if todo.save {
+            todo.save = false;
+            return Some(SensorOutput::Save(self.record.clone()));
+        }
+        if todo.send.is_some() {
+            return todo.send.take().map(SensorOutput::Send);
+        }
+        if let Some((challenge, response_bytes)) = todo.read.take() {
+            return Some(SensorOutput::ReadPuf { challenge, response_bytes });
+        }
+        if todo.session.is_some() {
+            return todo.session.take().map(SensorOutput::Established);
+        }
+        todo.failure.take().map(SensorOutput::Failed)
     }
 
     /// When to call [`SensorInput::Timeout`].
@@ -117,91 +153,70 @@ impl SensorHandshake {
         self.run.is_none()
     }
 
-    fn start(&mut self, rng: &mut impl CryptoRng) -> Result<SensorStep, Error> {
-        let (run, step) = match &mut self.record.secret {
+    fn start(&mut self, rng: &mut impl CryptoRng) -> Result<(), Error> {
+        let sensor = self.record.sensor;
+        self.run = Some(match &mut self.record.secret {
             SensorSecret::Hardened(chain) => {
-                let (run, step) = hardened::SensorRun::start(chain, self.record.sensor, rng)?;
-                (Run::Hardened(run), step)
+                Run::Hardened(hardened::SensorRun::start(chain, sensor, rng, &mut self.todo)?)
             }
             #[cfg(feature = "paper")]
-            SensorSecret::Paper(seed) => {
-                let (run, step) = paper::SensorRun::start(seed, self.record.sensor)?;
-                (Run::Paper(run), step)
-            }
-        };
-        self.run = Some(run);
-        Ok(step)
+            SensorSecret::Paper(seed) => Run::Paper(paper::SensorRun::start(seed, sensor, &mut self.todo)?),
+        });
+        Ok(())
     }
 
-    fn frame(&mut self, bytes: &[u8]) -> Result<SensorStep, Error> {
+    fn frame(&mut self, bytes: &[u8]) -> Result<(), Error> {
         match (&mut self.run, &mut self.record.secret) {
             (Some(Run::Hardened(run)), SensorSecret::Hardened(chain)) => {
-                run.frame(chain, self.record.hub, bytes)
+                run.frame(chain, self.record.hub, bytes, &mut self.todo)
             }
             #[cfg(feature = "paper")]
-            (Some(Run::Paper(run)), SensorSecret::Paper(seed)) => run.frame(seed, self.record.sensor, bytes),
+            (Some(Run::Paper(run)), SensorSecret::Paper(seed)) => {
+                run.frame(seed, self.record.sensor, bytes, &mut self.todo)
+            }
             _ => Err(Error::Misuse("no frame is expected now")),
         }
     }
 
-    fn response(&mut self, response: &Response, rng: &mut impl CryptoRng) -> Result<SensorStep, Error> {
+    fn response(&mut self, response: &Response, rng: &mut impl CryptoRng) -> Result<(), Error> {
         match (&mut self.run, &self.record.secret) {
-            (Some(Run::Hardened(run)), SensorSecret::Hardened(chain)) => run.response(chain, response, rng),
+            (Some(Run::Hardened(run)), SensorSecret::Hardened(chain)) => {
+                run.response(chain, response, rng, &mut self.todo)
+            }
             #[cfg(feature = "paper")]
-            (Some(Run::Paper(run)), SensorSecret::Paper(_)) => run.response(self.record.sensor, response),
+            (Some(Run::Paper(run)), SensorSecret::Paper(_)) => {
+                run.response(self.record.sensor, response, &mut self.todo)
+            }
             _ => Err(Error::Misuse("no response was asked for")),
         }
     }
 
-    fn timeout(&mut self, now: Duration, rng: &mut impl CryptoRng) -> Result<Option<SensorStep>, Error> {
+    fn timeout(&mut self, now: Duration, rng: &mut impl CryptoRng) -> Result<(), Error> {
         if self.deadline.is_none_or(|deadline| now < deadline) {
-            return Ok(None);
+            return Ok(());
         }
         if self.run.is_none() {
-            return self.start(rng).map(Some);
+            return self.start(rng);
         }
         let after_ms = ANSWER_TIMEOUT.as_millis() as u64;
-        Ok(Some(SensorStep::Failed(Error::Timeout { after_ms })))
+        self.todo.failure = Some(Error::Timeout { after_ms });
+        Ok(())
     }
 
-    fn carry_out(&mut self, now: Duration, step: SensorStep) {
-        match step {
-            #[cfg(feature = "paper")]
-            SensorStep::Wait => return,
-            SensorStep::Announce(frame) => {
-                // The attempt is durable before it is on the air, so that no attempt number is ever used twice.
-                self.push(SensorOutput::Save(self.record.clone()));
-                self.push(SensorOutput::Send(frame));
-            }
-            SensorStep::ReadPuf { challenge, response_bytes } => {
-                self.push(SensorOutput::ReadPuf { challenge, response_bytes });
-            }
-            SensorStep::Send(frame) => self.push(SensorOutput::Send(frame)),
-            SensorStep::Done { last, session } => {
-                self.run = None;
-                self.failures = 0;
-                self.push(SensorOutput::Save(self.record.clone()));
-                if let Some(frame) = last {
-                    self.push(SensorOutput::Send(frame));
-                }
-                self.push(SensorOutput::Established(session));
-                self.deadline = None;
-                return;
-            }
-            SensorStep::Failed(error) => {
-                self.run = None;
-                self.failures = self.failures.saturating_add(1);
-                self.push(SensorOutput::Failed(error));
-                self.deadline = Some(now + backoff(self.failures));
-                return;
-            }
+    /// After an input: until when the next is awaited. An input that leads to nothing changes nothing.
+    fn set_deadline(&mut self, now: Duration) {
+        if self.todo.is_nothing() {
+            return;
         }
-        self.deadline = Some(now + ANSWER_TIMEOUT);
-    }
-
-    fn push(&mut self, output: SensorOutput) {
-        if let Some(slot) = self.outputs.iter_mut().find(|slot| slot.is_none()) {
-            *slot = Some(output);
+        if self.todo.failure.is_some() {
+            self.run = None;
+            self.failures = self.failures.saturating_add(1);
+            self.deadline = Some(now + backoff(self.failures));
+        } else if self.todo.session.is_some() {
+            (self.run, self.deadline) = (None, None);
+            self.failures = 0;
+        } else {
+            self.deadline = Some(now + ANSWER_TIMEOUT);
         }
     }
 }

@@ -99,7 +99,7 @@ impl World {
         while let Some(output) = self.sensor.poll() {
             match output {
                 SensorOutput::Save(record) => self.saved_sensor = record,
-                SensorOutput::Send(frame) => self.to_hub.push_back(frame),
+                SensorOutput::Send(frame) => self.to_hub.push_back(frame.into()),
                 SensorOutput::ReadPuf { challenge, response_bytes } => {
                     challenges.push((challenge, response_bytes));
                 }
@@ -120,7 +120,7 @@ impl World {
         while let Some(output) = self.hub.poll() {
             match output {
                 HubOutput::Save(record) => self.saved_hub = record,
-                HubOutput::Send(frame) => self.to_sensor.push_back(frame),
+                HubOutput::Send(frame) => self.to_sensor.push_back(frame.into()),
                 HubOutput::ClaimPair(wanted) => claims.push(wanted),
                 HubOutput::Established { session, .. } => self.hub_sessions.push(session),
                 HubOutput::Failed(_) => {}

@@ -35,7 +35,7 @@ impl DataKey {
         self.apply_keystream(sensor, t, body);
         let fcs = FCS.checksum(body).to_be_bytes();
         let bits = (bits as u16).to_be_bytes();
-        wire::emit(&[&[TYPE_DATA], &sensor.0.to_be_bytes(), &t.to_be_bytes(), &bits, body, &fcs])
+        wire::emit_long(&[&[TYPE_DATA], &sensor.0.to_be_bytes(), &t.to_be_bytes(), &bits, body, &fcs])
     }
 
     /// Opens a data frame into `out`: its time variable and how many bytes it carries.

@@ -5,7 +5,7 @@ use super::wire::{
 };
 use super::{Block, DISTANCE_MAX, DataKey, SEED_BYTES, SeedState};
 use crate::error::{Error, Misbehaviour};
-use crate::handshake::{HubStep, SensorStep};
+use crate::handshake::{HubStep, SensorTodo};
 use crate::puf::{Challenge, Response};
 use crate::session::Session;
 use crate::wire::SensorId;
@@ -45,21 +45,28 @@ pub(crate) struct SensorRun {
 
 impl SensorRun {
     /// Lines 4 and 5.
-    pub(crate) fn start(seed: &SeedState, sensor: SensorId) -> Result<(Self, SensorStep), Error> {
+    pub(crate) fn start(seed: &SeedState, sensor: SensorId, todo: &mut SensorTodo) -> Result<Self, Error> {
         let (challenge, key) = seed.seed().challenge_and_key(sensor);
-        let step = SensorStep::ReadPuf { challenge: Challenge::new(&challenge)?, response_bytes: SEED_BYTES };
-        Ok((Self { challenge, key, response: None }, step))
+        todo.read = Some((Challenge::new(&challenge)?, SEED_BYTES));
+        Ok(Self { challenge, key, response: None })
     }
 
     /// Line 6.
-    pub(crate) fn response(&mut self, sensor: SensorId, response: &Response) -> Result<SensorStep, Error> {
+    pub(crate) fn response(
+        &mut self,
+        sensor: SensorId,
+        response: &Response,
+        todo: &mut SensorTodo,
+    ) -> Result<(), Error> {
         if self.response.is_some() {
             return Err(Error::Misuse("no response was asked for"));
         }
         full_length(response)?;
         let m1 = encrypt(&self.challenge, &self.key, response.as_bytes());
         self.response = Some(response.clone());
-        Ok(SensorStep::Announce(emit_message(TYPE_M1, sensor, &m1)?))
+        todo.send = Some(emit_message(TYPE_M1, sensor, &m1)?);
+        todo.save = true;
+        Ok(())
     }
 
     /// Lines 10 and 13 to 15. The hub's acknowledgement decides nothing but a failure.
@@ -68,24 +75,28 @@ impl SensorRun {
         seed: &mut SeedState,
         sensor: SensorId,
         bytes: &[u8],
-    ) -> Result<SensorStep, Error> {
+        todo: &mut SensorTodo,
+    ) -> Result<(), Error> {
         let Some(response) = &self.response else {
             return Err(Error::Misuse("no frame is expected now"));
         };
         if bytes.first() == Some(&TYPE_ACK_HUB) {
-            return Ok(match parse_ack(TYPE_ACK_HUB, sensor, bytes)? {
-                true => SensorStep::Wait,
-                false => SensorStep::Failed(Error::PeerMisbehaved(Misbehaviour::Refused)),
-            });
+            if !parse_ack(TYPE_ACK_HUB, sensor, bytes)? {
+                todo.failure = Some(Error::PeerMisbehaved(Misbehaviour::Refused));
+            }
+            return Ok(());
         }
         let m2 = parse_message(TYPE_M2, sensor, bytes)?;
         let enrolled = decrypt(&self.challenge, &self.key, &m2);
         if distance(&enrolled, response.as_bytes()) > DISTANCE_MAX {
-            return Ok(SensorStep::Failed(Error::PeerMisbehaved(Misbehaviour::Undecodable)));
+            todo.failure = Some(Error::PeerMisbehaved(Misbehaviour::Undecodable));
+            return Ok(());
         }
-        let session = Session::Paper(DataKey(seed.seed()));
+        todo.send = Some(emit_ack(TYPE_ACK_SENSOR, sensor, true)?);
+        todo.session = Some(Session::Paper(DataKey(seed.seed())));
         seed.advance();
-        Ok(SensorStep::Done { last: Some(emit_ack(TYPE_ACK_SENSOR, sensor, true)?), session })
+        todo.save = true;
+        Ok(())
     }
 }
 

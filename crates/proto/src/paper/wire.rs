@@ -10,7 +10,7 @@
 
 use super::{Block, SEED_BYTES};
 use crate::error::{Error, Misbehaviour};
-use crate::wire::{self, Frame, Reader, SensorId};
+use crate::wire::{self, HandshakeFrame, Reader, SensorId};
 
 /// First byte of M1.
 pub const TYPE_M1: u8 = 0x11;
@@ -36,12 +36,12 @@ pub const HANDSHAKE_BITS: u32 = 2 * 8 * (SEED_BYTES + ACK_BYTES) as u32;
 pub const HANDSHAKE_BITS_WITH_HEADERS: u32 = HANDSHAKE_BITS + 4 * 8 * HEADER_BYTES as u32;
 
 /// M1 or M2.
-pub fn emit_message(kind: u8, sensor: SensorId, payload: &Block) -> Result<Frame, Error> {
+pub fn emit_message(kind: u8, sensor: SensorId, payload: &Block) -> Result<HandshakeFrame, Error> {
     frame(kind, sensor, payload)
 }
 
 /// An acknowledgement.
-pub fn emit_ack(kind: u8, sensor: SensorId, success: bool) -> Result<Frame, Error> {
+pub fn emit_ack(kind: u8, sensor: SensorId, success: bool) -> Result<HandshakeFrame, Error> {
     frame(kind, sensor, if success { SUCCESS } else { FAILURE })
 }
 
@@ -59,7 +59,7 @@ pub fn parse_ack(kind: u8, sensor: SensorId, bytes: &[u8]) -> Result<bool, Error
     }
 }
 
-fn frame(kind: u8, sensor: SensorId, payload: &[u8]) -> Result<Frame, Error> {
+fn frame(kind: u8, sensor: SensorId, payload: &[u8]) -> Result<HandshakeFrame, Error> {
     wire::emit(&[&[kind], &sensor.0.to_be_bytes(), &(payload.len() as u16).to_be_bytes(), payload])
 }
 

@@ -54,7 +54,9 @@ impl Code {
     /// Constant time: no branch and no address depends on the random bits.
     pub fn random_word(&self, word: &mut [u8], rng: &mut impl CryptoRng) {
         rng.fill_bytes(word);
-        word.iter_mut().zip(self.information).for_each(|(byte, mask)| *byte &= mask);
+        for (bits, mask) in word.as_chunks_mut().0.iter_mut().zip(self.information.as_chunks().0) {
+            *bits = (u32::from_ne_bytes(*bits) & u32::from_ne_bytes(*mask)).to_ne_bytes();
+        }
         transform(word);
     }
 
@@ -100,18 +102,28 @@ const fn information<const BYTES: usize>(bits: usize, raw: f64) -> [u8; BYTES] {
     chosen
 }
 
-/// Multiplies by the Kronecker power of the polar kernel `[[1,0],[1,1]]`, in place. It is its own inverse.
+/// Multiplies by the Kronecker power of the polar kernel `[[1,0],[1,1]]`, in place. It is its own inverse. `word` is as
+/// long as a code.
+///
+/// The lower five of the factors act inside 32 bits, the others on whole words.
 fn transform(word: &mut [u8]) {
-    for byte in word.iter_mut() {
-        *byte ^= *byte >> 1 & 0x55;
-        *byte ^= *byte >> 2 & 0x33;
-        *byte ^= *byte >> 4 & 0x0f;
+    let words = word.as_chunks_mut().0;
+    for word in words.iter_mut() {
+        let mut bits = u32::from_le_bytes(*word);
+        bits ^= bits >> 1 & 0x5555_5555;
+        bits ^= bits >> 2 & 0x3333_3333;
+        bits ^= bits >> 4 & 0x0f0f_0f0f;
+        bits ^= bits >> 8 & 0x00ff_00ff;
+        bits ^= bits >> 16;
+        *word = bits.to_le_bytes();
     }
     let mut half = 1;
-    while half < word.len() {
-        for block in word.chunks_exact_mut(2 * half) {
+    while half < words.len() {
+        for block in words.chunks_exact_mut(2 * half) {
             let (low, high) = block.split_at_mut(half);
-            low.iter_mut().zip(high.iter()).for_each(|(a, b)| *a ^= b);
+            for (a, b) in low.iter_mut().zip(high) {
+                *a = (u32::from_ne_bytes(*a) ^ u32::from_ne_bytes(*b)).to_ne_bytes();
+            }
         }
         half *= 2;
     }

@@ -92,7 +92,7 @@ fn captured(stage: &mut Stage, when: Capture) -> Result<Verdict, Error> {
                 listened(stage, air, when, take, |(hub, credential), frames| {
                     open_eh(hub, credential, frames)
                 })?,
-                "either private key alone opens nothing, but with both x = (U - s_C) / v gives the session key",
+                "with both private keys x = (U - s_C) / v gives the session key; each alone was meant to open nothing",
             )
         }
     };

@@ -164,7 +164,7 @@ struct Between<'a> {
 impl Attacker for Between<'_> {
     fn seize(&mut self, _: usize, frame: &Frame) -> Vec<(Side, Vec<u8>)> {
         match frame.from {
-            Side::Sensor => self.from_sensor(&frame.bytes).unwrap_or_default(),
+            Side::Sensor => self.answer_sensor(&frame.bytes).unwrap_or_default(),
             Side::Hub => {
                 let reply = Reply::parse(&frame.bytes).ok();
                 let key = reply.and_then(|reply| self.double.as_mut()?.finish(&reply).ok());
@@ -176,7 +176,7 @@ impl Attacker for Between<'_> {
 }
 
 impl Between<'_> {
-    fn from_sensor(&mut self, bytes: &[u8]) -> Option<Vec<(Side, Vec<u8>)>> {
+    fn answer_sensor(&mut self, bytes: &[u8]) -> Option<Vec<(Side, Vec<u8>)>> {
         let request = Request::parse(bytes).ok()?;
         let (reply, key) = answer(self.stage, &request)?;
         self.keys.push(key.as_bytes().to_vec());

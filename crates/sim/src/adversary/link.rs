@@ -1,8 +1,8 @@
 //! BodyWire's own link as victim, in both profiles: two sensors with their PUFs, and the hub with its database of pairs.
 
 use super::air::{OTHER, Side, Target};
-use super::arbiter::ArbiterPuf;
 use crate::Error;
+use crate::puf::{ArbiterPuf, NOISE_TYPICAL, STAGES};
 use bodywire_proto::handshake::{
     HubHandshake, HubInput, HubOutput, HubRecord, HubSecret, Profile, SensorHandshake, SensorInput,
     SensorOutput, SensorRecord, SensorSecret, enrolled,
@@ -75,7 +75,8 @@ impl Database {
     /// The pair with this challenge, for a thief of the database.
     pub(crate) fn stolen(&self, challenge: &Challenge) -> Option<Response> {
         let mut response = Response::zeroed(self.response_bytes).ok()?;
-        self.puf.clone().respond(challenge, &mut response);
+        let mut puf = ArbiterPuf::with_weights(self.puf.weights().to_vec(), 0.0, 0).ok()?;
+        puf.respond(challenge, &mut response);
         Some(response)
     }
 }
@@ -106,12 +107,13 @@ fn link(profile: Profile, seed: u64) -> Result<Link, Error> {
     if matches!(profile, Profile::Paper) {
         (other_sensor.secret, other_hub.secret) = (sensor.secret.clone(), hub.secret.clone());
     }
-    let chips = [rng.next_u64(), rng.next_u64()];
-    let ends = |sensor: SensorRecord, hub: HubRecord, chip: u64| {
-        let puf = ArbiterPuf::new(chip);
+    let mut chips = [[0; 32]; 2];
+    chips.iter_mut().for_each(|chip| rng.fill_bytes(chip));
+    let ends = |sensor: SensorRecord, hub: HubRecord, chip: [u8; 32]| {
+        let puf = ArbiterPuf::new(chip, 1, NOISE_TYPICAL, 0)?;
         let response_bytes = profile.response_bytes();
-        let (claimed, enrolled) = (BTreeMap::new(), puf.enrolled());
-        Ends {
+        let (claimed, enrolled) = (BTreeMap::new(), ArbiterPuf::new(chip, 1, 0.0, 0)?);
+        Ok::<_, Error>(Ends {
             sensor: SensorHandshake::new(sensor),
             hub: HubHandshake::new(hub.clone()),
             puf,
@@ -125,9 +127,9 @@ fn link(profile: Profile, seed: u64) -> Result<Link, Error> {
             received: Vec::new(),
             stored: hub,
             secrets: [Vec::new(), Vec::new()],
-        }
+        })
     };
-    let ends = [ends(sensor, hub, chips[0]), ends(other_sensor, other_hub, chips[1])];
+    let ends = [ends(sensor, hub, chips[0])?, ends(other_sensor, other_hub, chips[1])?];
     Ok(Link { ends, profile, rng })
 }
 
@@ -219,6 +221,12 @@ impl Link {
 }
 
 impl Ends {
+    /// The PUF in the attacker's hands: the same chip, read anew.
+    pub(crate) fn taken(&self, readings: u64) -> Result<ArbiterPuf, Error> {
+        let noise = NOISE_TYPICAL * (STAGES as f64).sqrt();
+        ArbiterPuf::with_weights(self.puf.weights().to_vec(), noise, readings)
+    }
+
     /// The bytes by which a session is known: both traffic keys, or the beginning of the first keystream.
     fn secret_of(&self, session: &Session) -> Vec<u8> {
         match session {

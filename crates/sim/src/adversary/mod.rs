@@ -8,7 +8,6 @@
 //! Each outcome is compared with the [expectation] and its source; `docs/attacks.md` has the matrix.
 
 mod air;
-mod arbiter;
 mod availability;
 mod capture;
 mod data;
@@ -276,6 +275,29 @@ mod tests {
                         "{each} against {scheme}, seed {seed}: {why:?} ({expected:?})"
                     );
                 }
+            }
+        }
+    }
+
+    /// Were honest runs to fail, every attack would.
+    #[test]
+    fn honest_runs_succeed_on_both_links_of_every_scheme() {
+        for scheme in Scheme::ALL {
+            let rng = ChaCha20Rng::seed_from_u64(0);
+            let stage = Stage { scheme: *scheme, seed: 5, rng, log: Transcript::default() };
+            let mut air = stage.victims().unwrap();
+            for link in [air::VICTIM, air::OTHER, air::VICTIM] {
+                let (agreed, frames) = air.honest(link, &mut Transcript::muted()).unwrap();
+                assert!(agreed, "{scheme}");
+                for (number, frame) in frames.iter().enumerate() {
+                    assert_eq!(
+                        air.target.fields(number).iter().sum::<usize>(),
+                        frame.bytes.len(),
+                        "{scheme}"
+                    );
+                }
+                let secret = air.secret(link, air::Side::Sensor).unwrap();
+                assert!(secret.len() >= 20 && secret.iter().any(|byte| *byte != 0), "{scheme}");
             }
         }
     }

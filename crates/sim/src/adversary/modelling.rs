@@ -4,16 +4,15 @@
 //! used. Only the PUF is left.
 
 use super::air::{Air, Frame, Side, Target, VICTIM};
-use super::arbiter::{ArbiterPuf, WEIGHTS, dot, features, stages};
 use super::link::{self, Link};
 use super::transcript::Transcript;
 use super::{Scheme, Stage, Verdict};
 use crate::Error;
+use crate::puf::{ArbiterPuf, STAGES, sub_challenges};
 use bodywire_proto::handshake::{SensorHandshake, SensorInput, SensorOutput, SensorSecret};
 use bodywire_proto::paper;
 use bodywire_proto::prf::Key;
 use bodywire_proto::puf::{Challenge, Puf, Response};
-use rand_core::Rng;
 use std::collections::VecDeque;
 
 /// Runs that are recorded of one chip, in the paper's profile and in the hardened one: 12,800 and 10,240 bits.
@@ -32,7 +31,7 @@ const CHANCE: f64 = 0.55;
 
 /// A recorded bit: the challenge's features, and what the attacker takes for the response.
 struct Heard {
-    phi: [f64; WEIGHTS],
+    phi: Vec<f64>,
     one: bool,
 }
 
@@ -59,7 +58,7 @@ fn paper_profile(stage: &mut Stage) -> Result<Verdict, Error> {
             frames.first().and_then(|frame| frame.bytes.get(paper::wire::HEADER_BYTES..)?.try_into().ok());
         let Some(m1) = m1 else { continue };
         let response = paper::decrypt(&challenge, &key, &m1);
-        heard.extend(bits(&Challenge::new(&challenge)?, &response));
+        heard.extend(bits(&Challenge::new(&challenge)?, &response)?);
     }
     stage.log.note("attacker", format!("knows the seed and reads {} response bits off M1", heard.len()));
     let weights = learn(&heard);
@@ -67,7 +66,7 @@ fn paper_profile(stage: &mut Stage) -> Result<Verdict, Error> {
     if share <= LEARNT {
         return Ok(Verdict::holds(format!("the model predicts {:.1} % of unseen bits", share * 100.0)));
     }
-    let accepted = double(stage, &mut air, ArbiterPuf::model(weights))?;
+    let accepted = double(stage, &mut air, ArbiterPuf::with_weights(vec![weights], 0.0, 0)?)?;
     Ok(Verdict::falls(format!(
         "a model learnt from {} runs predicts {:.1} % of unseen bits, and the hub {} it as the sensor",
         RUNS[0],
@@ -113,7 +112,7 @@ fn one_chip(stage: &mut Stage, air: &mut Air<Link>) -> Result<(f64, bool), Error
         };
         let (_, frames) = air.honest(VICTIM, &mut log)?;
         if let Some((challenge, helper)) = helper(&key, &frames) {
-            heard.extend(bits(&challenge, &helper));
+            heard.extend(bits(&challenge, &helper)?);
         }
     }
     stage
@@ -121,7 +120,7 @@ fn one_chip(stage: &mut Stage, air: &mut Air<Link>) -> Result<(f64, bool), Error
         .note("attacker", format!("knows K in every run and takes the pad off {} helper bits", heard.len()));
     let weights = learn(&heard);
     let share = predicted(stage, air, &weights, Suite::RESPONSE_BYTES)?;
-    Ok((share, double(stage, air, ArbiterPuf::model(weights))?))
+    Ok((share, double(stage, air, ArbiterPuf::with_weights(vec![weights], 0.0, 0)?)?))
 }
 
 /// Sizes of the victims' suite.
@@ -141,19 +140,20 @@ pub(super) fn helper(key: &Key, frames: &[Frame]) -> Option<(Challenge, Vec<u8>)
 }
 
 /// The bits of a response with the features of their challenges.
-fn bits(challenge: &Challenge, response: &[u8]) -> Vec<Heard> {
-    let mut stages = stages(challenge);
+fn bits(challenge: &Challenge, response: &[u8]) -> Result<Vec<Heard>, Error> {
+    let subs = sub_challenges(challenge, STAGES)?;
     let each = response.iter().flat_map(|byte| (0..8).map(move |bit| byte >> bit & 1 == 1));
-    each.map(|one| Heard { phi: features(stages.next_u64()), one }).collect()
+    Ok(each.zip(subs).map(|(one, sub)| Heard { phi: sub.features(), one }).collect())
 }
 
 /// Logistic regression by stochastic gradient descent with a falling rate.
-fn learn(heard: &[Heard]) -> [f64; WEIGHTS] {
-    let mut weights = [0.0; WEIGHTS];
+fn learn(heard: &[Heard]) -> Vec<f64> {
+    let mut weights = vec![0.0; STAGES + 1];
     for pass in 0..PASSES {
         let rate = 0.1 / (1.0 + pass as f64);
         for Heard { phi, one } in heard {
-            let said = 1.0 / (1.0 + (-dot(&weights, phi)).exp());
+            let delay: f64 = weights.iter().zip(phi).map(|(weight, phi)| weight * phi).sum();
+            let said = 1.0 / (1.0 + (-delay).exp());
             let error = f64::from(u8::from(*one)) - said;
             weights.iter_mut().zip(phi).for_each(|(weight, phi)| *weight += rate * error * phi);
         }
@@ -165,10 +165,13 @@ fn learn(heard: &[Heard]) -> [f64; WEIGHTS] {
 fn predicted(
     stage: &mut Stage,
     air: &Air<Link>,
-    weights: &[f64; WEIGHTS],
+    weights: &[f64],
     response_bytes: usize,
 ) -> Result<f64, Error> {
-    let (mut device, mut model) = (air.target.ends[VICTIM].puf.clone(), ArbiterPuf::model(*weights));
+    let (mut device, mut model) = (
+        air.target.ends[VICTIM].taken(stage.seed)?,
+        ArbiterPuf::with_weights(vec![weights.to_vec()], 0.0, 0)?,
+    );
     let mut wrong = 0;
     for _ in 0..10 {
         let challenge = Challenge::new(&stage.random(8))?;

@@ -187,7 +187,7 @@ pub(super) fn both(stage: &mut Stage) -> Result<Verdict, Error> {
     let mut air = victims(stage)?;
     air.honest(VICTIM, &mut stage.log)?;
     stage.log.note("attacker", "has the sensor's memory and its PUF");
-    let mut puf = air.target.ends[VICTIM].puf.clone();
+    let mut puf = air.target.ends[VICTIM].taken(stage.seed)?;
     air.now += super::air::PAUSE;
     let Some(session) = session_of(stage, &mut air, &mut puf)? else {
         return Ok(Verdict::holds("the hub refuses the copied sensor"));

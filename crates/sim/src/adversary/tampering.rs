@@ -49,7 +49,7 @@ pub(super) fn tamper(stage: &mut Stage) -> Result<Verdict, Error> {
 /// Flips up to 100 bits of each field that is long enough, as noise would.
 pub(super) fn flip_under_threshold(stage: &mut Stage) -> Result<Verdict, Error> {
     let mut masks = Vec::new();
-    for (number, frame, fields) in messages(stage)? {
+    for Sent { number, frame, fields } in messages(stage)? {
         let mut start = 0;
         for (i, length) in fields.iter().enumerate() {
             for flips in FLIPS.into_iter().filter(|flips| *flips <= length * 8 / 2) {
@@ -71,7 +71,7 @@ pub(super) fn flip_under_threshold(stage: &mut Stage) -> Result<Verdict, Error> 
 /// Flips two bits at a distance of 16, which a fold into 16 bits does not see.
 pub(super) fn forge_fold(stage: &mut Stage) -> Result<Verdict, Error> {
     let mut masks = Vec::new();
-    for (number, frame, _) in messages(stage)? {
+    for Sent { number, frame, .. } in messages(stage)? {
         let bits = frame.bytes.len() * 8;
         for _ in 0..PAIRS_PER_MESSAGE {
             let mut mask = vec![0; frame.bytes.len()];
@@ -140,17 +140,29 @@ const fn confirmations(scheme: Scheme) -> &'static [usize] {
     }
 }
 
-/// The messages of an honest run, with their fields.
-fn messages(stage: &Stage) -> Result<Vec<(usize, Frame, &'static [usize])>, Error> {
+/// A message of an honest run.
+struct Sent {
+    number: usize,
+    frame: Frame,
+    /// Lengths of its fields.
+    fields: &'static [usize],
+}
+
+/// The messages of an honest run.
+fn messages(stage: &Stage) -> Result<Vec<Sent>, Error> {
     let mut air = stage.victims()?;
     let (_, frames) = air.honest(VICTIM, &mut Transcript::muted())?;
-    Ok(frames.into_iter().enumerate().map(|(i, frame)| (i, frame, air.target.fields(i))).collect())
+    Ok(frames
+        .into_iter()
+        .enumerate()
+        .map(|(number, frame)| Sent { number, frame, fields: air.target.fields(number) })
+        .collect())
 }
 
 /// One bit in each byte.
 fn single_bits(stage: &mut Stage) -> Result<Changes, Error> {
     let mut masks = Vec::new();
-    for (number, frame, _) in messages(stage)? {
+    for Sent { number, frame, .. } in messages(stage)? {
         for byte in 0..frame.bytes.len() {
             let mut mask = vec![0; frame.bytes.len()];
             mask[byte] = 1 << (stage.rng.next_u32() % 8);
@@ -163,7 +175,7 @@ fn single_bits(stage: &mut Stage) -> Result<Changes, Error> {
 /// The same difference in any two or more fields at once.
 pub(super) fn same_difference(stage: &mut Stage) -> Result<Changes, Error> {
     let mut masks = Vec::new();
-    for (number, frame, fields) in messages(stage)? {
+    for Sent { number, frame, fields } in messages(stage)? {
         for chosen in 1u32..1 << fields.len() {
             if chosen.count_ones() < 2 {
                 continue;

@@ -1,0 +1,14 @@
+//! The paper's profile: handshakes.
+#![no_std]
+#![no_main]
+
+use bodywire_sensor_images::link::{self, play};
+use bodywire_sensor_images::meter::Meter;
+use cortex_m_rt::entry;
+
+static SCRIPT: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/paper.script"));
+
+#[entry]
+fn main() -> ! {
+    play(Meter::start(), SCRIPT, link::no_records)
+}
