@@ -247,14 +247,14 @@ pub(crate) fn sealed(session: &Session, sensor: SensorId) -> Vec<u8> {
 
 /// `up ‖ down = PRF(K, "t", R ‖ binder)` of a run with these first two messages.
 pub(crate) fn traffic_keys(key: &Key, hello: &[u8], challenge: &[u8], response: &[u8]) -> Option<[u8; 32]> {
-    Some(key.prf("t", &[response, &binder(key, hello, challenge)?]))
+    key.prf("t", &[response, &binder(key, hello, challenge)?]).ok()
 }
 
 /// What stands for the run: the rest of the tag of m2, which is never sent.
 pub(crate) fn binder(key: &Key, hello: &[u8], challenge: &[u8]) -> Option<[u8; 20]> {
     let hello = Hello::parse(hello).ok()?.fields();
     let message = ChallengeMessage::parse(challenge).ok()?;
-    let t = key.prf("m2", &[&HUB.0.to_be_bytes(), &hello, &message.fields()]);
+    let t = key.prf("m2", &[&HUB.0.to_be_bytes(), &hello, &message.fields()]).ok()?;
     (t.first_chunk() == Some(&message.tag)).then(|| t.last_chunk().copied())?
 }
 
