@@ -15,13 +15,13 @@
 use super::{ATTEMPTS_PER_EPOCH_MAX, BAD_PROOFS_PER_RUN_MAX, HubStep, SensorTodo};
 use crate::error::{Error, Misbehaviour};
 use crate::polar::{Code, LENGTH_BYTES_MAX};
-use crate::prf::{Input, Key, Keyed, part, same_tag};
+use crate::prf::{Input, Key, Keyed, part, same_tag, wipe};
 use crate::puf::{Challenge, Response};
 use crate::record::RecordKey;
 use crate::session::{Session, TrafficKeys};
 use crate::wire::{ChallengeMessage, Confirm, Hello, HubId, Nonce, Proof, SensorId, Suite};
 use rand_core::CryptoRng;
-use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
+use zeroize::Zeroizing;
 
 /// What a sensor remembers.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -83,9 +83,15 @@ impl HubChain {
 }
 
 /// An output of the PRF of which a tag has been cut off; the rest serves as pad and binder. On a word's boundary.
-#[derive(Clone, Zeroize, ZeroizeOnDrop)]
+#[derive(Clone)]
 #[repr(align(4))]
 pub(super) struct Output([u8; 32]);
+
+impl Drop for Output {
+    fn drop(&mut self) {
+        wipe(&mut self.0);
+    }
+}
 
 /// What a run has agreed on before the PUF is read: U and T.
 #[derive(Clone)]
