@@ -2,7 +2,6 @@
 //! words in a quarter of the time it needs for bytes.
 
 use blake2::Blake2sVarCore;
-use blake2::digest::Output;
 use blake2::digest::block_api::{Block, Buffer, UpdateCore, VariableOutputCore};
 use zeroize::Zeroize;
 
@@ -91,8 +90,9 @@ impl Chaining {
         Self(core)
     }
 
-    /// The hash of what came before and of `message`, which must not be empty: the block before was not the last one.
-    pub(crate) fn finish(&self, message: &Message) -> [u8; OUTPUT_BYTES] {
+    /// Writes the hash of what came before and of `message`, which must not be empty: the block before was not the last
+    /// one. In place, for a returned array is copied once more.
+    pub(crate) fn finish(&self, message: &Message, output: &mut [u8; OUTPUT_BYTES]) {
         let mut core = self.0.clone();
         let mut buffer = Buffer::<Blake2sVarCore>::default();
         if let ([first, second], _) = message.words.as_chunks() {
@@ -103,9 +103,7 @@ impl Chaining {
                 buffer.set(block_of(first), message.bytes);
             }
         }
-        let mut output = Output::<Blake2sVarCore>::default();
-        core.finalize_variable_core(&mut buffer, &mut output);
-        output.into()
+        core.finalize_variable_core(&mut buffer, output.into());
     }
 }
 
@@ -139,8 +137,9 @@ mod tests {
         ] {
             let mut message = Message::EMPTY;
             assert!(message.put(&input[..len]));
-            let hex: std::string::String =
-                chaining.finish(&message).iter().map(|b| format!("{b:02x}")).collect();
+            let mut output = [0; OUTPUT_BYTES];
+            chaining.finish(&message, &mut output);
+            let hex: std::string::String = output.iter().map(|b| format!("{b:02x}")).collect();
             assert_eq!(hex, expected);
         }
     }
@@ -168,7 +167,9 @@ mod tests {
                 prop_assert!(message.put(part));
             }
             let expected: [u8; 32] = mac.finalize_fixed().into();
-            prop_assert_eq!(Chaining::keyed(&key).finish(&message), expected);
+            let mut output = [0; OUTPUT_BYTES];
+            Chaining::keyed(&key).finish(&message, &mut output);
+            prop_assert_eq!(output, expected);
         }
     }
 }

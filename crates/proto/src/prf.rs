@@ -3,7 +3,7 @@
 use crate::blake2s::{Chaining, MESSAGE_BYTES_MAX, Message, OUTPUT_BYTES};
 use crate::error::Error;
 use subtle::ConstantTimeEq;
-use zeroize::{Zeroize, ZeroizeOnDrop};
+use zeroize::{Zeroize, ZeroizeOnDrop, optimization_barrier};
 
 /// Bytes of every key and every output of the function.
 pub const KEY_BYTES: usize = OUTPUT_BYTES;
@@ -14,7 +14,7 @@ const DOMAIN: u8 = b'b';
 /// A 256-bit secret. It cannot be printed, is compared in constant time and is wiped when dropped.
 ///
 /// It lies on a word's boundary, so that a small processor moves it by words.
-#[derive(Clone, Zeroize, ZeroizeOnDrop)]
+#[derive(Clone)]
 #[repr(align(4))]
 pub struct Key([u8; KEY_BYTES]);
 
@@ -67,45 +67,19 @@ impl Keyed {
     }
 
     /// [`Self::prf`] of an input that was laid out before, for a label of the length it was laid out for.
+    #[inline(always)]
     pub(crate) fn prf_of(&self, label: &'static str, input: &mut Input) -> [u8; KEY_BYTES] {
+        let mut output = [0; KEY_BYTES];
+        self.fill(label, input, &mut output);
+        output
+    }
+
+    fn fill(&self, label: &'static str, input: &mut Input, output: &mut [u8; KEY_BYTES]) {
         debug_assert_eq!(label.len(), usize::from(input.label_bytes));
         for (at, byte) in (2..).zip(label.bytes()) {
             input.message.replace(at, byte);
         }
-        self.0.finish(&input.message)
-    }
-}
-
-/// An output of the function that stays secret. Kept as words, which a small processor wipes in a quarter of the time
-/// it needs for bytes.
-#[derive(Clone, Default, Zeroize, ZeroizeOnDrop)]
-pub(crate) struct Output([u32; KEY_BYTES / 4]);
-
-impl Output {
-    pub(crate) fn new(bytes: &[u8; KEY_BYTES]) -> Self {
-        let mut words = [0; KEY_BYTES / 4];
-        words
-            .iter_mut()
-            .zip(bytes.as_chunks().0)
-            .for_each(|(word, bytes)| *word = u32::from_ne_bytes(*bytes));
-        Self(words)
-    }
-
-    /// The `N` bytes from `AT` on; both are of whole words.
-    pub(crate) fn part<const AT: usize, const N: usize>(&self) -> [u8; N] {
-        const { assert!(AT.is_multiple_of(4) && N.is_multiple_of(4) && AT + N <= KEY_BYTES) };
-        let mut out = [0; N];
-        let words = self.0.iter().skip(AT / 4);
-        out.as_chunks_mut().0.iter_mut().zip(words).for_each(|(bytes, word)| *bytes = word.to_ne_bytes());
-        out
-    }
-
-    /// XORs the bytes from `AT` on to `bytes`, which are of whole words; as many as there are.
-    pub(crate) fn mask<const AT: usize>(&self, bytes: &mut [u8]) {
-        const { assert!(AT.is_multiple_of(4)) };
-        for (bytes, word) in bytes.as_chunks_mut().0.iter_mut().zip(self.0.iter().skip(AT / 4)) {
-            *bytes = (u32::from_ne_bytes(*bytes) ^ word).to_ne_bytes();
-        }
+        self.0.finish(&input.message, output);
     }
 }
 
@@ -158,6 +132,20 @@ pub(crate) fn part<const AT: usize, const N: usize>(bytes: &[u8; KEY_BYTES]) -> 
     let mut out = [0u8; N];
     out.iter_mut().zip(bytes.iter().skip(AT)).for_each(|(slot, byte)| *slot = *byte);
     out
+}
+
+impl Drop for Key {
+    fn drop(&mut self) {
+        wipe(&mut self.0);
+    }
+}
+
+impl ZeroizeOnDrop for Key {}
+
+/// Overwrites a secret by words; byte for byte, as `zeroize` does it, takes a small processor several times as long.
+pub(crate) fn wipe<const N: usize>(secret: &mut [u8; N]) {
+    *secret = [0; N];
+    optimization_barrier(secret);
 }
 
 impl PartialEq for Key {

@@ -46,6 +46,11 @@ impl Class {
         self.is_single_access() || matches!(self, Self::Multiple(_) | Self::TableBranch)
     }
 
+    /// Bytes of the instruction that begins with this halfword (Armv7-M Architecture Reference Manual, section A5.1).
+    pub const fn bytes(first: u16) -> usize {
+        if first >> 11 >= 0b11101 { 4 } else { 2 }
+    }
+
     /// Decodes one instruction from its halfwords; `second` is that of a 32-bit instruction.
     pub const fn of(first: u16, second: Option<u16>) -> Self {
         match second {
@@ -151,7 +156,7 @@ mod tests {
             (0xd1fe, Class::Simple, "bne ."),
             (0xe7fe, Class::Simple, "b ."),
         ] {
-            assert_eq!(Class::of(word, None), expected, "{text}");
+            assert_eq!((Class::bytes(word), Class::of(word, None)), (2, expected), "{text}");
         }
     }
 
@@ -195,7 +200,7 @@ mod tests {
             (0xf3bf, 0x8f4f, Class::End, "dsb sy"),
             (0xf3bf, 0x8f6f, Class::Simple, "isb sy"),
         ] {
-            assert_eq!(Class::of(first, Some(second)), expected, "{text}");
+            assert_eq!((Class::bytes(first), Class::of(first, Some(second))), (4, expected), "{text}");
         }
     }
 }

@@ -117,10 +117,11 @@ extern "C" fn translated(_id: u64, block: *mut Block) {
         for i in 0..qemu_plugin_tb_n_insns(block) {
             let instruction = qemu_plugin_tb_get_insn(block, i);
             let address = qemu_plugin_insn_vaddr(instruction) as u32;
-            let size = qemu_plugin_insn_size(instruction);
-            let [a, b, c, d] = bytes_of(instruction, size);
-            let second = (size == 4).then(|| u16::from_le_bytes([c, d]));
-            let class = Class::of(u16::from_le_bytes([a, b]), second);
+            let [a, b, c, d] = bytes_of(instruction, qemu_plugin_insn_size(instruction));
+            // Not QEMU's size: at the end of a page QEMU 7 and 8 count the beginning of the next instruction, too.
+            let first = u16::from_le_bytes([a, b]);
+            let size = Class::bytes(first);
+            let class = Class::of(first, (size == 4).then(|| u16::from_le_bytes([c, d])));
             let data = counter.translated(address, size as u32, class) as *mut c_void;
             qemu_plugin_register_vcpu_insn_exec_cb(instruction, executes, NO_REGISTERS, data);
             qemu_plugin_register_vcpu_mem_cb(instruction, accesses, NO_REGISTERS, READS_AND_WRITES, data);
@@ -128,10 +129,10 @@ extern "C" fn translated(_id: u64, block: *mut Block) {
     }
 }
 
-/// The instruction's bytes, zeros behind a short one.
+/// The instruction's first four bytes, as far as QEMU has read them.
 ///
 /// # Safety
-/// `instruction` comes from QEMU inside a callback for its block, and `size` is its size.
+/// `instruction` comes from QEMU inside a callback for its block, and `size` is QEMU's size of it.
 unsafe fn bytes_of(instruction: *const Translated, size: usize) -> [u8; 4] {
     let mut bytes = [0u8; 4];
     let len = size.min(bytes.len());

@@ -15,13 +15,13 @@
 use super::{ATTEMPTS_PER_EPOCH_MAX, BAD_PROOFS_PER_RUN_MAX, HubStep, SensorTodo};
 use crate::error::{Error, Misbehaviour};
 use crate::polar::{Code, LENGTH_BYTES_MAX};
-use crate::prf::{Input, Key, Keyed, Output, same_tag};
+use crate::prf::{Input, Key, Keyed, part, same_tag, wipe};
 use crate::puf::{Challenge, Response};
 use crate::record::RecordKey;
 use crate::session::{Session, TrafficKeys};
 use crate::wire::{ChallengeMessage, Confirm, Hello, HubId, Nonce, Proof, SensorId, Suite};
 use rand_core::CryptoRng;
-use zeroize::Zeroize;
+use zeroize::{Zeroize, Zeroizing};
 
 /// What a sensor remembers.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -82,7 +82,18 @@ impl HubChain {
     }
 }
 
-/// What a run has agreed on before the PUF is read.
+/// An output of the PRF of which a tag has been cut off; the rest serves as pad and binder. On a word's boundary.
+#[derive(Clone)]
+#[repr(align(4))]
+pub(super) struct Output([u8; 32]);
+
+impl Drop for Output {
+    fn drop(&mut self) {
+        wipe(&mut self.0);
+    }
+}
+
+/// What a run has agreed on before the PUF is read: U and T.
 #[derive(Clone)]
 pub(super) struct Bound {
     u: Output,
@@ -91,8 +102,8 @@ pub(super) struct Bound {
 
 impl Bound {
     /// Stands for the run from then on.
-    fn binder(&self) -> [u8; 12] {
-        self.t.part::<20, 12>()
+    fn binder(&self) -> &[u8] {
+        self.t.0.get(20..).unwrap_or(&[])
     }
 }
 
@@ -100,8 +111,8 @@ type Helper = [u8; LENGTH_BYTES_MAX];
 
 /// Tag of m1, and U.
 fn announce(keyed: &Keyed, hello: &Hello) -> Result<([u8; 8], Output), Error> {
-    let u = Output::new(&keyed.prf("m1", &[&hello.fields()])?);
-    Ok((u.part::<0, 8>(), u))
+    let u = Output(keyed.prf("m1", &[&hello.fields()])?);
+    Ok((part::<0, 8>(&u.0), u))
 }
 
 /// Tag of m2, and T.
@@ -113,18 +124,18 @@ fn bind(
 ) -> Result<([u8; 12], Output), Error> {
     let mut input = Input::EMPTY;
     input.lay_out(2, &[&hub.0.to_be_bytes(), &hello.fields(), &challenge.fields()])?;
-    let t = Output::new(&keyed.prf_of("m2", &mut input));
-    Ok((t.part::<0, 12>(), t))
+    let t = Output(keyed.prf_of("m2", &mut input));
+    Ok((part::<0, 12>(&t.0), t))
 }
 
 /// Puts the pad on the helper, or takes it off.
 fn pad(keyed: &Keyed, bound: &Bound, helper: &mut [u8]) -> Result<(), Error> {
     let (first, rest) = helper.split_at_mut(24.min(helper.len()));
     let (second, beyond) = rest.split_at_mut(8.min(rest.len()));
-    bound.u.mask::<8>(first);
-    bound.t.mask::<12>(second);
+    xor(first, bound.u.0.get(8..).unwrap_or(&[]));
+    xor(second, bound.t.0.get(12..20).unwrap_or(&[]));
     if !beyond.is_empty() {
-        Output::new(&keyed.prf("h", &[&bound.binder()])?).mask::<0>(beyond);
+        xor(beyond, &*Zeroizing::new(keyed.prf("h", &[bound.binder()])?));
     }
     Ok(())
 }
@@ -156,27 +167,27 @@ impl<'a> Agreement<'a> {
     }
 
     fn of(&mut self, response: &[u8], bound: &Bound) -> Result<&mut Self, Error> {
-        self.input.lay_out(1, &[response, &bound.binder()])?;
+        self.input.lay_out(1, &[response, bound.binder()])?;
         Ok(self)
     }
 
-    fn prf(&mut self, label: &'static str) -> Output {
-        Output::new(&self.keyed.prf_of(label, &mut self.input))
+    fn prf(&mut self, label: &'static str) -> Zeroizing<[u8; 32]> {
+        Zeroizing::new(self.keyed.prf_of(label, &mut self.input))
     }
 
     /// What the sensor says, and what the hub answers.
     fn confirmations(&mut self) -> ([u8; 16], [u8; 16]) {
         let both = self.prf("c");
-        (both.part::<0, 16>(), both.part::<16, 16>())
+        (part::<0, 16>(&both), part::<16, 16>(&both))
     }
 
     fn next_key(&mut self) -> Key {
-        Key::new(self.prf("n").part::<0, 32>())
+        Key::new(*self.prf("n"))
     }
 
     fn traffic_keys(&mut self) -> TrafficKeys {
         let both = self.prf("t");
-        TrafficKeys { up: RecordKey::new(both.part::<0, 16>()), down: RecordKey::new(both.part::<16, 16>()) }
+        TrafficKeys { up: RecordKey::new(part::<0, 16>(&both)), down: RecordKey::new(part::<16, 16>(&both)) }
     }
 }
 
@@ -236,14 +247,14 @@ impl SensorRun {
         bytes: &[u8],
         todo: &mut SensorTodo,
     ) -> Result<(), Error> {
-        match &mut self.stage {
+        match &self.stage {
             SensorStage::Announced { hello, u } => {
                 let message = ChallengeMessage::parse(bytes)?;
                 let (tag, t) = bind(&self.keyed, hub, hello, &message)?;
                 if !same_tag(&tag, &message.tag) {
                     return Err(Error::PeerMisbehaved(Misbehaviour::BadTag));
                 }
-                let bound = Bound { u: core::mem::take(u), t };
+                let bound = Bound { u: u.clone(), t };
                 self.stage = SensorStage::Challenged { bound };
                 todo.read = Some((Challenge::from(message.challenge), chain.suite.response_bytes()));
                 Ok(())
