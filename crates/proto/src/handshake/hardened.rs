@@ -82,49 +82,54 @@ impl HubChain {
     }
 }
 
-/// What a run has agreed on before the PUF is read: the pad of the helper, and what stands for the run from then on.
+/// An output of the PRF of which a tag has been cut off; the rest serves as pad and binder. On a word's boundary.
 #[derive(Clone, Zeroize, ZeroizeOnDrop)]
 #[repr(align(4))]
+pub(super) struct Output([u8; 32]);
+
+/// What a run has agreed on before the PUF is read: U and T.
+#[derive(Clone)]
 pub(super) struct Bound {
-    pad: [u8; 32],
-    binder: [u8; 12],
+    u: Output,
+    t: Output,
 }
 
-/// What the tag of m1 leaves of its PRF.
-#[derive(Clone, Zeroize, ZeroizeOnDrop)]
-#[repr(align(4))]
-pub(super) struct Spare([u8; 24]);
+impl Bound {
+    /// Stands for the run from then on.
+    fn binder(&self) -> &[u8] {
+        self.t.0.get(20..).unwrap_or(&[])
+    }
+}
 
 type Helper = [u8; LENGTH_BYTES_MAX];
 
-/// Tag of m1, and what is left.
-fn announce(keyed: &Keyed, hello: &Hello) -> Result<([u8; 8], Spare), Error> {
-    let u = keyed.prf("m1", &[&hello.fields()])?;
-    Ok((part::<0, 8>(&u), Spare(part::<8, 24>(&u))))
+/// Tag of m1, and U.
+fn announce(keyed: &Keyed, hello: &Hello) -> Result<([u8; 8], Output), Error> {
+    let u = Output(keyed.prf("m1", &[&hello.fields()])?);
+    Ok((part::<0, 8>(&u.0), u))
 }
 
-/// Tag of m2, and what is agreed with it.
+/// Tag of m2, and T.
 fn bind(
     keyed: &Keyed,
     hub: HubId,
-    (hello, spare): (&Hello, &Spare),
+    hello: &Hello,
     challenge: &ChallengeMessage,
-) -> Result<([u8; 12], Bound), Error> {
+) -> Result<([u8; 12], Output), Error> {
     let mut input = Input::EMPTY;
     input.lay_out(2, &[&hub.0.to_be_bytes(), &hello.fields(), &challenge.fields()])?;
-    let t = keyed.prf_of("m2", &mut input);
-    let mut bound = Bound { pad: [0; 32], binder: part::<20, 12>(&t) };
-    let parts = spare.0.iter().chain(t.iter().skip(12));
-    bound.pad.iter_mut().zip(parts).for_each(|(slot, byte)| *slot = *byte);
-    Ok((part::<0, 12>(&t), bound))
+    let t = Output(keyed.prf_of("m2", &mut input));
+    Ok((part::<0, 12>(&t.0), t))
 }
 
 /// Puts the pad on the helper, or takes it off.
 fn pad(keyed: &Keyed, bound: &Bound, helper: &mut [u8]) -> Result<(), Error> {
-    let (first, second) = helper.split_at_mut(32.min(helper.len()));
-    xor(first, &bound.pad);
-    if !second.is_empty() {
-        xor(second, &*Zeroizing::new(keyed.prf("h", &[&bound.binder])?));
+    let (first, rest) = helper.split_at_mut(24.min(helper.len()));
+    let (second, beyond) = rest.split_at_mut(8.min(rest.len()));
+    xor(first, bound.u.0.get(8..).unwrap_or(&[]));
+    xor(second, bound.t.0.get(12..20).unwrap_or(&[]));
+    if !beyond.is_empty() {
+        xor(beyond, &*Zeroizing::new(keyed.prf("h", &[bound.binder()])?));
     }
     Ok(())
 }
@@ -150,7 +155,7 @@ impl<'a> Agreement<'a> {
     }
 
     fn of(&mut self, response: &[u8], bound: &Bound) -> Result<&mut Self, Error> {
-        self.input.lay_out(1, &[response, &bound.binder])?;
+        self.input.lay_out(1, &[response, bound.binder()])?;
         Ok(self)
     }
 
@@ -185,7 +190,7 @@ pub(super) struct SensorRun {
 #[derive(Clone)]
 enum SensorStage {
     /// m1 is on the air.
-    Announced { hello: Hello, spare: Spare },
+    Announced { hello: Hello, u: Output },
     /// m2 has verified, and the PUF is being read.
     Challenged { bound: Bound },
     /// m3 is on the air.
@@ -215,12 +220,12 @@ impl SensorRun {
             tag: [0; 8],
         };
         let keyed = chain.key.keyed();
-        let (tag, spare) = announce(&keyed, &hello)?;
+        let (tag, u) = announce(&keyed, &hello)?;
         hello.tag = tag;
         todo.send = Some(hello.emit()?);
         // The attempt is durable before it is on the air, so that no attempt number is ever used twice.
         todo.save = true;
-        Ok(Self { keyed, stage: SensorStage::Announced { hello, spare } })
+        Ok(Self { keyed, stage: SensorStage::Announced { hello, u } })
     }
 
     pub(super) fn frame(
@@ -231,12 +236,13 @@ impl SensorRun {
         todo: &mut SensorTodo,
     ) -> Result<(), Error> {
         match &self.stage {
-            SensorStage::Announced { hello, spare } => {
+            SensorStage::Announced { hello, u } => {
                 let message = ChallengeMessage::parse(bytes)?;
-                let (tag, bound) = bind(&self.keyed, hub, (hello, spare), &message)?;
+                let (tag, t) = bind(&self.keyed, hub, hello, &message)?;
                 if !same_tag(&tag, &message.tag) {
                     return Err(Error::PeerMisbehaved(Misbehaviour::BadTag));
                 }
+                let bound = Bound { u: u.clone(), t };
                 self.stage = SensorStage::Challenged { bound };
                 todo.read = Some((Challenge::from(message.challenge), chain.suite.response_bytes()));
                 Ok(())
@@ -289,7 +295,7 @@ impl SensorRun {
 /// A run in progress at the hub.
 #[derive(Clone)]
 pub(super) enum HubRun {
-    AwaitPair { hello: Hello, spare: Spare, keyed: Keyed },
+    AwaitPair { hello: Hello, u: Output, keyed: Keyed },
     AwaitProof { keyed: Keyed, bound: Bound, enrolled: Response, bad_proofs: u8 },
 }
 
@@ -310,7 +316,7 @@ impl HubRun {
         let (key, confirms) =
             chain.key_of(hello.epoch).ok_or(Error::PeerMisbehaved(Misbehaviour::WrongEpoch))?;
         let keyed = key.keyed();
-        let (tag, spare) = announce(&keyed, &hello)?;
+        let (tag, u) = announce(&keyed, &hello)?;
         if !same_tag(&tag, &hello.tag) {
             return Err(Error::PeerMisbehaved(Misbehaviour::BadTag));
         }
@@ -321,7 +327,7 @@ impl HubRun {
             chain.confirm();
         }
         chain.attempt = hello.attempt;
-        Ok((Self::AwaitPair { hello, spare, keyed }, HubStep::Claim(None)))
+        Ok((Self::AwaitPair { hello, u, keyed }, HubStep::Claim(None)))
     }
 
     pub(super) fn pair(
@@ -332,7 +338,7 @@ impl HubRun {
         enrolled: &Response,
         rng: &mut impl CryptoRng,
     ) -> Result<HubStep, Error> {
-        let Self::AwaitPair { hello, spare, keyed } = self else {
+        let Self::AwaitPair { hello, u, keyed } = self else {
             return Err(Error::Misuse("no pair was asked for"));
         };
         let (Ok(challenge), true) =
@@ -344,7 +350,8 @@ impl HubRun {
         let mut nonce = [0u8; 8];
         rng.fill_bytes(&mut nonce);
         let mut message = ChallengeMessage { challenge, nonce: Nonce(nonce), tag: [0; 12] };
-        let (tag, bound) = bind(keyed, hub, (hello, spare), &message)?;
+        let (tag, t) = bind(keyed, hub, hello, &message)?;
+        let bound = Bound { u: u.clone(), t };
         message.tag = tag;
         let keyed = keyed.clone();
         *self = Self::AwaitProof { keyed, bound, enrolled: enrolled.clone(), bad_proofs: 0 };
