@@ -18,7 +18,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// The hub's number.
-const HUB: HubId = HubId(1);
+pub(crate) const HUB: HubId = HubId(1);
 /// Pairs in the database of one sensor. Paper B has 640 different challenges, so that no more make sense there.
 const PAIRS: usize = 640;
 /// Bytes of keystream by which a session of the paper's profile is known.

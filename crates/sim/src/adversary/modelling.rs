@@ -162,7 +162,7 @@ fn learn(heard: &[Heard]) -> Vec<f64> {
 }
 
 /// Share of the bits of ten responses that nobody has seen which the model predicts.
-fn predicted(
+pub(super) fn predicted(
     stage: &mut Stage,
     air: &Air<Link>,
     weights: &[f64],
