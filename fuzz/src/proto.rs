@@ -14,7 +14,7 @@ use bodywire_proto::puf::{Challenge, Response};
 use bodywire_proto::receipt::Receipt;
 use bodywire_proto::record::{Direction, PAYLOAD_BYTES_MAX, RecordKey, RecordReader};
 use bodywire_proto::report::{Alarm, Kind, Report, Session};
-use bodywire_proto::wire::{ChallengeMessage, Confirm, Frame, Hello, HubId, Proof, SensorId, Suite};
+use bodywire_proto::wire::{ChallengeMessage, Confirm, HandshakeFrame, Hello, HubId, Proof, SensorId, Suite};
 use core::time::Duration;
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::SeedableRng;
@@ -87,7 +87,7 @@ pub fn granted() -> Granted {
 
 /// One handshake message of any profile.
 pub fn frames(data: &[u8]) -> bool {
-    let same = |emitted: Result<Frame, Error>| emitted.is_ok_and(|frame| frame.as_bytes() == data);
+    let same = |emitted: Result<HandshakeFrame, Error>| emitted.is_ok_and(|frame| frame.as_bytes() == data);
     let mut accepted = vec![
         Hello::parse(data).map(|m| assert!(same(m.emit()), "m1")),
         ChallengeMessage::parse(data).map(|m| assert!(same(m.emit()), "m2")),

@@ -5,7 +5,7 @@ use bodywire_proto::handshake::{
     HubHandshake, HubInput, HubOutput, Profile, SensorHandshake, SensorInput, SensorOutput, enrolled,
 };
 use bodywire_proto::puf::{Challenge, Puf, Response};
-use bodywire_proto::wire::{Frame, HubId, SensorId};
+use bodywire_proto::wire::{HandshakeFrame, HubId, SensorId};
 use bodywire_sim::puf::{NOISE_TYPICAL, SramPuf};
 use bodywire_sim::schemes::identity_key::{KeyManager, Name, Secret};
 use bodywire_sim::schemes::{Hub, Message, Sensor, Value, ecc_eh, ecc_ez, hash_i, hash_l};
@@ -68,7 +68,7 @@ impl Pair {
         let _ = self.hub.handle(self.now, HubInput::Timeout, &mut self.rng);
         while self.hub.poll().is_some() {}
         let mut ended = Ended { sensor: false, hub: false };
-        let mut to_hub: Vec<Frame> = Vec::new();
+        let mut to_hub: Vec<HandshakeFrame> = Vec::new();
         if self.sensor.is_idle() {
             self.sensor.handle(self.now, SensorInput::Start, &mut self.rng).expect("attempts are left");
         } else {

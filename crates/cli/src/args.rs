@@ -1,5 +1,6 @@
 //! What can be typed.
 
+use crate::puf::PufChoice;
 use crate::radio::air::Weather;
 use bodywire_proto::RiskClass;
 use bodywire_proto::handshake::Profile;
@@ -215,6 +216,9 @@ pub struct EnrollOptions {
     /// How many challenge-response pairs are read; each authentication uses one. The paper's profile has 640 at most.
     #[arg(long, default_value_t = 256, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub pairs: u32,
+    /// Its PUF: sram, arbiter, xor-arbiter:K (simulated), exec:PROGRAM (asked line by line), or csv:FILE (readings).
+    #[arg(long, default_value_t = PufChoice::Sram)]
+    pub puf: PufChoice,
     /// Authentications a day that are planned for, to say when the pairs run out.
     #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub runs_per_day: u32,
@@ -285,6 +289,9 @@ pub struct RunOptions {
     /// Ends as soon as this many authentications have succeeded. A sensor that has a session begins the next at once.
     #[arg(long)]
     pub sessions: Option<u32>,
+    /// Its PUF, as it was enrolled: sram, arbiter, xor-arbiter:K, exec:PROGRAM or csv:FILE.
+    #[arg(long, default_value_t = PufChoice::Sram)]
+    pub puf: PufChoice,
     /// Plays this WFDB recording (path without .hea) instead of a synthetic signal.
     #[arg(long)]
     pub recording: Option<PathBuf>,

@@ -58,8 +58,12 @@ impl House {
 
 /// The simulated chip of a sensor: the same silicon each time it is asked for, read with fresh noise.
 pub(crate) fn chip(state: &State, sensor: SensorId) -> Result<SramPuf, Failure> {
-    let silicon = state.secret(&format!("chips/{}", sensor.0))?;
-    Ok(SramPuf::new(silicon, NOISE_TYPICAL, rand::rng().next_u64()))
+    Ok(SramPuf::new(silicon(state, sensor)?, NOISE_TYPICAL, rand::rng().next_u64()))
+}
+
+/// What makes a sensor's simulated chip this one.
+pub(crate) fn silicon(state: &State, sensor: SensorId) -> Result<[u8; 32], Failure> {
+    state.secret(&format!("chips/{}", sensor.0))
 }
 
 /// Fresh secret bytes.

@@ -1,8 +1,8 @@
 //! The command `bodywire`.
 //!
 //! [`args`] is what can be typed, [`exit`] what comes back; [`demo`] runs a ward in one process; [`sensor`] and [`hub`]
-//! run its parts in processes of their own, over a [`radio`]; [`ledger`] checks a ledger directory as an auditor would;
-//! [`attacks`] shows what each attack does to each scheme.
+//! run its parts in processes of their own, over a [`radio`], with a [`puf`] of any kind; [`ledger`] checks a ledger
+//! directory as an auditor would; [`attacks`] shows what each attack does to each scheme.
 
 pub mod args;
 pub mod attacks;
@@ -11,6 +11,7 @@ pub mod exit;
 mod house;
 pub mod hub;
 pub mod ledger;
+pub mod puf;
 pub mod radio;
 mod recording;
 pub mod sensor;

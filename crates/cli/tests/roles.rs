@@ -95,6 +95,55 @@ fn sensors_of_every_profile_meet_their_hub_through_bad_air() {
 }
 
 #[test]
+fn sensors_have_pufs_of_any_kind() {
+    let directory = tempfile::tempdir().unwrap();
+    let state = directory.path();
+    // Readings of 20 challenges, each another one; byte k of the response to n is a mix of both.
+    let row = |n: u32| {
+        let byte = |k: u32| {
+            (n.wrapping_mul(0x9e37_79b9) ^ (k + 1).wrapping_mul(0x85eb_ca6b)).wrapping_mul(0xc2b2_ae35) >> 24
+        };
+        format!("{n:016x},{}", (0..32).map(|k| format!("{:02x}", byte(k))).collect::<String>())
+    };
+    let file = state.join("readings.csv");
+    std::fs::write(&file, (0..20).map(row).collect::<Vec<_>>().join("\n")).unwrap();
+    let csv = format!("csv:{}", file.display());
+    // Answers every challenge with the same words: fit to be asked, not to be enrolled.
+    let program = state.join("puf.sh");
+    let script = "#!/bin/sh\nwhile read -r line; do echo '{\"response\":\"00\"}'; done\n";
+    std::fs::write(&program, script).unwrap();
+    let mut permissions = std::fs::metadata(&program).unwrap().permissions();
+    std::os::unix::fs::PermissionsExt::set_mode(&mut permissions, 0o755);
+    std::fs::set_permissions(&program, permissions).unwrap();
+    let exec = format!("exec:{}", program.display());
+
+    let enrolled = enroll(state, &["1", "--pairs", "20", "--puf", &csv]);
+    assert_eq!(enrolled["reliability"], 1.0, "one reading of each has no noise");
+    enroll(state, &["2", "--pairs", "20", "--puf", "arbiter"]);
+    for (puf, says) in [
+        ("xor-arbiter:4", "reliability"),
+        (&exec, "8 bits, and 256 were asked"),
+        ("csv:/no/such/file", "challenge,response"),
+    ] {
+        let refused = bodywire(state, &["sensor", "enroll", "3", "--pairs", "20", "--puf", puf]);
+        let text = String::from_utf8_lossy(&refused.stderr).into_owned();
+        assert!(!refused.status.success() && text.contains(says), "{puf}: {text}");
+    }
+    let hub = Hub::start(state, "127.0.0.1:0");
+    let run = ["sensor", "run", "--hub", &hub.address, "--sessions", "2", "--duration", "30s"];
+    for arguments in [["1", "--puf", &csv], ["2", "--puf", "arbiter"]] {
+        let output = bodywire(state, &[&run[..], &arguments].concat());
+        assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    }
+    // Another PUF than the enrolled one is another device.
+    let wrong = bodywire(state, &["sensor", "run", "1", "--hub", &hub.address, "--duration", "3s"]);
+    assert_eq!(wrong.status.code(), Some(5));
+    let gone =
+        bodywire(state, &["sensor", "run", "1", "--hub", &hub.address, "--duration", "5s", "--puf", &exec]);
+    assert_eq!(gone.status.code(), Some(6), "{}", String::from_utf8_lossy(&gone.stderr));
+}
+
+#[test]
 fn a_sensor_finds_its_hub_again_when_that_has_crashed() {
     let directory = tempfile::tempdir().unwrap();
     let state = directory.path();

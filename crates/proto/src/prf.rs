@@ -74,12 +74,6 @@ impl Keyed {
         }
         self.0.finish(&input.message)
     }
-
-    /// True when `tag` is the beginning of `PRF(key, label, data)`; constant time in the tag.
-    pub fn verify(&self, label: &'static str, data: &[&[u8]], tag: &[u8]) -> Result<bool, Error> {
-        let expected = self.prf(label, data)?;
-        Ok(expected.get(..tag.len()).is_some_and(|head| !tag.is_empty() && bool::from(head.ct_eq(tag))))
-    }
 }
 
 /// `0x62 ‖ len(label) ‖ label ‖ data`, where the label is still to be filled in: one layout for several labels.
@@ -152,17 +146,6 @@ mod tests {
         assert_ne!(key.prf("ab", &[b"c"]).unwrap(), key.prf("a", &[b"bc"]).unwrap());
         assert_eq!(key.prf("a", &[b"b", b"c"]), key.prf("a", &[b"bc"]));
         assert!(key.prf("a", &[&[0; 125]]).is_ok() && key.prf("a", &[&[0; 126]]).is_err());
-    }
-
-    #[test]
-    fn verify_takes_truncated_tags_but_never_an_empty_one() {
-        let key = Key::new([9; 32]);
-        let tag = key.prf("t", &[b"x"]).unwrap();
-        let keyed = key.keyed();
-        assert!(keyed.verify("t", &[b"x"], &tag[..8]).unwrap());
-        assert!(!keyed.verify("t", &[b"y"], &tag[..8]).unwrap());
-        assert!(!keyed.verify("t", &[b"x"], &[]).unwrap());
-        assert!(!keyed.verify("t", &[b"x"], &[0; 33]).unwrap());
     }
 
     /// Computed with another implementation (Python's hashlib.blake2s with a key).

@@ -14,5 +14,10 @@ pub(crate) fn flash_bytes(file: &Path) -> Result<u64, String> {
     let in_flash = |section: &&object::elf::SectionHeader32<object::LittleEndian>| {
         section.sh_type(endian) == SHT_PROGBITS && section.sh_flags(endian) & SHF_ALLOC != 0
     };
-    Ok(elf.elf_section_table().iter().filter(in_flash).map(|section| u64::from(section.sh_size(endian))).sum())
+    Ok(elf
+        .elf_section_table()
+        .iter()
+        .filter(in_flash)
+        .map(|section| u64::from(section.sh_size(endian)))
+        .sum())
 }

@@ -22,7 +22,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     #[cfg(feature = "paper")]
     fs::write(out.join("paper.script"), link::paper()?)?;
     #[cfg(feature = "schemes")]
-    for (name, script) in schemes::all()? {
+    for schemes::Image { name, script } in schemes::all()? {
         fs::write(out.join(format!("{name}.script")), script)?;
     }
     Ok(())

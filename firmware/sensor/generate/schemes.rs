@@ -15,8 +15,14 @@ const CURVE_RUNS: u64 = 3;
 const NOW: Duration = Duration::from_secs(1_700_000_000);
 const NAME: Name = Name { pid: 77, right: 2 };
 
-/// Name and script of each scheme.
-pub(crate) fn all() -> Result<[(&'static str, Vec<u8>); 4], Box<dyn Error>> {
+/// What the image with this name plays.
+pub(crate) struct Image {
+    pub(crate) name: &'static str,
+    pub(crate) script: Vec<u8>,
+}
+
+/// All schemes.
+pub(crate) fn all() -> Result<[Image; 4], Box<dyn Error>> {
     let (mut l, mut i) = (Script::default(), Script::default());
     for seed in 0..HASH_RUNS {
         let mut tape = Tape::new(20_000 + seed);
@@ -50,7 +56,8 @@ pub(crate) fn all() -> Result<[(&'static str, Vec<u8>); 4], Box<dyn Error>> {
         let state = ecc_eh::SensorState { credential, access_point: *hub.public() };
         run(&mut eh, ecc_eh::EhSensor::new(state, &manager)?, &mut hub, tape)?;
     }
-    Ok([("hash_l", l), ("hash_i", i), ("ecc_ez", ez), ("ecc_eh", eh)].map(|(n, s)| (n, s.into_bytes())))
+    let scripts = [("hash_l", l), ("hash_i", i), ("ecc_ez", ez), ("ecc_eh", eh)];
+    Ok(scripts.map(|(name, script)| Image { name, script: script.into_bytes() }))
 }
 
 /// A key manager issues a key; the image does the same again with the same randomness.

@@ -131,8 +131,7 @@ struct Opening {
 
 /// Seals the payloads of a run; the frames must be those that the hub has opened. Then opens them with the same keys.
 pub fn records(meter: &mut Meter, script: &mut Script, session: Session) {
-    let mut sealing =
-        Sealing { writer: session.writer(SENSOR), payload: Aligned::EMPTY, frame: None };
+    let mut sealing = Sealing { writer: session.writer(SENSOR), payload: Aligned::EMPTY, frame: None };
     let mut opening = Opening {
         reader: session.reader(SENSOR),
         frame: Aligned::EMPTY,

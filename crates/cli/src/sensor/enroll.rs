@@ -40,8 +40,10 @@ async fn run(options: &EnrollOptions) -> Result<(), Failure> {
     let challenges = challenges(&at_sensor, options.pairs)?;
     let others = house.store.peek_pairs(PAIRS_COMPARED).await?;
     let bar = progress(challenges.len() as u64, options.house.output);
-    let mut puf = open_puf(&state, sensor)?;
-    let read = enrolment::enroll(&mut puf, options.profile, challenges, &others, |_| bar.inc(1))?;
+    let mut puf = open_puf(&state, sensor, &options.puf)?;
+    let read = enrolment::enroll(&mut puf, options.profile, challenges, &others, |_| bar.inc(1));
+    puf.trouble().check()?;
+    let read = read?;
     bar.finish_and_clear();
     let wrapping_key = house::draw();
     let row = SensorRow {

@@ -1,9 +1,10 @@
 //! `bodywire sensor run`: a simulated sensor as a process of its own.
 
-use super::{AnyPuf, open_puf, warn_of};
+use super::{open_puf, warn_of};
 use crate::args::{Output as OutputForm, RunOptions};
 use crate::exit::Failure;
 use crate::house::House;
+use crate::puf::{DevicePuf, Trouble};
 use crate::radio::udp::Radio;
 use crate::state::{Holder, Memory, State};
 use crate::{now_ms, recording};
@@ -40,7 +41,8 @@ pub fn run(options: &RunOptions) -> Result<(), Failure> {
 /// A sensor with its memory and its radio.
 struct Process {
     row: SensorRow,
-    sensor: Sensor<AnyPuf>,
+    sensor: Sensor<DevicePuf>,
+    trouble: Trouble,
     memory: Memory,
     radio: Radio,
     hub: SocketAddrV4,
@@ -71,11 +73,13 @@ impl Process {
             }
             RiskClass::I | RiskClass::II => Sealing::Open,
         };
-        let sensor = Sensor::new(record, open_puf(state, row.sensor)?, source, sealing, 1.0);
+        let puf = open_puf(state, row.sensor, &options.puf)?;
+        let trouble = puf.trouble();
+        let sensor = Sensor::new(record, puf, source, sealing, 1.0);
         // The sensor of a hub on this machine stays on this machine.
         let here = if options.hub.ip().is_loopback() { Ipv4Addr::LOCALHOST } else { Ipv4Addr::UNSPECIFIED };
         let radio = Radio::bind(SocketAddrV4::new(here, 0), options.air.weather(), options.air.seed).await?;
-        Ok(Self { row, sensor, memory, radio, hub: options.hub, sessions: 0, attempts: 0 })
+        Ok(Self { row, sensor, trouble, memory, radio, hub: options.hub, sessions: 0, attempts: 0 })
     }
 
     async fn live(&mut self, options: &RunOptions) -> Result<(), Failure> {
@@ -84,6 +88,7 @@ impl Process {
         self.sensor.start(begun.elapsed(), &mut rng)?;
         loop {
             self.speak()?;
+            self.trouble.check()?;
             let over = options.duration.is_some_and(|duration| begun.elapsed() >= duration);
             let done = options.sessions.is_some_and(|sessions| self.sessions >= sessions);
             if over || done || self.sensor.is_finished() {

@@ -10,25 +10,18 @@ pub use live::run;
 
 use crate::exit::Failure;
 use crate::house;
+use crate::puf::{DevicePuf, PufChoice};
 use crate::state::State;
 use bodywire_proto::handshake::Profile;
-use bodywire_proto::puf::{Challenge, Puf, Response};
 use bodywire_proto::wire::SensorId;
+use rand::Rng;
 
 /// What every surface says that shows the paper's profile.
 const PAPER_WARNING: &str = "paper profile: not for patients";
 
-/// A PUF of any kind.
-struct AnyPuf(Box<dyn Puf + Send>);
-
-impl Puf for AnyPuf {
-    fn respond(&mut self, challenge: &Challenge, response: &mut Response) {
-        self.0.respond(challenge, response);
-    }
-}
-
-fn open_puf(state: &State, sensor: SensorId) -> Result<AnyPuf, Failure> {
-    Ok(AnyPuf(Box::new(house::chip(state, sensor)?)))
+/// The sensor's PUF; a simulated one is the same silicon each time.
+fn open_puf(state: &State, sensor: SensorId, choice: &PufChoice) -> Result<DevicePuf, Failure> {
+    choice.open(house::silicon(state, sensor)?, rand::rng().next_u64())
 }
 
 fn warn_of(profile: Profile) {

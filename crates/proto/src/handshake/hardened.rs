@@ -1,9 +1,11 @@
 //! The hardened profile: a reverse code offset of a response that is used once, and a key that is replaced by each run.
 //!
 //! ```text
-//! T = PRF(K, "m2", hub ‖ m1 fields ‖ m2 fields)        tag of m2 = T[..12], binder = T[12..]: names the whole run
-//! sealed helper = R XOR codeword XOR PRF(K, "h1", binder) ‖ PRF(K, "h2", binder)
-//! confirmS ‖ confirmH = PRF(K, "c", R ‖ binder)        next K = PRF(K, "n", R ‖ binder)
+//! U = PRF(K, "m1", m1 fields)                           tag of m1 = U[..8], pad begins with U[8..]
+//! T = PRF(K, "m2", hub ‖ m1 fields ‖ m2 fields)         tag of m2 = T[..12], pad ends with T[12..20],
+//!                                                       binder = T[20..]: stands for the whole run
+//! sealed helper = R XOR codeword XOR pad                beyond 32 bytes the pad is PRF(K, "h", binder)
+//! confirmS ‖ confirmH = PRF(K, "c", R ‖ binder)         next K = PRF(K, "n", R ‖ binder)
 //! up ‖ down           = PRF(K, "t", R ‖ binder)
 //! ```
 //!
@@ -19,7 +21,7 @@ use crate::record::RecordKey;
 use crate::session::{Session, TrafficKeys};
 use crate::wire::{ChallengeMessage, Confirm, Hello, HubId, Nonce, Proof, SensorId, Suite};
 use rand_core::CryptoRng;
-use zeroize::Zeroizing;
+use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 /// What a sensor remembers.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -80,31 +82,54 @@ impl HubChain {
     }
 }
 
-/// What stands for a run: the end of the hash whose beginning is the tag of m2. On a word's boundary, to be moved by words.
-#[derive(Clone, Copy)]
+/// An output of the PRF of which a tag has been cut off; the rest serves as pad and binder. On a word's boundary.
+#[derive(Clone, Zeroize, ZeroizeOnDrop)]
 #[repr(align(4))]
-pub(super) struct Binder([u8; 20]);
+pub(super) struct Output([u8; 32]);
+
+/// What a run has agreed on before the PUF is read: U and T.
+#[derive(Clone)]
+pub(super) struct Bound {
+    u: Output,
+    t: Output,
+}
+
+impl Bound {
+    /// Stands for the run from then on.
+    fn binder(&self) -> &[u8] {
+        self.t.0.get(20..).unwrap_or(&[])
+    }
+}
+
 type Helper = [u8; LENGTH_BYTES_MAX];
 
-/// Tag of m2, and what stands for the whole run from then on.
+/// Tag of m1, and U.
+fn announce(keyed: &Keyed, hello: &Hello) -> Result<([u8; 8], Output), Error> {
+    let u = Output(keyed.prf("m1", &[&hello.fields()])?);
+    Ok((part::<0, 8>(&u.0), u))
+}
+
+/// Tag of m2, and T.
 fn bind(
     keyed: &Keyed,
     hub: HubId,
     hello: &Hello,
     challenge: &ChallengeMessage,
-) -> Result<([u8; 12], Binder), Error> {
+) -> Result<([u8; 12], Output), Error> {
     let mut input = Input::EMPTY;
     input.lay_out(2, &[&hub.0.to_be_bytes(), &hello.fields(), &challenge.fields()])?;
-    let t = keyed.prf_of("m2", &mut input);
-    Ok((part::<0, 12>(&t), Binder(part::<12, 20>(&t))))
+    let t = Output(keyed.prf_of("m2", &mut input));
+    Ok((part::<0, 12>(&t.0), t))
 }
 
 /// Puts the pad on the helper, or takes it off.
-fn pad(keyed: &Keyed, binder: &Binder, helper: &mut [u8]) -> Result<(), Error> {
-    let mut input = Input::EMPTY;
-    input.lay_out(2, &[&binder.0])?;
-    for (label, half) in ["h1", "h2"].into_iter().zip(helper.chunks_mut(32)) {
-        xor(half, &*Zeroizing::new(keyed.prf_of(label, &mut input)));
+fn pad(keyed: &Keyed, bound: &Bound, helper: &mut [u8]) -> Result<(), Error> {
+    let (first, rest) = helper.split_at_mut(24.min(helper.len()));
+    let (second, beyond) = rest.split_at_mut(8.min(rest.len()));
+    xor(first, bound.u.0.get(8..).unwrap_or(&[]));
+    xor(second, bound.t.0.get(12..20).unwrap_or(&[]));
+    if !beyond.is_empty() {
+        xor(beyond, &*Zeroizing::new(keyed.prf("h", &[bound.binder()])?));
     }
     Ok(())
 }
@@ -129,8 +154,8 @@ impl<'a> Agreement<'a> {
         Self { keyed, input: Input::EMPTY }
     }
 
-    fn of(&mut self, response: &[u8], binder: &Binder) -> Result<&mut Self, Error> {
-        self.input.lay_out(1, &[response, &binder.0])?;
+    fn of(&mut self, response: &[u8], bound: &Bound) -> Result<&mut Self, Error> {
+        self.input.lay_out(1, &[response, bound.binder()])?;
         Ok(self)
     }
 
@@ -165,9 +190,9 @@ pub(super) struct SensorRun {
 #[derive(Clone)]
 enum SensorStage {
     /// m1 is on the air.
-    Announced { hello: Hello },
+    Announced { hello: Hello, u: Output },
     /// m2 has verified, and the PUF is being read.
-    Challenged { binder: Binder },
+    Challenged { bound: Bound },
     /// m3 is on the air.
     Proved { confirm: [u8; 16], next: Key, keys: TrafficKeys },
 }
@@ -195,11 +220,12 @@ impl SensorRun {
             tag: [0; 8],
         };
         let keyed = chain.key.keyed();
-        hello.tag = part::<0, 8>(&keyed.prf("m1", &[&hello.fields()])?);
+        let (tag, u) = announce(&keyed, &hello)?;
+        hello.tag = tag;
         todo.send = Some(hello.emit()?);
         // The attempt is durable before it is on the air, so that no attempt number is ever used twice.
         todo.save = true;
-        Ok(Self { keyed, stage: SensorStage::Announced { hello } })
+        Ok(Self { keyed, stage: SensorStage::Announced { hello, u } })
     }
 
     pub(super) fn frame(
@@ -210,13 +236,14 @@ impl SensorRun {
         todo: &mut SensorTodo,
     ) -> Result<(), Error> {
         match &self.stage {
-            SensorStage::Announced { hello } => {
+            SensorStage::Announced { hello, u } => {
                 let message = ChallengeMessage::parse(bytes)?;
-                let (tag, binder) = bind(&self.keyed, hub, hello, &message)?;
+                let (tag, t) = bind(&self.keyed, hub, hello, &message)?;
                 if !same_tag(&tag, &message.tag) {
                     return Err(Error::PeerMisbehaved(Misbehaviour::BadTag));
                 }
-                self.stage = SensorStage::Challenged { binder };
+                let bound = Bound { u: u.clone(), t };
+                self.stage = SensorStage::Challenged { bound };
                 todo.read = Some((Challenge::from(message.challenge), chain.suite.response_bytes()));
                 Ok(())
             }
@@ -243,7 +270,7 @@ impl SensorRun {
         rng: &mut impl CryptoRng,
         todo: &mut SensorTodo,
     ) -> Result<(), Error> {
-        let (keyed, SensorStage::Challenged { binder }) = (&self.keyed, &self.stage) else {
+        let (keyed, SensorStage::Challenged { bound }) = (&self.keyed, &self.stage) else {
             return Err(Error::Misuse("no response was asked for"));
         };
         let len = chain.suite.response_bytes();
@@ -254,9 +281,9 @@ impl SensorRun {
         let helper = helper.get_mut(..len).ok_or(Error::Misuse("no code is that long"))?;
         Code::of(chain.suite).random_word(helper, rng);
         xor(helper, response.as_bytes());
-        pad(keyed, binder, helper)?;
+        pad(keyed, bound, helper)?;
         let mut agreement = Agreement::under(keyed);
-        let agreement = agreement.of(response.as_bytes(), binder)?;
+        let agreement = agreement.of(response.as_bytes(), bound)?;
         let (ours, theirs) = agreement.confirmations();
         todo.send = Some(Proof { sealed_helper: helper, confirm: ours }.emit()?);
         let (next, keys) = (agreement.next_key(), agreement.traffic_keys());
@@ -268,8 +295,8 @@ impl SensorRun {
 /// A run in progress at the hub.
 #[derive(Clone)]
 pub(super) enum HubRun {
-    AwaitPair { hello: Hello, keyed: Keyed },
-    AwaitProof { keyed: Keyed, binder: Binder, enrolled: Response, bad_proofs: u8 },
+    AwaitPair { hello: Hello, u: Output, keyed: Keyed },
+    AwaitProof { keyed: Keyed, bound: Bound, enrolled: Response, bad_proofs: u8 },
 }
 
 impl HubRun {
@@ -289,7 +316,8 @@ impl HubRun {
         let (key, confirms) =
             chain.key_of(hello.epoch).ok_or(Error::PeerMisbehaved(Misbehaviour::WrongEpoch))?;
         let keyed = key.keyed();
-        if !keyed.verify("m1", &[&hello.fields()], &hello.tag)? {
+        let (tag, u) = announce(&keyed, &hello)?;
+        if !same_tag(&tag, &hello.tag) {
             return Err(Error::PeerMisbehaved(Misbehaviour::BadTag));
         }
         if !confirms && hello.attempt <= chain.attempt {
@@ -299,7 +327,7 @@ impl HubRun {
             chain.confirm();
         }
         chain.attempt = hello.attempt;
-        Ok((Self::AwaitPair { hello, keyed }, HubStep::Claim(None)))
+        Ok((Self::AwaitPair { hello, u, keyed }, HubStep::Claim(None)))
     }
 
     pub(super) fn pair(
@@ -310,7 +338,7 @@ impl HubRun {
         enrolled: &Response,
         rng: &mut impl CryptoRng,
     ) -> Result<HubStep, Error> {
-        let Self::AwaitPair { hello, keyed } = self else {
+        let Self::AwaitPair { hello, u, keyed } = self else {
             return Err(Error::Misuse("no pair was asked for"));
         };
         let (Ok(challenge), true) =
@@ -322,19 +350,20 @@ impl HubRun {
         let mut nonce = [0u8; 8];
         rng.fill_bytes(&mut nonce);
         let mut message = ChallengeMessage { challenge, nonce: Nonce(nonce), tag: [0; 12] };
-        let (tag, binder) = bind(keyed, hub, hello, &message)?;
+        let (tag, t) = bind(keyed, hub, hello, &message)?;
+        let bound = Bound { u: u.clone(), t };
         message.tag = tag;
         let keyed = keyed.clone();
-        *self = Self::AwaitProof { keyed, binder, enrolled: enrolled.clone(), bad_proofs: 0 };
+        *self = Self::AwaitProof { keyed, bound, enrolled: enrolled.clone(), bad_proofs: 0 };
         Ok(HubStep::Send(message.emit()?, None))
     }
 
     pub(super) fn proof(&mut self, chain: &mut HubChain, bytes: &[u8]) -> Result<HubStep, Error> {
         let proof = Proof::parse(chain.suite, bytes)?;
-        let Self::AwaitProof { keyed, binder, enrolled, bad_proofs } = self else {
+        let Self::AwaitProof { keyed, bound, enrolled, bad_proofs } = self else {
             return Err(Error::Misuse("no proof is expected now"));
         };
-        let Some(response) = recover(chain.suite, keyed, binder, enrolled, &proof) else {
+        let Some(response) = recover(chain.suite, keyed, bound, enrolled, &proof) else {
             *bad_proofs += 1;
             let error = Error::PeerMisbehaved(Misbehaviour::Undecodable);
             if *bad_proofs >= BAD_PROOFS_PER_RUN_MAX {
@@ -344,7 +373,7 @@ impl HubRun {
         };
         let noise_bits = response.distance(enrolled);
         let mut agreement = Agreement::under(keyed);
-        let agreement = agreement.of(response.as_bytes(), binder)?;
+        let agreement = agreement.of(response.as_bytes(), bound)?;
         chain.pending = Some(agreement.next_key());
         let (_, confirm) = agreement.confirmations();
         let session = Session::Hardened(agreement.traffic_keys());
@@ -356,12 +385,12 @@ impl HubRun {
 fn recover(
     suite: Suite,
     keyed: &Keyed,
-    binder: &Binder,
+    bound: &Bound,
     enrolled: &Response,
     proof: &Proof<'_>,
 ) -> Option<Response> {
     let mut helper = Response::new(proof.sealed_helper).ok()?;
-    pad(keyed, binder, helper.as_mut_bytes()).ok()?;
+    pad(keyed, bound, helper.as_mut_bytes()).ok()?;
     let mut noisy = helper.clone();
     xor(noisy.as_mut_bytes(), enrolled.as_bytes());
     let mut reading = Response::zeroed(suite.response_bytes()).ok()?;
@@ -369,7 +398,7 @@ fn recover(
         reading.as_mut_bytes().copy_from_slice(word);
         xor(reading.as_mut_bytes(), helper.as_bytes());
         let mut agreement = Agreement::under(keyed);
-        let agreement = agreement.of(reading.as_bytes(), binder);
+        let agreement = agreement.of(reading.as_bytes(), bound);
         agreement.is_ok_and(|agreement| same_tag(&agreement.confirmations().0, &proof.confirm))
     };
     Code::of(suite).decode(noisy.as_bytes(), accept).then_some(reading)
