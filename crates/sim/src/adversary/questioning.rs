@@ -19,7 +19,7 @@ use bodywire_proto::puf::{Challenge, Puf, Response};
 use bodywire_proto::wire::{ChallengeMessage, Hello, Nonce, Suite};
 
 /// Challenges that are asked.
-const QUESTIONS: usize = 24;
+const QUESTIONS: usize = 60;
 /// How often each is asked.
 const REPEATS: usize = 12;
 /// Two readings differ in less; more is a difference that was not decoded.
@@ -46,7 +46,7 @@ pub(super) fn question(stage: &mut Stage) -> Result<Option<Verdict>, Error> {
     };
     stage.log.note("attacker", "takes K once; the PUF stays with the sensor");
     let mut covariance = vec![vec![0.0; WEIGHTS]; WEIGHTS];
-    let (mut unreliable, mut last) = (0, None);
+    let (mut unreliable, mut firsts) = (0, Vec::new());
     for asked in 0..QUESTIONS {
         let challenge: [u8; 8] = stage.random(8).try_into().map_err(|_| Error::Misuse("eight bytes"))?;
         let answers = ask(stage, &mut air, &chain.key, challenge, asked == 0)?;
@@ -56,16 +56,14 @@ pub(super) fn question(stage: &mut Stage) -> Result<Option<Verdict>, Error> {
                 unreliable += 1;
             }
         }
-        last = answers.into_iter().next().map(|answer| (challenge, answer));
+        firsts.extend(answers.into_iter().next().map(|answer| (challenge, answer)));
     }
     stage.log.note(
         "attacker",
         format!("asks {QUESTIONS} challenges {REPEATS} times each and finds {unreliable} unreliable bits"),
     );
     let weights = smallest_direction(&covariance);
-    let Some(weights) =
-        last.and_then(|(challenge, answer)| with_sign(&chain.key, challenge, &answer, weights))
-    else {
+    let Some(weights) = with_sign(&chain.key, &firsts, weights) else {
         return Ok(Some(Verdict::holds("the unreliable bits do not give the PUF")));
     };
     let share = predicted(stage, &air, &weights, Suite::Polar256.response_bytes())?;
@@ -170,11 +168,14 @@ fn smallest_direction(covariance: &[Vec<f64>]) -> Vec<f64> {
 }
 
 /// The weights or their opposite, whichever explains the sensor's confirmation in a recorded answer.
-fn with_sign(key: &Key, challenge: [u8; 8], answer: &Answer, weights: Vec<f64>) -> Option<Vec<f64>> {
+fn with_sign(key: &Key, answers: &[([u8; 8], Answer)], weights: Vec<f64>) -> Option<Vec<f64>> {
     let opposite = weights.iter().map(|weight| -weight).collect();
-    [weights, opposite]
-        .into_iter()
-        .find(|weights| explains(key, challenge.into(), answer, weights).unwrap_or(false))
+    [weights, opposite].into_iter().find(|weights| {
+        let explained = |(challenge, answer): &([u8; 8], Answer)| {
+            explains(key, (*challenge).into(), answer, weights).unwrap_or(false)
+        };
+        answers.iter().any(explained)
+    })
 }
 
 /// What a hub does with m3, with the model in the place of the enrolled response.
