@@ -228,7 +228,7 @@ mod tests {
     use bodywire_proto::wire::{HubId, Suite};
 
     fn record(epoch: u32) -> SensorRecord {
-        let chain = Chain { suite: Suite::Polar256, key: Key::new([1; 32]), epoch, attempt: 0 };
+        let chain = Chain { suite: Suite::Polar256, key: Key::new([1; 32]), epoch, attempt: 0, floor: 0 };
         SensorRecord { sensor: SensorId(1), hub: HubId(1), secret: SensorSecret::Hardened(chain) }
     }
 

@@ -18,6 +18,8 @@ pub enum Misbehaviour {
     WrongSuite,
     /// The proof opens to no response near the enrolled one.
     Undecodable,
+    /// A challenge that is not above all the sensor has answered: somebody with its key asks the PUF twice.
+    AskedTwice,
     /// The peer says that it refuses us (paper profile only).
     Refused,
 }

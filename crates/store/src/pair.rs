@@ -95,6 +95,18 @@ impl PairPool {
         sensors.into_iter().map(number).collect()
     }
 
+    /// The challenge of the pair that is served next, as a number; `None` when there is none, or it is none of 8 bytes.
+    pub async fn lowest_challenge(&self, hub: HubId, sensor: SensorId) -> Result<Option<u64>, Error> {
+        let challenge: Option<Vec<u8>> = sqlx::query_scalar(
+            "SELECT challenge FROM pair WHERE hub = $1 AND sensor = $2 ORDER BY number LIMIT 1",
+        )
+        .bind(i64::from(hub.0))
+        .bind(i64::from(sensor.0))
+        .fetch_optional(&self.readers)
+        .await?;
+        Ok(challenge.and_then(|bytes| Some(u64::from_be_bytes(bytes.try_into().ok()?))))
+    }
+
     /// How many pairs a sensor was enrolled with and how many are left.
     pub async fn pool(&self, hub: HubId, sensor: SensorId) -> Result<Pool, Error> {
         let left = self.left(hub, sensor).await?;

@@ -101,6 +101,7 @@ async fn a_wanted_pair_is_served_once_and_no_other_in_its_place() {
     assert_eq!((claimed.0, claimed.1.as_bytes()[0]), (wanted, 2));
     assert!(store.pairs().claim(HUB, SENSOR, Some(&wanted)).await.unwrap().is_none());
     assert_eq!(store.pairs().left(HUB, SENSOR).await.unwrap(), 2);
+    assert_eq!(store.pairs().lowest_challenge(HUB, SENSOR).await.unwrap(), Some(0));
     let peeked = store.peek_pairs(1).await.unwrap();
     assert_eq!((peeked.len(), peeked[0].0), (1, 0u64.to_be_bytes().into()));
     assert_eq!(store.pairs().left(HUB, SENSOR).await.unwrap(), 2);

@@ -7,7 +7,7 @@ use crate::house::{HUB, House};
 use crate::now_ms;
 use crate::state::{Holder, State};
 use bodywire_hub::spool::Spool;
-use bodywire_proto::handshake::enrolled;
+use bodywire_proto::handshake::{SensorSecret, enrolled};
 use bodywire_proto::wire::SensorId;
 use bodywire_store::{Pool, SensorRow};
 use serde_json::{Value, json};
@@ -120,7 +120,11 @@ pub fn resync(options: &OneSensor) -> Result<(), Failure> {
         }
         let spool = Spool::open(&state.spool())?;
         let mut memory = state.memory(row.sensor)?;
-        let (at_sensor, at_hub) = enrolled(row.profile, row.sensor, HUB, &mut rand::rng())?;
+        let (mut at_sensor, at_hub) = enrolled(row.profile, row.sensor, HUB, &mut rand::rng())?;
+        if let SensorSecret::Hardened(chain) = &mut at_sensor.secret {
+            // What was asked before is not asked again under the fresh secret.
+            chain.floor = house.store.pairs().lowest_challenge(HUB, row.sensor).await?.unwrap_or(u64::MAX);
+        }
         // Either order leaves them apart when the power fails in between; a second resync joins them again.
         spool.save_sensor(&at_hub)?;
         memory.store(at_sensor)?;

@@ -34,12 +34,16 @@ pub struct Chain {
     pub epoch: u32,
     /// Attempts in this epoch.
     pub attempt: u16,
+    /// The lowest challenge that is still answered. A PUF is never asked the same twice, not even by somebody who has
+    /// the key: several readings of one response tell which of its bits are unsure, and the helpers of several readings
+    /// tell the response (Delvaux et al., CHES 2016).
+    pub floor: u64,
 }
 
 impl Chain {
     /// The chain of a sensor that has just been enrolled with `key`.
     pub const fn enrolled(suite: Suite, key: Key) -> Self {
-        Self { suite, key, epoch: 0, attempt: 0 }
+        Self { suite, key, epoch: 0, attempt: 0, floor: 0 }
     }
 }
 
@@ -254,6 +258,12 @@ impl SensorRun {
                 if !same_tag(&tag, &message.tag) {
                     return Err(Error::PeerMisbehaved(Misbehaviour::BadTag));
                 }
+                let number = u64::from_be_bytes(message.challenge);
+                // The highest number of all is never answered: nothing would be above it.
+                let above = number.checked_add(1).filter(|_| number >= chain.floor);
+                chain.floor = above.ok_or(Error::PeerMisbehaved(Misbehaviour::AskedTwice))?;
+                // Durable before the PUF is read.
+                todo.save = true;
                 let bound = Bound { u: u.clone(), t };
                 self.stage = SensorStage::Challenged { bound };
                 todo.read = Some((Challenge::from(message.challenge), chain.suite.response_bytes()));

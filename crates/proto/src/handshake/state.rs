@@ -1,7 +1,7 @@
 //! What each side keeps between runs, and its form on durable storage.
 //!
 //! ```text
-//! sensor   sensor 2 | hub 2 | 1 | suite 1 | key 32 | epoch 4 | attempt 2                                  44 bytes
+//! sensor   sensor 2 | hub 2 | 1 | suite 1 | key 32 | epoch 4 | attempt 2 | floor 8                        52 bytes
 //! hub      sensor 2 | hub 2 | 1 | suite 1 | key 32 | epoch 4 | has pending 1 | pending 32 | attempt 2      77 bytes
 //! both     sensor 2 | hub 2 | 2 | seed 80 | delta 2                         the paper's profile            87 bytes
 //! ```
@@ -102,6 +102,7 @@ impl SensorRecord {
                 SensorSecret::Hardened(chain) => {
                     w.put(&[HARDENED, chain.suite.code()])?.put(chain.key.as_bytes())?;
                     w.put(&chain.epoch.to_be_bytes())?.put(&chain.attempt.to_be_bytes())?;
+                    w.put(&chain.floor.to_be_bytes())?;
                 }
                 #[cfg(feature = "paper")]
                 SensorSecret::Paper(seed) => put_seed(w, seed)?,
@@ -120,6 +121,7 @@ impl SensorRecord {
                 key: Key::new(r.array()?),
                 epoch: r.u32()?,
                 attempt: r.u16()?,
+                floor: r.u64()?,
             }),
             #[cfg(feature = "paper")]
             PAPER => SensorSecret::Paper(SeedState::new(r.array()?, r.u16()?)?),
@@ -218,11 +220,12 @@ mod tests {
 
     #[test]
     fn records_survive_storage() {
-        let chain = Chain { suite: Suite::Polar512, key: Key::new([8; 32]), epoch: 70_000, attempt: 4 };
+        let chain =
+            Chain { suite: Suite::Polar512, key: Key::new([8; 32]), epoch: 70_000, attempt: 4, floor: 9 };
         let sensor =
             SensorRecord { sensor: SensorId(3), hub: HubId(1), secret: SensorSecret::Hardened(chain) };
         let stored = sensor.to_bytes().unwrap();
-        assert_eq!(stored.as_bytes().len(), 44);
+        assert_eq!(stored.as_bytes().len(), 52);
         assert_eq!(SensorRecord::from_bytes(stored.as_bytes()), Ok(sensor));
         assert!(SensorRecord::from_bytes(&stored.as_bytes()[1..]).is_err());
         let mut chain = HubChain::enrolled(Suite::Polar256, Key::new([8; 32]));

@@ -377,6 +377,33 @@ fn a_silent_hub_makes_the_sensor_back_off_and_try_again() {
 }
 
 #[test]
+fn nobody_asks_the_puf_twice_even_with_the_key() {
+    let mut world = World::new(16);
+    // The hub's own state is in the attacker's hands, key included: it asks the same challenge in every run.
+    let stolen = world.saved_hub.clone();
+    let ask = |world: &mut World, challenge: u64| {
+        world.to_hub.clear();
+        world.hub = HubHandshake::new(stolen.clone());
+        world.pairs_claimed = challenge as u32 - 1;
+        world.now += BACKOFF_MAX + ANSWER_TIMEOUT;
+        let _ = world.sensor_input(SensorInput::Timeout);
+        let _ = world.sensor_input(SensorInput::Start);
+        let hello = world.to_hub.pop_front().unwrap();
+        world.hub_input(HubInput::Frame(hello.as_bytes())).unwrap();
+        let challenge = world.to_sensor.pop_front().unwrap();
+        world.sensor_input(SensorInput::Frame(challenge.as_bytes()))
+    };
+    let twice = Err(Error::PeerMisbehaved(Misbehaviour::AskedTwice));
+    assert_eq!(ask(&mut world, 7), Ok(()));
+    assert_eq!(world.sensor_chain().floor, 8, "saved before the PUF is read");
+    assert_eq!((ask(&mut world, 7), ask(&mut world, 3)), (twice, twice));
+    let stored = world.saved_sensor.to_bytes().unwrap();
+    world.sensor = SensorHandshake::new(SensorRecord::from_bytes(stored.as_bytes()).unwrap());
+    assert_eq!(ask(&mut world, 7), twice, "nor after a power cut");
+    assert_eq!(ask(&mut world, 8), Ok(()));
+}
+
+#[test]
 fn attempts_run_out_instead_of_wrapping() {
     let mut world = World::new(12);
     let mut record = world.sensor.record().clone();
