@@ -3,7 +3,7 @@
 
 use blake2::Blake2sVarCore;
 use blake2::digest::block_api::{Block, Buffer, UpdateCore, VariableOutputCore};
-use zeroize::{Zeroize, ZeroizeOnDrop};
+use zeroize::Zeroize;
 
 /// Bytes of a key and of the output.
 pub(crate) const OUTPUT_BYTES: usize = 32;
@@ -14,8 +14,8 @@ const BLOCK_BYTES: usize = 4 * BLOCK_WORDS;
 /// Longest input: two blocks. The longest there is binds a response of 64 bytes to a run.
 pub(crate) const MESSAGE_BYTES_MAX: usize = 2 * BLOCK_BYTES;
 
-/// An input, as the words that the hash takes in, with zeros behind it.
-#[derive(Clone, Zeroize, ZeroizeOnDrop)]
+/// An input, as the words that the hash takes in, with zeros behind it. Whoever lays out a secret wipes it.
+#[derive(Clone, Zeroize)]
 pub(crate) struct Message {
     /// Two blocks, and room for what is shifted out of the last word.
     words: [u32; 2 * BLOCK_WORDS + 2],
@@ -85,7 +85,8 @@ impl Chaining {
         block.iter_mut().zip(key).for_each(|(slot, byte)| *slot = *byte);
         let mut core = Blake2sVarCore::new_with_params(&[], &[], OUTPUT_BYTES, OUTPUT_BYTES);
         core.update_blocks(core::slice::from_ref(&block));
-        block.zeroize();
+        // The rest was never anything but zeros.
+        block.iter_mut().take(OUTPUT_BYTES).for_each(Zeroize::zeroize);
         Self(core)
     }
 

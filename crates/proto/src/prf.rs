@@ -3,7 +3,7 @@
 use crate::blake2s::{Chaining, MESSAGE_BYTES_MAX, Message, OUTPUT_BYTES};
 use crate::error::Error;
 use subtle::ConstantTimeEq;
-use zeroize::{ZeroizeOnDrop, optimization_barrier};
+use zeroize::{Zeroize, ZeroizeOnDrop, optimization_barrier};
 
 /// Bytes of every key and every output of the function.
 pub const KEY_BYTES: usize = OUTPUT_BYTES;
@@ -103,6 +103,12 @@ impl Input {
             fits = fits && self.message.put(part);
         }
         if fits { Ok(()) } else { Err(too_long) }
+    }
+}
+
+impl Zeroize for Input {
+    fn zeroize(&mut self) {
+        self.message.zeroize();
     }
 }
 

@@ -34,7 +34,7 @@ fn pypuf() -> Result<PathBuf, String> {
         pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--upgrade", "--target"]);
         let output = pip.arg(&at).args(arguments).output().map_err(|error| format!("python3: {error}"))?;
         let why = String::from_utf8_lossy(&output.stderr);
-        let last = why.lines().rfind(|line| line.contains("rror")).unwrap_or("").to_owned();
+        let last = why.lines().rfind(|line| !line.trim().is_empty()).unwrap_or("no reason given");
         if output.status.success() { Ok(()) } else { Err(format!("pip install {arguments:?}: {last}")) }
     };
     install(&["--no-deps", PYPUF])?;

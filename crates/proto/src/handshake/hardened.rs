@@ -21,7 +21,7 @@ use crate::record::RecordKey;
 use crate::session::{Session, TrafficKeys};
 use crate::wire::{ChallengeMessage, Confirm, Hello, HubId, Nonce, Proof, SensorId, Suite};
 use rand_core::CryptoRng;
-use zeroize::Zeroizing;
+use zeroize::{Zeroize, Zeroizing};
 
 /// What a sensor remembers.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -152,6 +152,12 @@ struct Agreement<'a> {
     keyed: &'a Keyed,
     /// `R ‖ binder`, for labels of one letter.
     input: Input,
+}
+
+impl Drop for Agreement<'_> {
+    fn drop(&mut self) {
+        self.input.zeroize();
+    }
 }
 
 impl<'a> Agreement<'a> {

@@ -220,6 +220,19 @@ static ROWS: [(Attack, [Expected; 6]); Attack::ALL.len()] = [
             None,
         ],
     ),
+    (
+        Attack::QuestionPuf,
+        [
+            None,
+            falls(
+                "found with this program, after Delvaux et al., CHES 2016, and Becker, CHES 2015; for delay PUFs",
+            ),
+            None,
+            None,
+            None,
+            None,
+        ],
+    ),
     (Attack::TwoTimePad, [falls(SEEDS), holds(LINK), None, None, None, None]),
     (
         Attack::FlipUnderThreshold,

@@ -18,7 +18,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// The hub's number.
-const HUB: HubId = HubId(1);
+pub(crate) const HUB: HubId = HubId(1);
 /// Pairs in the database of one sensor. Paper B has 640 different challenges, so that no more make sense there.
 const PAIRS: usize = 640;
 /// Bytes of keystream by which a session of the paper's profile is known.
@@ -258,12 +258,24 @@ pub(crate) fn traffic_keys(key: &Key, hello: &[u8], challenge: &[u8], response: 
     key.prf("t", &[response, &binder(key, hello, challenge)?]).ok()
 }
 
-/// What stands for the run: the rest of the tag of m2, which is never sent.
-pub(crate) fn binder(key: &Key, hello: &[u8], challenge: &[u8]) -> Option<[u8; 20]> {
+/// What stands for the run: the last bytes of T, which are never sent. Nothing when the tag of m2 is not K's.
+pub(crate) fn binder(key: &Key, hello: &[u8], challenge: &[u8]) -> Option<[u8; 12]> {
+    output_of_m2(key, hello, challenge)?.last_chunk().copied()
+}
+
+/// What the helper is sealed with: `U[8..] ‖ T[12..20]`.
+pub(crate) fn pad(key: &Key, hello: &[u8], challenge: &[u8]) -> Option<[u8; 32]> {
+    let t = output_of_m2(key, hello, challenge)?;
+    let u = key.prf("m1", &[&Hello::parse(hello).ok()?.fields()]).ok()?;
+    [u.get(8..)?, t.get(12..20)?].concat().try_into().ok()
+}
+
+/// `T = PRF(K, "m2", hub ‖ m1 fields ‖ m2 fields)`, of which the tag of m2 is the beginning.
+fn output_of_m2(key: &Key, hello: &[u8], challenge: &[u8]) -> Option<[u8; 32]> {
     let hello = Hello::parse(hello).ok()?.fields();
     let message = ChallengeMessage::parse(challenge).ok()?;
     let t = key.prf("m2", &[&HUB.0.to_be_bytes(), &hello, &message.fields()]).ok()?;
-    (t.first_chunk() == Some(&message.tag)).then(|| t.last_chunk().copied())?
+    (t.first_chunk() == Some(&message.tag)).then_some(t)
 }
 
 /// The keys that a sensor and its hub keep in the hardened profile.
@@ -346,5 +358,38 @@ impl Target for Link {
 
     fn restart_hub(&mut self, link: usize) {
         Self::restart_hub(self, link.min(OTHER));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::air::{Air, VICTIM};
+    use super::super::modelling::helper;
+    use super::super::transcript::Transcript;
+    use super::*;
+    use bodywire_proto::polar::Code;
+
+    /// The attackers write the key schedule out themselves. Were it another one, they would fail for that alone.
+    #[test]
+    fn the_key_schedule_written_out_here_is_the_protocols() {
+        let mut air = Air::new(Box::new(hardened(3).unwrap()));
+        let (agreed, frames) = air.honest(VICTIM, &mut Transcript::muted()).unwrap();
+        assert!(agreed);
+        let ends = &air.target.ends[VICTIM];
+        let (key, reading) = (&ends.keys[0], &ends.readings[0]);
+        let derived = traffic_keys(key, &ends.hello, &ends.challenge, reading.as_bytes()).unwrap();
+        assert_eq!(air.secret(VICTIM, Side::Sensor), Some(&derived[..]));
+        assert_eq!(air.secret(VICTIM, Side::Hub), Some(&derived[..]));
+
+        let (_, helper) = helper(key, &frames).unwrap();
+        let word: Vec<u8> = helper.iter().zip(reading.as_bytes()).map(|(a, b)| a ^ b).collect();
+        let mut nearest = Vec::new();
+        Code::of(Suite::Polar256).decode(&word, |found| {
+            nearest = found.to_vec();
+            true
+        });
+        assert_eq!(word, nearest, "helper ^ reading is a word of the code");
+        let strange = Key::new([1; 32]);
+        assert_eq!(binder(&strange, &ends.hello, &ends.challenge), None);
     }
 }

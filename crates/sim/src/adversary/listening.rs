@@ -74,7 +74,10 @@ fn marks(frames: &[Vec<Vec<u8>>]) -> Vec<(String, Vec<u8>)> {
             for (j, b) in fields.iter().enumerate().skip(i + 1).filter(|(_, b)| b.len() == a.len()) {
                 let sum: Vec<u8> = a.iter().zip(b).map(|(a, b)| a ^ b).collect();
                 if sum.iter().any(|byte| *byte != 0) {
-                    marks.push((format!("fields {} ^ {} of message {number}", i + 1, j + 1), sum));
+                    marks.push((
+                        format!("the XOR of fields {} and {} of message {number}", i + 1, j + 1),
+                        sum,
+                    ));
                 }
             }
         }

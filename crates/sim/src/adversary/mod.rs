@@ -18,6 +18,7 @@ mod impersonation;
 mod link;
 mod listening;
 mod modelling;
+mod questioning;
 mod replaying;
 mod seizure;
 mod tampering;
@@ -112,6 +113,8 @@ named! {
         ExhaustPairs = "exhaust-pairs",
         /// Learns the PUF from what is on the air, with the key known.
         ModelPuf = "model-puf",
+        /// Takes K once and questions the PUF in the hub's place.
+        QuestionPuf = "question-puf",
         /// XORs two data frames.
         TwoTimePad = "two-time-pad",
         /// Flips many bits of a message, as noise would.
@@ -237,6 +240,10 @@ pub fn attack(attack: Attack, scheme: Scheme, seed: u64) -> Result<Option<Cell>,
         Attack::StealDatabase => capture::database(&mut stage)?,
         Attack::ExhaustPairs => availability::exhaust(&mut stage)?,
         Attack::ModelPuf => match modelling::model(&mut stage)? {
+            Some(verdict) => verdict,
+            None => return Ok(None),
+        },
+        Attack::QuestionPuf => match questioning::question(&mut stage)? {
             Some(verdict) => verdict,
             None => return Ok(None),
         },

@@ -133,8 +133,7 @@ impl Suite {
 /// The challenge and the helper of a recorded run, the pad taken off with a known key.
 pub(super) fn helper(key: &Key, frames: &[Frame]) -> Option<(Challenge, Vec<u8>)> {
     let [hello, challenge, proof, ..] = frames else { return None };
-    let binder = link::binder(key, &hello.bytes, &challenge.bytes)?;
-    let pad = key.prf("h1", &[&binder]).ok()?;
+    let pad = link::pad(key, &hello.bytes, &challenge.bytes)?;
     let helper = proof.bytes.get(1..=Suite::RESPONSE_BYTES)?.iter().zip(pad).map(|(a, b)| a ^ b).collect();
     Some((Challenge::new(challenge.bytes.get(1..9)?).ok()?, helper))
 }
@@ -162,7 +161,7 @@ fn learn(heard: &[Heard]) -> Vec<f64> {
 }
 
 /// Share of the bits of ten responses that nobody has seen which the model predicts.
-fn predicted(
+pub(super) fn predicted(
     stage: &mut Stage,
     air: &Air<Link>,
     weights: &[f64],
