@@ -87,7 +87,7 @@ impl HubChain {
 }
 
 /// An output of the PRF of which a tag has been cut off; the rest serves as pad and binder. On a word's boundary.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 #[repr(align(4))]
 pub(super) struct Output([u8; 32]);
 
@@ -251,7 +251,7 @@ impl SensorRun {
         bytes: &[u8],
         todo: &mut SensorTodo,
     ) -> Result<(), Error> {
-        match &self.stage {
+        match &mut self.stage {
             SensorStage::Announced { hello, u } => {
                 let message = ChallengeMessage::parse(bytes)?;
                 let (tag, t) = bind(&self.keyed, hub, hello, &message)?;
@@ -264,7 +264,7 @@ impl SensorRun {
                 chain.floor = above.ok_or(Error::PeerMisbehaved(Misbehaviour::AskedTwice))?;
                 // Durable before the PUF is read.
                 todo.save = true;
-                let bound = Bound { u: u.clone(), t };
+                let bound = Bound { u: core::mem::take(u), t };
                 self.stage = SensorStage::Challenged { bound };
                 todo.read = Some((Challenge::from(message.challenge), chain.suite.response_bytes()));
                 Ok(())
