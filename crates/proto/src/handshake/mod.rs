@@ -68,3 +68,5 @@ fn backoff(failures: u32) -> Duration {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod vectors;
