@@ -13,13 +13,14 @@
 //! ```
 
 use crate::exit::Failure;
-use bodywire_proto::handshake::{SensorRecord, Stored};
+use bodywire_proto::handshake::{SensorRecord, SensorSecret, Stored};
 use bodywire_proto::wire::SensorId;
 use rand::Rng;
 use std::fs::{self, File, OpenOptions};
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use zeroize::Zeroizing;
 
 const SUBDIRECTORIES: [&str; 5] = ["keys", "chips", "sensors", "hub", "clinic"];
 
@@ -189,23 +190,43 @@ impl Memory {
         self.record.as_ref()
     }
 
-    /// Stores the record; durable when it returns.
+    /// Stores the record; durable when it returns. When the key has changed, the other slot is overwritten, too: a key
+    /// that was replaced must not be found beside its successor.
     pub(crate) fn store(&mut self, record: SensorRecord) -> Result<(), Failure> {
+        let replaced = self.record.as_ref().is_some_and(|old| has_other_key(old, &record));
+        self.write_slot(&record)?;
+        if replaced {
+            self.write_slot(&record)?;
+        }
+        self.record = Some(record);
+        Ok(())
+    }
+
+    fn write_slot(&mut self, record: &SensorRecord) -> Result<(), Failure> {
         let sequence = self.sequence + 1;
-        let mut slot = sequence.to_be_bytes().to_vec();
+        let mut slot = Zeroizing::new(sequence.to_be_bytes().to_vec());
         let stored = record.to_bytes()?;
         slot.push(stored.as_bytes().len() as u8);
         slot.extend_from_slice(stored.as_bytes());
         slot.resize(SLOT_BYTES - 4, 0);
-        slot.extend_from_slice(&crc32c::crc32c(&slot).to_be_bytes());
+        let sum = crc32c::crc32c(&slot).to_be_bytes();
+        slot.extend_from_slice(&sum);
         let at = (sequence % 2) * SLOT_BYTES as u64;
         self.file
             .seek(SeekFrom::Start(at))
             .and_then(|_| self.file.write_all(&slot))
             .and_then(|()| self.file.sync_data())
             .map_err(Failure::state(&self.path))?;
-        (self.sequence, self.record) = (sequence, Some(record));
+        self.sequence = sequence;
         Ok(())
+    }
+}
+
+fn has_other_key(a: &SensorRecord, b: &SensorRecord) -> bool {
+    match (&a.secret, &b.secret) {
+        (SensorSecret::Hardened(a), SensorSecret::Hardened(b)) => a.key != b.key,
+        (SensorSecret::Paper(a), SensorSecret::Paper(b)) => a.initial() != b.initial(),
+        _ => true,
     }
 }
 
@@ -222,7 +243,6 @@ fn parse_slot(slot: &[u8]) -> Option<(u64, SensorRecord)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use bodywire_proto::handshake::SensorSecret;
     use bodywire_proto::handshake::hardened::Chain;
     use bodywire_proto::prf::Key;
     use bodywire_proto::wire::{HubId, Suite};
@@ -250,6 +270,20 @@ mod tests {
             fs::write(&path, &torn).unwrap();
             assert_eq!(state.memory(SensorId(1)).unwrap().record(), Some(&record(2)), "byte {at}");
         }
+    }
+
+    #[test]
+    fn a_replaced_key_is_in_no_slot() {
+        let directory = tempfile::tempdir().unwrap();
+        let state = State::open(directory.path(), Holder::Demo).unwrap();
+        let mut memory = state.memory(SensorId(1)).unwrap();
+        (1..=2).for_each(|attempt| memory.store(record(attempt)).unwrap());
+        let chain = Chain::enrolled(Suite::Polar256, Key::new([0xee; 32]));
+        memory.store(SensorRecord { secret: SensorSecret::Hardened(chain), ..record(3) }).unwrap();
+        drop(memory);
+        let bytes = fs::read(directory.path().join("sensors/1")).unwrap();
+        let times = |key: [u8; 32]| bytes.windows(32).filter(|window| **window == key).count();
+        assert_eq!((times([1; 32]), times([0xee; 32])), (0, 2));
     }
 
     #[test]

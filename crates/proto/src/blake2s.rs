@@ -13,23 +13,28 @@ const BLOCK_WORDS: usize = 16;
 const BLOCK_BYTES: usize = 4 * BLOCK_WORDS;
 /// Longest input: two blocks. The longest there is binds a response of 64 bytes to a run.
 pub(crate) const MESSAGE_BYTES_MAX: usize = 2 * BLOCK_BYTES;
+/// Words of an input of one block, with room for what is shifted out of the last word.
+pub(crate) const ONE_BLOCK: usize = BLOCK_WORDS + 2;
+/// Words of an input of two blocks, with the same room.
+pub(crate) const TWO_BLOCKS: usize = 2 * BLOCK_WORDS + 2;
 
 /// An input, as the words that the hash takes in, with zeros behind it. Whoever lays out a secret wipes it.
 #[derive(Clone, Zeroize)]
-pub(crate) struct Message {
-    /// Two blocks, and room for what is shifted out of the last word.
-    words: [u32; 2 * BLOCK_WORDS + 2],
+pub(crate) struct Message<const WORDS: usize> {
+    words: [u32; WORDS],
     bytes: usize,
 }
 
-impl Message {
-    pub(crate) const EMPTY: Self = Self { words: [0; 2 * BLOCK_WORDS + 2], bytes: 0 };
+impl<const WORDS: usize> Message<WORDS> {
+    pub(crate) const EMPTY: Self = Self { words: [0; WORDS], bytes: 0 };
+    /// Longest input it takes.
+    const BYTES_MAX: usize = 4 * (WORDS - 2);
 
     /// Makes it begin with two bytes and `gap` zeros, to be replaced. It was empty; false when that is too long.
     pub(crate) const fn begin(&mut self, first: u8, second: u8, gap: usize) -> bool {
         self.words[0] = u32::from_le_bytes([first, second, 0, 0]);
         self.bytes = 2 + gap;
-        self.bytes <= MESSAGE_BYTES_MAX
+        self.bytes <= Self::BYTES_MAX
     }
 
     /// Appends `bytes`; false, and nothing is appended, when they are too many.
@@ -38,7 +43,7 @@ impl Message {
     #[inline(always)]
     pub(crate) fn put(&mut self, bytes: &[u8]) -> bool {
         let (at, shift) = (self.bytes / 4, 8 * (self.bytes as u32 % 4));
-        if bytes.len() > MESSAGE_BYTES_MAX - self.bytes {
+        if bytes.len() > Self::BYTES_MAX - self.bytes {
             return false;
         }
         let (words, rest) = bytes.as_chunks();
@@ -92,16 +97,20 @@ impl Chaining {
 
     /// Writes the hash of what came before and of `message`, which must not be empty: the block before was not the last
     /// one. In place, for a returned array is copied once more.
-    pub(crate) fn finish(&self, message: &Message, output: &mut [u8; OUTPUT_BYTES]) {
+    pub(crate) fn finish<const WORDS: usize>(
+        &self,
+        message: &Message<WORDS>,
+        output: &mut [u8; OUTPUT_BYTES],
+    ) {
         let mut core = self.0.clone();
         let mut buffer = Buffer::<Blake2sVarCore>::default();
-        if let ([first, second], _) = message.words.as_chunks() {
-            if message.bytes > BLOCK_BYTES {
+        match message.words.as_chunks().0 {
+            [first, second] if message.bytes > BLOCK_BYTES => {
                 core.update_blocks(&[block_of(first)]);
                 buffer.set(block_of(second), message.bytes - BLOCK_BYTES);
-            } else {
-                buffer.set(block_of(first), message.bytes);
             }
+            [first, ..] => buffer.set(block_of(first), message.bytes),
+            [] => {}
         }
         core.finalize_variable_core(&mut buffer, output.into());
     }
@@ -135,7 +144,7 @@ mod tests {
             (64, "8975b0577fd35566d750b362b0897a26c399136df07bababbde6203ff2954ed4"),
             (65, "21fe0ceb0052be7fb0f004187cacd7de67fa6eb0938d927677f2398c132317a8"),
         ] {
-            let mut message = Message::EMPTY;
+            let mut message = Message::<TWO_BLOCKS>::EMPTY;
             assert!(message.put(&input[..len]));
             let mut output = [0; OUTPUT_BYTES];
             chaining.finish(&message, &mut output);
@@ -146,7 +155,7 @@ mod tests {
 
     #[test]
     fn a_message_is_full_at_two_blocks_and_a_byte_can_be_replaced() {
-        let mut message = Message::EMPTY;
+        let mut message = Message::<TWO_BLOCKS>::EMPTY;
         assert!(message.put(&[7; MESSAGE_BYTES_MAX - 1]) && !message.put(&[7; 2]) && message.put(&[9]));
         assert!(message.put(&[]) && !message.put(&[7]));
         let mut other = Message::EMPTY;
@@ -161,7 +170,7 @@ mod tests {
                                           parts in proptest::collection::vec(
                                               proptest::collection::vec(any::<u8>(), 0..32), 1..5)) {
             prop_assume!(parts.iter().any(|part| !part.is_empty()));
-            let (mut mac, mut message) = (Blake2sMac256::new((&key).into()), Message::EMPTY);
+            let (mut mac, mut message) = (Blake2sMac256::new((&key).into()), Message::<TWO_BLOCKS>::EMPTY);
             for part in &parts {
                 Update::update(&mut mac, part);
                 prop_assert!(message.put(part));

@@ -1,6 +1,8 @@
 //! The pseudo-random function of the link: keyed BLAKE2s-256 (RFC 7693, section 2.9).
 
-use crate::blake2s::{Chaining, MESSAGE_BYTES_MAX, Message, OUTPUT_BYTES};
+use crate::blake2s::{Chaining, MESSAGE_BYTES_MAX, Message, OUTPUT_BYTES, TWO_BLOCKS};
+
+pub(crate) use crate::blake2s::ONE_BLOCK;
 use crate::error::Error;
 use subtle::ConstantTimeEq;
 use zeroize::{Zeroize, ZeroizeOnDrop, optimization_barrier};
@@ -61,20 +63,29 @@ impl Keyed {
     /// `Error::Limit` when all of it is longer than 128 bytes.
     #[inline(always)]
     pub fn prf(&self, label: &'static str, data: &[&[u8]]) -> Result<[u8; KEY_BYTES], Error> {
-        let mut input = Input::EMPTY;
+        let mut input = Input::<TWO_BLOCKS>::EMPTY;
         input.lay_out(label.len(), data)?;
         Ok(self.prf_of(label, &mut input))
     }
 
     /// [`Self::prf`] of an input that was laid out before, for a label of the length it was laid out for.
     #[inline(always)]
-    pub(crate) fn prf_of(&self, label: &'static str, input: &mut Input) -> [u8; KEY_BYTES] {
+    pub(crate) fn prf_of<const WORDS: usize>(
+        &self,
+        label: &'static str,
+        input: &mut Input<WORDS>,
+    ) -> [u8; KEY_BYTES] {
         let mut output = [0; KEY_BYTES];
         self.fill(label, input, &mut output);
         output
     }
 
-    fn fill(&self, label: &'static str, input: &mut Input, output: &mut [u8; KEY_BYTES]) {
+    fn fill<const WORDS: usize>(
+        &self,
+        label: &'static str,
+        input: &mut Input<WORDS>,
+        output: &mut [u8; KEY_BYTES],
+    ) {
         debug_assert_eq!(label.len(), usize::from(input.label_bytes));
         for (at, byte) in (2..).zip(label.bytes()) {
             input.message.replace(at, byte);
@@ -84,12 +95,12 @@ impl Keyed {
 }
 
 /// `0x62 ‖ len(label) ‖ label ‖ data`, where the label is still to be filled in: one layout for several labels.
-pub(crate) struct Input {
-    message: Message,
+pub(crate) struct Input<const WORDS: usize = TWO_BLOCKS> {
+    message: Message<WORDS>,
     label_bytes: u8,
 }
 
-impl Input {
+impl<const WORDS: usize> Input<WORDS> {
     /// Nothing yet. In place, because it is long and a moved secret leaves a copy behind.
     pub(crate) const EMPTY: Self = Self { message: Message::EMPTY, label_bytes: 0 };
 
@@ -106,7 +117,7 @@ impl Input {
     }
 }
 
-impl Zeroize for Input {
+impl<const WORDS: usize> Zeroize for Input<WORDS> {
     fn zeroize(&mut self) {
         self.message.zeroize();
     }

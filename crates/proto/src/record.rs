@@ -6,11 +6,11 @@
 //! ```
 
 use crate::error::{Error, Misbehaviour};
+use crate::prf::wipe;
 use crate::wire::{FRAME_BYTES_MAX, Frame, Reader, SensorId, TYPE_RECORD};
 use ascon_aead::AsconAead128;
 use ascon_aead::aead::{AeadInOut, KeyInit};
 use subtle::ConstantTimeEq;
-use zeroize::{Zeroize, ZeroizeOnDrop};
 
 /// Bytes of an Ascon-AEAD128 key.
 pub const RECORD_KEY_BYTES: usize = 16;
@@ -36,9 +36,15 @@ pub enum Direction {
 }
 
 /// Key of one direction of one session. On a word's boundary, to be moved by words.
-#[derive(Clone, Zeroize, ZeroizeOnDrop)]
+#[derive(Clone)]
 #[repr(align(4))]
 pub struct RecordKey([u8; RECORD_KEY_BYTES]);
+
+impl Drop for RecordKey {
+    fn drop(&mut self) {
+        wipe(&mut self.0);
+    }
+}
 
 impl RecordKey {
     /// Takes over 16 secret bytes.

@@ -15,7 +15,7 @@
 use super::{ATTEMPTS_PER_EPOCH_MAX, BAD_PROOFS_PER_RUN_MAX, HubStep, SensorTodo};
 use crate::error::{Error, Misbehaviour};
 use crate::polar::{Code, LENGTH_BYTES_MAX};
-use crate::prf::{Input, Key, Keyed, part, same_tag, wipe};
+use crate::prf::{Input, Key, Keyed, ONE_BLOCK, part, same_tag, wipe};
 use crate::puf::{Challenge, Response};
 use crate::record::RecordKey;
 use crate::session::{Session, TrafficKeys};
@@ -87,7 +87,7 @@ impl HubChain {
 }
 
 /// An output of the PRF of which a tag has been cut off; the rest serves as pad and binder. On a word's boundary.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 #[repr(align(4))]
 pub(super) struct Output([u8; 32]);
 
@@ -115,7 +115,9 @@ type Helper = [u8; LENGTH_BYTES_MAX];
 
 /// Tag of m1, and U.
 fn announce(keyed: &Keyed, hello: &Hello) -> Result<([u8; 8], Output), Error> {
-    let u = Output(keyed.prf("m1", &[&hello.fields()])?);
+    let mut input = Input::<ONE_BLOCK>::EMPTY;
+    input.lay_out(2, &[&hello.fields()])?;
+    let u = Output(keyed.prf_of("m1", &mut input));
     Ok((part::<0, 8>(&u.0), u))
 }
 
@@ -126,7 +128,7 @@ fn bind(
     hello: &Hello,
     challenge: &ChallengeMessage,
 ) -> Result<([u8; 12], Output), Error> {
-    let mut input = Input::EMPTY;
+    let mut input = Input::<ONE_BLOCK>::EMPTY;
     input.lay_out(2, &[&hub.0.to_be_bytes(), &hello.fields(), &challenge.fields()])?;
     let t = Output(keyed.prf_of("m2", &mut input));
     Ok((part::<0, 12>(&t.0), t))
@@ -251,7 +253,7 @@ impl SensorRun {
         bytes: &[u8],
         todo: &mut SensorTodo,
     ) -> Result<(), Error> {
-        match &self.stage {
+        match &mut self.stage {
             SensorStage::Announced { hello, u } => {
                 let message = ChallengeMessage::parse(bytes)?;
                 let (tag, t) = bind(&self.keyed, hub, hello, &message)?;
@@ -264,7 +266,7 @@ impl SensorRun {
                 chain.floor = above.ok_or(Error::PeerMisbehaved(Misbehaviour::AskedTwice))?;
                 // Durable before the PUF is read.
                 todo.save = true;
-                let bound = Bound { u: u.clone(), t };
+                let bound = Bound { u: core::mem::take(u), t };
                 self.stage = SensorStage::Challenged { bound };
                 todo.read = Some((Challenge::from(message.challenge), chain.suite.response_bytes()));
                 Ok(())

@@ -1,8 +1,8 @@
 //! What each side keeps between runs, and its form on durable storage.
 //!
 //! ```text
-//! sensor   sensor 2 | hub 2 | 1 | suite 1 | key 32 | epoch 4 | attempt 2 | floor 8                        52 bytes
-//! hub      sensor 2 | hub 2 | 1 | suite 1 | key 32 | epoch 4 | has pending 1 | pending 32 | attempt 2      77 bytes
+//! sensor   sensor 2 | hub 2 | 1 | suite 1 | attempt 2 | key 32 | epoch 4 | floor 8                        52 bytes
+//! hub      sensor 2 | hub 2 | 1 | suite 1 | attempt 2 | key 32 | epoch 4 | has pending 1 | pending 32      77 bytes
 //! both     sensor 2 | hub 2 | 2 | seed 80 | delta 2                         the paper's profile            87 bytes
 //! ```
 
@@ -11,10 +11,9 @@ use super::hardened::{Chain, HubChain};
 use crate::error::Error;
 #[cfg(feature = "paper")]
 use crate::paper::SeedState;
-use crate::prf::{KEY_BYTES, Key};
+use crate::prf::{KEY_BYTES, Key, wipe};
 use crate::wire::{HubId, Reader, SensorId, Suite, Writer};
 use rand_core::CryptoRng;
-use zeroize::{Zeroize, ZeroizeOnDrop};
 
 const HARDENED: u8 = 1;
 #[cfg(feature = "paper")]
@@ -63,15 +62,22 @@ pub enum HubSecret {
 }
 
 /// A record's form on storage. Secret: it is wiped when dropped and cannot be printed.
-#[derive(Clone, Zeroize, ZeroizeOnDrop)]
+#[derive(Clone)]
+#[repr(align(4))]
 pub struct Stored {
     bytes: [u8; Self::BYTES_MAX],
     len: usize,
 }
 
+impl Drop for Stored {
+    fn drop(&mut self) {
+        wipe(&mut self.bytes);
+    }
+}
+
 impl Stored {
-    /// Longest record, in bytes.
-    pub const BYTES_MAX: usize = 87;
+    /// Longest record, in bytes, filled up to whole words.
+    pub const BYTES_MAX: usize = if cfg!(feature = "paper") { 88 } else { 80 };
 
     /// The bytes.
     pub fn as_bytes(&self) -> &[u8] {
@@ -100,9 +106,9 @@ impl SensorRecord {
             w.put(&self.sensor.0.to_be_bytes())?.put(&self.hub.0.to_be_bytes())?;
             match &self.secret {
                 SensorSecret::Hardened(chain) => {
-                    w.put(&[HARDENED, chain.suite.code()])?.put(chain.key.as_bytes())?;
-                    w.put(&chain.epoch.to_be_bytes())?.put(&chain.attempt.to_be_bytes())?;
-                    w.put(&chain.floor.to_be_bytes())?;
+                    w.put(&[HARDENED, chain.suite.code()])?.put(&chain.attempt.to_be_bytes())?;
+                    w.put(chain.key.as_bytes())?;
+                    w.put(&chain.epoch.to_be_bytes())?.put(&chain.floor.to_be_bytes())?;
                 }
                 #[cfg(feature = "paper")]
                 SensorSecret::Paper(seed) => put_seed(w, seed)?,
@@ -116,13 +122,11 @@ impl SensorRecord {
         let mut r = Reader::new("sensor record", bytes);
         let (sensor, hub) = (SensorId(r.u16()?), HubId(r.u16()?));
         let secret = match r.u8()? {
-            HARDENED => SensorSecret::Hardened(Chain {
-                suite: suite(&mut r)?,
-                key: Key::new(r.array()?),
-                epoch: r.u32()?,
-                attempt: r.u16()?,
-                floor: r.u64()?,
-            }),
+            HARDENED => {
+                let (suite, attempt) = (suite(&mut r)?, r.u16()?);
+                let (key, epoch, floor) = (Key::new(r.array()?), r.u32()?, r.u64()?);
+                SensorSecret::Hardened(Chain { suite, key, epoch, attempt, floor })
+            }
             #[cfg(feature = "paper")]
             PAPER => SensorSecret::Paper(SeedState::new(r.array()?, r.u16()?)?),
             _ => return Err(Error::malformed("sensor record", "unknown profile")),
@@ -141,9 +145,10 @@ impl HubRecord {
                 HubSecret::Hardened(chain) => {
                     let none = [0u8; KEY_BYTES];
                     let pending = chain.pending.as_ref();
-                    w.put(&[HARDENED, chain.suite.code()])?.put(chain.key.as_bytes())?;
-                    w.put(&chain.epoch.to_be_bytes())?.put(&[u8::from(pending.is_some())])?;
-                    w.put(pending.map_or(&none, |key| key.as_bytes()))?.put(&chain.attempt.to_be_bytes())?;
+                    w.put(&[HARDENED, chain.suite.code()])?.put(&chain.attempt.to_be_bytes())?;
+                    w.put(chain.key.as_bytes())?.put(&chain.epoch.to_be_bytes())?;
+                    w.put(&[u8::from(pending.is_some())])?;
+                    w.put(pending.map_or(&none, |key| key.as_bytes()))?;
                 }
                 #[cfg(feature = "paper")]
                 HubSecret::Paper(seed) => put_seed(w, seed)?,
@@ -158,14 +163,15 @@ impl HubRecord {
         let (sensor, hub) = (SensorId(r.u16()?), HubId(r.u16()?));
         let secret = match r.u8()? {
             HARDENED => {
-                let (suite, key, epoch) = (suite(&mut r)?, Key::new(r.array()?), r.u32()?);
+                let (suite, attempt) = (suite(&mut r)?, r.u16()?);
+                let (key, epoch) = (Key::new(r.array()?), r.u32()?);
                 let (has_pending, pending) = (r.u8()?, Key::new(r.array()?));
                 let pending = match has_pending {
                     0 => None,
                     1 => Some(pending),
                     _ => return Err(Error::malformed("hub record", "bad flag")),
                 };
-                HubSecret::Hardened(HubChain { suite, key, epoch, pending, attempt: r.u16()? })
+                HubSecret::Hardened(HubChain { suite, key, epoch, pending, attempt })
             }
             #[cfg(feature = "paper")]
             PAPER => HubSecret::Paper(SeedState::new(r.array()?, r.u16()?)?),
@@ -236,7 +242,7 @@ mod tests {
             let mut bytes = hub.to_bytes().unwrap().as_bytes().to_vec();
             assert_eq!(bytes.len(), 77);
             assert_eq!(HubRecord::from_bytes(&bytes), Ok(hub));
-            bytes[42] = 2;
+            bytes[44] = 2;
             assert_eq!(HubRecord::from_bytes(&bytes), Err(Error::malformed("hub record", "bad flag")));
         }
     }
@@ -248,7 +254,7 @@ mod tests {
         let hub = HubRecord { sensor: SensorId(3), hub: HubId(1), secret: HubSecret::Paper(seed.clone()) };
         let sensor = SensorRecord { sensor: SensorId(3), hub: HubId(1), secret: SensorSecret::Paper(seed) };
         let bytes = hub.to_bytes().unwrap();
-        assert_eq!(bytes.as_bytes().len(), Stored::BYTES_MAX);
+        assert_eq!(bytes.as_bytes().len(), 87);
         assert_eq!(HubRecord::from_bytes(bytes.as_bytes()), Ok(hub));
         assert_eq!(SensorRecord::from_bytes(bytes.as_bytes()), Ok(sensor));
         let mut beyond = bytes.as_bytes().to_vec();

@@ -145,6 +145,14 @@ mod tests {
         assert_eq!(std::format!("{state:?}"), "SeedState(.., delta 520)");
     }
 
+    /// FIPS 202: SHAKE128 of the empty message (NIST's example values).
+    #[test]
+    fn official_vector() {
+        let mut output = [0u8; 16];
+        Shake128::default().finalize_xof().read(&mut output);
+        assert_eq!(output, 0x7f9c_2ba4_e88f_827d_6160_4550_7605_853e_u128.to_be_bytes());
+    }
+
     #[test]
     fn reference_vectors_of_the_generator() {
         let seed = Seed::vary(&S0, 3);

@@ -184,7 +184,9 @@ fn two_time_pad(stage: &mut Stage, mut air: Air<Link>) -> Result<Verdict, Error>
     }
     air.target.enrol_again(VICTIM);
     stage.log.note("hub", "reads the pairs again after 640 runs, since they are used up");
-    air.honest(VICTIM, &mut Transcript::muted())?;
+    if !air.honest(VICTIM, &mut Transcript::muted())?.0 {
+        return Err(Error::Misuse("a sensor with fresh pairs agrees with its hub"));
+    }
     frames.push(send(stage, &mut air, ALARMING, true));
     let payloads = [CALM, LATER, ALARMING];
     for (i, a) in frames.iter().enumerate() {

@@ -224,8 +224,9 @@ static ROWS: [(Attack, [Expected; 6]); Attack::ALL.len()] = [
         Attack::QuestionPuf,
         [
             None,
-            falls(
-                "found with this program, after Delvaux et al., CHES 2016, and Becker, CHES 2015; for delay PUFs",
+            holds(
+                "found with this program, after Delvaux et al., CHES 2016, and Becker, CHES 2015; mended by a sensor that \
+                 answers no challenge twice",
             ),
             None,
             None,

@@ -51,13 +51,15 @@ pub(crate) struct Database {
     /// What was claimed, and is not there any more.
     pub(crate) claimed: BTreeMap<Vec<u8>, Response>,
     size: usize,
+    /// The lowest challenge of this enrolment, where the hub may choose: sensors answer none twice.
+    first: u64,
 }
 
 impl Database {
     fn claim(&mut self, wanted: Option<Challenge>) -> Option<(Challenge, Response)> {
         let challenge = match wanted {
             Some(challenge) => challenge,
-            None => Challenge::from((self.claimed.len() as u64).to_be_bytes()),
+            None => Challenge::from((self.first + self.claimed.len() as u64).to_be_bytes()),
         };
         if self.left() == 0 || self.claimed.contains_key(challenge.as_bytes()) {
             return None;
@@ -117,7 +119,7 @@ fn link(profile: Profile, seed: u64) -> Result<Link, Error> {
             sensor: SensorHandshake::new(sensor),
             hub: HubHandshake::new(hub.clone()),
             puf,
-            database: Database { puf: enrolled, response_bytes, claimed, size: PAIRS },
+            database: Database { puf: enrolled, response_bytes, claimed, size: PAIRS, first: 0 },
             readings: Vec::new(),
             keys: Vec::new(),
             hello: Vec::new(),
@@ -140,9 +142,11 @@ impl Link {
         Some(frame.as_bytes().to_vec())
     }
 
-    /// The house reads all pairs again, since they are used up.
+    /// The house reads as many pairs again, since they are used up.
     pub(crate) fn enrol_again(&mut self, link: usize) {
-        self.ends[link].database.claimed.clear();
+        let database = &mut self.ends[link].database;
+        database.first += database.claimed.len() as u64;
+        database.claimed.clear();
     }
 
     /// The hub loses its power: what is not on storage is gone.
