@@ -275,7 +275,7 @@ impl AirOptions {
 /// Options of `bodywire sensor run`.
 #[derive(Debug, Clone, Args)]
 #[command(after_help = "Example, against a hub started with --listen 127.0.0.1:5710:\n  \
-bodywire sensor run 1 --hub 127.0.0.1:5710 --loss 0.3 --sessions 1")]
+bodywire sensor run 1 --hub 127.0.0.1:5710 --loss 0.3 --sessions 1 --duration 2m")]
 pub struct RunOptions {
     /// Number of the sensor.
     #[arg(value_parser = clap::value_parser!(u16).range(1..))]

@@ -2,6 +2,7 @@
 
 use crate::args::{AttackOptions, Output};
 use crate::exit::Failure;
+use crate::sensor::PAPER_WARNING;
 use bodywire_sim::adversary::expectation::expected;
 use bodywire_sim::adversary::{Attack, Cell, Outcome, Scheme, Step, attack};
 use serde_json::{Value, json};
@@ -98,6 +99,9 @@ fn as_table(cells: &[Row], schemes: &[Scheme], colour: bool) -> String {
         && only.outcome == Outcome::Holds
     {
         text.push_str(&format!("\n{} {} {}: {}", only.attack, only.scheme, only.outcome, only.why));
+    }
+    if schemes.contains(&Scheme::Paper) {
+        text.push_str(&format!("\n\n{PAPER_WARNING}"));
     }
     text
 }

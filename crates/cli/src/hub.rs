@@ -10,6 +10,7 @@ use bodywire_channels::topic::Shard;
 use bodywire_hub::bedside::SensorProfile;
 use bodywire_hub::spool::Spool;
 use bodywire_hub::{Config, Counters, Hub, PathConfig};
+use bodywire_proto::handshake::Profile;
 use serde_json::json;
 use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::sync::watch;
@@ -30,12 +31,11 @@ async fn serve(options: &HubOptions) -> Result<(), Failure> {
     }
     let state = State::open(&options.house.state, Holder::Role)?;
     let house = House::open(&state).await?;
-    let sensors: Vec<SensorProfile> = house
-        .store
-        .sensors()
-        .await?
+    let mut rows = house.store.sensors().await?;
+    rows.retain(|row| row.hub == HUB && row.revoked_ms.is_none());
+    let paper = rows.iter().find(|row| row.profile == Profile::Paper);
+    let sensors: Vec<SensorProfile> = rows
         .iter()
-        .filter(|row| row.hub == HUB && row.revoked_ms.is_none())
         .map(|row| SensorProfile { sensor: row.sensor, kind: row.kind, class: row.class })
         .collect();
     if sensors.is_empty() {
@@ -68,6 +68,7 @@ async fn serve(options: &HubOptions) -> Result<(), Failure> {
     let counters = hub.counters();
     let (stop, stopped) = watch::channel(false);
     eprintln!("listening on {address} for {count} sensors");
+    paper.iter().for_each(|row| crate::sensor::warn_of(row.profile));
     let task = tokio::spawn(hub.run(frames, stopped));
     match options.duration {
         Some(duration) => {

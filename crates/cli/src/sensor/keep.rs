@@ -1,13 +1,13 @@
 //! `bodywire sensor list`, `resync` and `revoke`.
 
-use super::{day, runs_out_ms};
+use super::{PAPER_WARNING, day, runs_out_ms};
 use crate::args::{ListOptions, OneSensor, Output, signal_name};
 use crate::exit::Failure;
 use crate::house::{HUB, House};
 use crate::now_ms;
 use crate::state::{Holder, State};
 use bodywire_hub::spool::Spool;
-use bodywire_proto::handshake::{SensorSecret, enrolled};
+use bodywire_proto::handshake::{Profile, SensorSecret, enrolled};
 use bodywire_proto::wire::SensorId;
 use bodywire_store::{Pool, SensorRow};
 use serde_json::{Value, json};
@@ -65,6 +65,7 @@ fn as_json(line: &Line) -> Value {
         "pairs_left": pool.left,
         "runs_out": runs_out_ms.map(day),
         "revoked": row.revoked_ms.map(|ms| day(ms.unsigned_abs())),
+        "warning": (row.profile == Profile::Paper).then_some(PAPER_WARNING),
     })
 }
 
@@ -99,6 +100,9 @@ fn as_table(lines: &[Line]) -> String {
             format!("{} of {}", pool.left, pool.enrolled),
         ));
     }
+    if lines.iter().any(|line| line.row.profile == Profile::Paper) {
+        table.push(PAPER_WARNING.to_owned());
+    }
     table.join("\n")
 }
 
@@ -111,7 +115,7 @@ pub fn resync(options: &OneSensor) -> Result<(), Failure> {
         if row.revoked_ms.is_some() {
             return Err(revoked(options.sensor));
         }
-        if row.profile == bodywire_proto::handshake::Profile::Paper {
+        if row.profile == Profile::Paper {
             return Err(Failure::Configuration {
                 what: format!("sensor {}", options.sensor),
                 why: "the paper's pairs belong to its seed, and a fresh seed has none".to_owned(),

@@ -10,8 +10,9 @@ use crate::state::{Holder, Memory, State};
 use crate::{now_ms, recording};
 use bodywire_proto::RiskClass;
 use bodywire_proto::observation::Signal;
+use bodywire_proto::paper::wire::TYPE_M1;
 use bodywire_proto::prf::Key;
-use bodywire_proto::wire::SensorId;
+use bodywire_proto::wire::{SensorId, TYPE_HELLO};
 use bodywire_sim::patient::{Condition, Source};
 use bodywire_sim::sensor::{Output, Sealing, Sensor};
 use bodywire_store::SensorRow;
@@ -119,11 +120,12 @@ impl Process {
     fn speak(&mut self) -> Result<(), Failure> {
         while let Some(output) = self.sensor.poll() {
             match output {
-                Output::Save(record) => {
-                    self.attempts += 1;
-                    tokio::task::block_in_place(|| self.memory.store(record))?;
+                Output::Save(record) => tokio::task::block_in_place(|| self.memory.store(record))?,
+                Output::Send(frame) => {
+                    let first = frame.as_bytes().first();
+                    self.attempts += u32::from(matches!(first, Some(&(TYPE_HELLO | TYPE_M1))));
+                    self.radio.send(self.hub, frame.as_bytes());
                 }
-                Output::Send(frame) => self.radio.send(self.hub, frame.as_bytes()),
             }
         }
         Ok(())
@@ -131,8 +133,7 @@ impl Process {
 
     fn judge(&self, options: &RunOptions) -> Result<(), Failure> {
         let [sent, received, lost] = self.radio.counts();
-        // Each session saves once more, when the key is replaced.
-        let attempts = self.attempts.saturating_sub(self.sessions);
+        let attempts = self.attempts;
         crate::print(&match options.house.output {
             OutputForm::Json => json!({
                 "sensor": options.sensor,

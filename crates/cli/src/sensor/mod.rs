@@ -17,14 +17,14 @@ use bodywire_proto::wire::SensorId;
 use rand::Rng;
 
 /// What every surface says that shows the paper's profile.
-const PAPER_WARNING: &str = "paper profile: not for patients";
+pub(crate) const PAPER_WARNING: &str = "paper profile: not for patients";
 
 /// The sensor's PUF; a simulated one is the same silicon each time.
 fn open_puf(state: &State, sensor: SensorId, choice: &PufChoice) -> Result<DevicePuf, Failure> {
     choice.open(house::silicon(state, sensor)?, rand::rng().next_u64())
 }
 
-fn warn_of(profile: Profile) {
+pub(crate) fn warn_of(profile: Profile) {
     if profile == Profile::Paper {
         eprintln!("{PAPER_WARNING}");
     }
