@@ -45,11 +45,6 @@ impl Key {
     pub fn tag<const N: usize>(&self, label: &'static str, data: &[&[u8]]) -> Result<[u8; N], Error> {
         Ok(part::<0, N>(&self.prf(label, data)?))
     }
-
-    /// [`Self::prf`] as a new key.
-    pub fn derive(&self, label: &'static str, data: &[&[u8]]) -> Result<Self, Error> {
-        self.prf(label, data).map(Self)
-    }
 }
 
 /// The function under one key, with the key's block already hashed.

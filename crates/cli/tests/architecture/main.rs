@@ -124,6 +124,20 @@ fn there_is_no_unsafe_code() {
 }
 
 #[test]
+fn plain_cargo_run_is_the_one_command_and_plain_cargo_test_leaves_out_the_benches_only() {
+    let roots = Tree::of_this_repository().texts(|path| path == "Cargo.toml");
+    let root: toml::Table = roots[0].text.parse().unwrap();
+    let listed = root["workspace"]["default-members"].as_array().unwrap();
+    let mut defaults: Vec<_> = listed.iter().filter_map(|member| member.as_str()).collect();
+    let rooms: Vec<_> = manifests().into_iter().map(|manifest| format!("crates/{}", manifest.room)).collect();
+    defaults.push("crates/bench");
+    defaults.sort_unstable();
+    let mut rooms: Vec<_> = rooms.iter().map(String::as_str).collect();
+    rooms.sort_unstable();
+    assert_eq!(defaults, rooms);
+}
+
+#[test]
 fn manifests_inherit_what_is_the_same_for_all() {
     let what = "A manifest differs from the others where it should not.";
     none(&manifests::fields(&manifests()), what);
