@@ -4,26 +4,42 @@ use crate::tree::File;
 use toml::{Table, Value};
 
 /// The crates of the picture and what each may depend on, tests included.
-pub(crate) const ARROWS: [(&str, &[&str]); 12] = [
+pub(crate) const ARROWS: [(&str, &[&str]); 13] = [
     ("proto", &[]),
     ("ecg", &[]),
     ("aggregate", &[]),
     ("ledger", &[]),
+    ("paths", &[]),
     ("channels", &["proto"]),
     ("store", &["proto"]),
     ("hub", SERVICE),
     ("clinic", SERVICE),
     ("replica", SERVICE),
-    ("sim", &["proto", "ecg", "aggregate", "ledger", "channels", "store", "hub", "clinic", "replica"]),
+    (
+        "sim",
+        &["proto", "ecg", "aggregate", "ledger", "paths", "channels", "store", "hub", "clinic", "replica"],
+    ),
     ("cli", EVERYTHING),
     // Never shipped, so that nothing may depend on it.
     ("bench", EVERYTHING_AND_CLI),
 ];
-const SERVICE: &[&str] = &["proto", "ecg", "aggregate", "ledger", "channels", "store"];
+const SERVICE: &[&str] = &["proto", "ecg", "aggregate", "ledger", "paths", "channels", "store"];
 const EVERYTHING: &[&str] =
-    &["proto", "ecg", "aggregate", "ledger", "channels", "store", "hub", "clinic", "replica", "sim"];
-const EVERYTHING_AND_CLI: &[&str] =
-    &["proto", "ecg", "aggregate", "ledger", "channels", "store", "hub", "clinic", "replica", "sim", "cli"];
+    &["proto", "ecg", "aggregate", "ledger", "paths", "channels", "store", "hub", "clinic", "replica", "sim"];
+const EVERYTHING_AND_CLI: &[&str] = &[
+    "proto",
+    "ecg",
+    "aggregate",
+    "ledger",
+    "paths",
+    "channels",
+    "store",
+    "hub",
+    "clinic",
+    "replica",
+    "sim",
+    "cli",
+];
 
 /// Crates without a clock, generator, thread, socket or file of their own.
 pub(crate) const PURE: [&str; 5] = ["proto", "ecg", "channels", "aggregate", "ledger"];
