@@ -20,7 +20,7 @@ use bodywire_store::{ReportRow, Store};
 use ed25519_dalek::{SigningKey, VerifyingKey};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -122,6 +122,8 @@ pub struct Clinic {
     board: Board,
     charts: BTreeMap<HubId, Chart>,
     enrolled: HashSet<(HubId, SensorId)>,
+    /// The highest number of a stored report of each sensor, alarms aside.
+    newest: HashMap<(HubId, SensorId), u64>,
     ingest: Ingest,
     paths: Vec<MqttPath>,
     /// Which paths' brokers have accepted the connection.
@@ -152,6 +154,7 @@ impl Clinic {
         counters.recovered.store(recovered, Ordering::Relaxed);
         archive.publish()?;
         let rows = store.sensors().await?;
+        let newest = store.newest_reports(Kind::Alarm as u8).await?.into_iter();
         let enrolled = rows.iter().map(|row| (row.hub, row.sensor)).collect();
         let mut charts = BTreeMap::new();
         for hub in config.hubs.iter().map(|card| card.hub) {
@@ -184,6 +187,7 @@ impl Clinic {
             board,
             charts,
             enrolled,
+            newest: newest.map(|(hub, sensor, number)| ((hub, sensor), number)).collect(),
             ingest,
             paths: Vec::new(),
             prekey_made_ms: now,
@@ -372,7 +376,7 @@ impl Clinic {
 
     /// The report of a message, unless it is stored already or is none.
     async fn sort(
-        &self,
+        &mut self,
         message: &Arrived,
         in_batch: &mut HashSet<(HubId, u64)>,
     ) -> Result<Option<Item>, Error> {
@@ -397,10 +401,22 @@ impl Clinic {
             return Ok(None);
         }
         let (sensor, hub_time_ms) = (report.header.sensor, report.header.hub_time_ms);
-        let late = message.late || now_ms().saturating_sub(hub_time_ms) > LATE_AFTER_MS;
+        let behind = self.is_behind(hub, &report);
+        let late = message.late || behind || now_ms().saturating_sub(hub_time_ms) > LATE_AFTER_MS;
         self.counters.late.fetch_add(u64::from(late), Ordering::Relaxed);
-        self.counters.out_of_order.fetch_add(u64::from(message.late), Ordering::Relaxed);
+        self.counters.out_of_order.fetch_add(u64::from(message.late || behind), Ordering::Relaxed);
         Ok(Some(Item { hub, number, sensor, hub_time_ms, late, report: message.message.clone() }))
+    }
+
+    /// True for a report of a sensor of which a later one is stored; over sessions and restarts. Alarms go out of turn.
+    fn is_behind(&mut self, hub: HubId, report: &Report<'_>) -> bool {
+        if report.header.kind == Kind::Alarm {
+            return false;
+        }
+        let newest = self.newest.entry((hub, report.header.sensor)).or_default();
+        let behind = report.header.number < *newest;
+        *newest = report.header.number.max(*newest);
+        behind
     }
 
     async fn show(&mut self, row: &ReportRow, item: &Item) -> Result<(), Error> {

@@ -80,6 +80,25 @@ impl Store {
         row.as_ref().map(report_row).transpose()
     }
 
+    /// The highest number of a report of each sensor, leaving out one kind.
+    pub async fn newest_reports(&self, without: u8) -> Result<Vec<(HubId, SensorId, u64)>, Error> {
+        let rows = sqlx::query(
+            "SELECT hub, sensor, max(number) AS number FROM report WHERE kind <> $1 GROUP BY hub, sensor",
+        )
+        .bind(i64::from(without))
+        .fetch_all(&self.readers)
+        .await?;
+        rows.iter()
+            .map(|row| {
+                let get = |column: &'static str| row.try_get::<i64, _>(column).map_err(Error::Backend);
+                let damaged = |_| Error::Damaged("report");
+                let hub = HubId(get("hub")?.try_into().map_err(damaged)?);
+                let sensor = SensorId(get("sensor")?.try_into().map_err(damaged)?);
+                Ok((hub, sensor, get("number")?.cast_unsigned()))
+            })
+            .collect()
+    }
+
     /// All reports of a hub, in the order of their numbers.
     pub async fn reports(&self, hub: HubId) -> Result<Vec<ReportRow>, Error> {
         let rows = sqlx::query(

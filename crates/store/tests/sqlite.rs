@@ -150,6 +150,9 @@ async fn a_report_is_indexed_once() {
     store.index_reports(&[newer]).await.unwrap();
     assert_eq!(store.last_report(HUB, SENSOR, 1).await.unwrap(), Some(newer));
     assert_eq!(store.last_report(HUB, SENSOR, 2).await.unwrap(), None);
+    let alarm = ReportRow { number: 9, ledger_index: 12, kind: 4, ..row };
+    store.index_reports(&[alarm]).await.unwrap();
+    assert_eq!(store.newest_reports(4).await.unwrap(), [(HUB, SENSOR, 7)]);
 }
 
 #[tokio::test]

@@ -81,11 +81,11 @@ impl FragileDisk {
     fn cut(&self, rng: &mut ChaCha20Rng) -> Self {
         let medium = self.0.lock().unwrap();
         let mut after = medium.synced.clone();
-        if rng.next_u32() % 2 == 0 {
+        if rng.next_u32().is_multiple_of(2) {
             after.resize(medium.now.len(), 0);
         }
         for (sector, now) in after.chunks_mut(SECTOR).zip(medium.now.chunks(SECTOR)) {
-            if rng.next_u32() % 2 == 0 {
+            if rng.next_u32().is_multiple_of(2) {
                 let len = sector.len().min(now.len());
                 sector[..len].copy_from_slice(&now[..len]);
             }
