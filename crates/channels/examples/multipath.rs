@@ -1,5 +1,6 @@
 //! End-to-end encryption over three paths for a program that publishes to MQTT already. The brokers are three lists here;
 //! where it says "publish" and "receive", a client of yours does.
+#![expect(clippy::print_stdout, reason = "an example shows what happens")]
 use bodywire_channels::ack::{AckWriter, Status};
 use bodywire_channels::reassemble::Reassembler;
 use bodywire_channels::sender::{Input, Output, Sender, Token};
