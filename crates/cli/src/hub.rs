@@ -9,7 +9,8 @@ use bodywire_channels::Spread;
 use bodywire_channels::topic::Shard;
 use bodywire_hub::bedside::SensorProfile;
 use bodywire_hub::spool::Spool;
-use bodywire_hub::{Config, Counters, Hub, PathConfig};
+use bodywire_hub::{Config, Counters, Hub};
+use bodywire_paths::Broker;
 use bodywire_proto::handshake::Profile;
 use serde_json::json;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -45,10 +46,8 @@ async fn serve(options: &HubOptions) -> Result<(), Failure> {
             next: "enrol one: bodywire sensor enroll 1 --kind ecg".to_owned(),
         });
     }
-    let path = |(i, broker): (usize, &crate::args::BrokerAddress)| PathConfig {
-        name: format!("path {}", i + 1),
-        host: broker.host.clone(),
-        port: broker.port,
+    let path = |(i, broker): (usize, &crate::args::BrokerAddress)| {
+        Broker::plain(format!("path {}", i + 1), broker.host.as_str(), broker.port)
     };
     let count = sensors.len();
     let config = Config {

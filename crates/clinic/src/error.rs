@@ -38,6 +38,10 @@ pub enum Error {
     #[error(transparent)]
     Ledger(#[from] bodywire_ledger::Error),
 
+    /// The description of a path cannot be used.
+    #[error(transparent)]
+    Paths(#[from] bodywire_paths::Error),
+
     /// The database failed.
     #[error(transparent)]
     Store(#[from] bodywire_store::Error),

@@ -15,11 +15,10 @@ pub mod board;
 pub mod chart;
 mod error;
 pub mod ingest;
-mod mqtt;
 mod scrub;
 mod sensor_clock;
 pub mod service;
 pub mod web;
 
 pub use error::Error;
-pub use service::{Clinic, Config, Counters, Handle, HubCard, PathConfig};
+pub use service::{Clinic, Config, Counters, Handle, HubCard, PathCounters};

@@ -9,11 +9,13 @@ use crate::archive::{Archive, FLAG_LATE, Item};
 use crate::board::{AlarmInput, Board, PathCondition, Priority};
 use crate::chart::{AlarmChange, Chart, LATE_AFTER_MS, SensorCard};
 use crate::ingest::{Arrived, Ingest, PathQuality, Publication, Receipt};
-use crate::mqtt::{Path as MqttPath, PathEvent};
 use crate::scrub::scrub;
+use bodywire_channels::Refusal;
 use bodywire_channels::session::{HubNumber, PREKEY_LIFETIME_MS};
+use bodywire_channels::state::State;
 use bodywire_channels::topic::{Rendezvous, Shard};
 use bodywire_ledger::{Origin, Recovery, VerifierKey};
+use bodywire_paths::{Broker, Delivery, Event as PathEvent, Path as MqttPath};
 use bodywire_proto::report::{Kind, Report};
 use bodywire_proto::wire::{HubId, SensorId};
 use bodywire_store::{ReportRow, Store};
@@ -35,17 +37,6 @@ const COMMIT_MESSAGES_MAX: usize = 256;
 const TICK: Duration = Duration::from_millis(250);
 /// A checkpoint at most this often: each one costs the witnesses work.
 const PUBLISH_EVERY: Duration = Duration::from_secs(1);
-
-/// Where a path's broker is.
-#[derive(Debug, Clone)]
-pub struct PathConfig {
-    /// A name for people.
-    pub name: String,
-    /// Host of the broker.
-    pub host: String,
-    /// Port of the broker.
-    pub port: u16,
-}
 
 /// A hub that may start sessions here.
 #[derive(Debug, Clone)]
@@ -71,7 +62,7 @@ pub struct Config {
     /// The shard it serves.
     pub shard: Shard,
     /// The paths.
-    pub paths: Vec<PathConfig>,
+    pub paths: Vec<Broker>,
     /// The hubs.
     pub hubs: Vec<HubCard>,
 }
@@ -97,6 +88,27 @@ pub struct Counters {
     pub refused: AtomicU64,
     /// Reports found in the ledger and not in the database at the start.
     pub recovered: AtomicU64,
+    /// Open sessions of hubs.
+    pub sessions: AtomicU64,
+    /// Bytes of messages that are not complete or wait for their turn.
+    pub waiting_bytes: AtomicU64,
+    /// By path.
+    pub paths: Vec<PathCounters>,
+}
+
+/// What has come in on a path.
+#[derive(Debug, Default)]
+pub struct PathCounters {
+    /// 1 when its broker has accepted the connection.
+    pub up: AtomicU64,
+    /// 1 when it loses fragments, brings forged ones, or a hub is not connected to it.
+    pub degraded: AtomicU64,
+    /// Fragments that verified.
+    pub verified: AtomicU64,
+    /// Fragments that were forged or damaged, or did not fit the others: a path that lies is seen here.
+    pub forged: AtomicU64,
+    /// Everything else that was refused, but for repetitions.
+    pub refused: AtomicU64,
 }
 
 /// A handle on a running clinic.
@@ -128,6 +140,8 @@ pub struct Clinic {
     paths: Vec<MqttPath>,
     /// Which paths' brokers have accepted the connection.
     up: Vec<bool>,
+    /// What each hub has said of its connections.
+    presence: BTreeMap<(usize, HubId), State>,
     alarm_log: AlarmLog,
     prekey_made_ms: u64,
     published: Instant,
@@ -149,7 +163,8 @@ impl Clinic {
             now,
         )
         .await?;
-        let counters = Arc::new(Counters::default());
+        let paths = config.paths.iter().map(|_| PathCounters::default()).collect();
+        let counters = Arc::new(Counters { paths, ..Counters::default() });
         let recovered = rebuild_index(&mut archive, &store).await?;
         counters.recovered.store(recovered, Ordering::Relaxed);
         archive.publish()?;
@@ -181,6 +196,7 @@ impl Clinic {
         let clinic = Self {
             alarm_log: AlarmLog::new(&board),
             up: vec![false; config.paths.len()],
+            presence: BTreeMap::new(),
             config,
             store,
             archive: Arc::new(Mutex::new(archive)),
@@ -208,11 +224,9 @@ impl Clinic {
     /// Runs until `stop` turns true, then publishes the ledger and leaves.
     pub async fn run(mut self, mut stop: watch::Receiver<bool>) -> Result<(), Error> {
         let (events_in, mut events) = mpsc::channel(EVENTS_QUEUE);
-        for (index, path) in self.config.paths.iter().enumerate() {
+        for (index, broker) in self.config.paths.iter().enumerate() {
             let client_id = format!("bw{:016x}", self.rng.next_u64());
-            let filters = [self.config.shard.fragments_filter(), self.config.shard.sessions_filter()];
-            let address = (path.host.as_str(), path.port);
-            self.paths.push(MqttPath::connect(index, address, &client_id, filters, events_in.clone()));
+            self.paths.push(MqttPath::connect(index, broker, &client_id, None, events_in.clone())?);
         }
         drop(events_in);
         let scrubber = tokio::spawn(scrub(
@@ -243,34 +257,68 @@ impl Clinic {
         self.alarm_log.write(&self.board, &self.store).await?;
         self.archive.lock().await.publish()?;
         self.paths.iter().for_each(MqttPath::disconnect);
+        for path in &self.paths {
+            path.ended().await;
+        }
         Ok(())
     }
 
     fn path_event(&mut self, path: usize, event: PathEvent, arrived: &mut Vec<Arrived>) -> Result<(), Error> {
         let now = self.started.elapsed();
         match event {
-            PathEvent::Up => {
+            PathEvent::Up { .. } => {
                 self.set_up(path, true);
+                self.listen(path);
                 self.offer_prekey(path)?;
                 self.show_path(path, PathCondition::Up, "")
             }
             PathEvent::Down(reason) => {
                 // The operator learns why; a clinician learns that it is.
-                tracing::warn!(path, reason, "a path is down");
+                tracing::warn!(path, %reason, "a path is down");
                 self.set_up(path, false);
                 self.show_path(path, PathCondition::Down, "connection lost")
             }
-            PathEvent::Start(bytes) => {
-                let answers = self.ingest.start(path, &bytes, now_ms());
-                self.publish(answers);
-                Ok(())
-            }
-            PathEvent::Fragment(bytes) => {
-                let answers = self.ingest.fragment(now, path, &bytes);
+            PathEvent::Message { topic, payload } if topic.ends_with("/f") => {
+                let answers = self.ingest.fragment(now, path, &payload);
                 self.publish(answers);
                 arrived.extend(std::iter::from_fn(|| self.ingest.poll()));
                 Ok(())
             }
+            PathEvent::Message { topic, payload } if topic.ends_with("/s") => {
+                self.hub_state(path, &topic, &payload);
+                Ok(())
+            }
+            PathEvent::Message { payload, .. } => {
+                let answers = self.ingest.start(path, &payload, now_ms());
+                self.publish(answers);
+                Ok(())
+            }
+        }
+    }
+
+    /// What a hub, or its will, says of its connection to this path's broker. A hint: it decides nothing.
+    fn hub_state(&mut self, path: usize, topic: &str, bytes: &[u8]) {
+        let said = self.config.hubs.iter().find_map(|card| {
+            let its_topic = card.rendezvous.state_topic(&self.config.shard, path).ok()?;
+            (its_topic == topic).then(|| (card.hub, State::from_bytes(&card.rendezvous, path, bytes)))
+        });
+        let Some((hub, Ok(state))) = said else {
+            tracing::debug!(path, "a state that no hub has said was ignored");
+            return;
+        };
+        let heard = self.presence.entry((path, hub)).or_insert(state);
+        // A broker may repeat the will of a connection that was replaced long ago.
+        if state.online || state.connection == heard.connection {
+            *heard = state;
+        }
+    }
+
+    fn listen(&self, path: usize) {
+        let shard = &self.config.shard;
+        let filters = [shard.fragments_filter(), shard.sessions_filter(), shard.states_filter()];
+        let asked = self.paths.get(path).is_some_and(|p| filters.iter().all(|filter| p.subscribe(filter)));
+        if !asked {
+            tracing::warn!(path, "the path takes nothing now; it will be asked again at its next connection");
         }
     }
 
@@ -278,7 +326,8 @@ impl Clinic {
         let Some(prekey) = self.ingest.prekey() else { return Ok(()) };
         for hub in &self.config.hubs {
             let topic = hub.rendezvous.prekey_topic(&self.config.shard, path)?;
-            let offered = self.paths.get(path).is_some_and(|p| p.publish(&topic, true, prekey.to_vec()));
+            let offered =
+                self.paths.get(path).is_some_and(|p| p.publish(publication(topic, true, prekey.to_vec())));
             if !offered {
                 tracing::warn!(path, "the path's queue is full; no prekey was left on it");
             }
@@ -293,22 +342,37 @@ impl Clinic {
                 continue;
             }
             let (condition, reason) = match self.ingest.quality(now, path) {
+                PathQuality::Good if self.hub_is_away(path) => {
+                    (PathCondition::Degraded, "a hub is not connected".to_owned())
+                }
                 PathQuality::Good => (PathCondition::Up, String::new()),
                 PathQuality::Losing(loss) => {
                     (PathCondition::Degraded, format!("{:.0} % of the fragments are missing", loss * 100.0))
                 }
                 PathQuality::Lying => (PathCondition::Degraded, "forged fragments were refused".to_owned()),
             };
+            if let Some(counters) = self.counters.paths.get(path) {
+                counters.degraded.store(u64::from(condition == PathCondition::Degraded), Ordering::Relaxed);
+            }
             let Ok(index) = u8::try_from(path) else { continue };
             self.board.path_state(index, &config.name, condition, &reason)?;
         }
         Ok(())
     }
 
+    fn hub_is_away(&self, path: usize) -> bool {
+        self.presence.iter().any(|((on, _), state)| *on == path && !state.online)
+    }
+
     fn set_up(&mut self, path: usize, up: bool) {
         if let Some(slot) = self.up.get_mut(path) {
             *slot = up;
         }
+        if let Some(counters) = self.counters.paths.get(path) {
+            counters.up.store(u64::from(up), Ordering::Relaxed);
+        }
+        // What was heard on an earlier connection is heard again: states are retained.
+        self.presence.retain(|(on, _), _| *on != path);
     }
 
     fn show_path(&self, path: usize, condition: PathCondition, reason: &str) -> Result<(), Error> {
@@ -337,7 +401,8 @@ impl Clinic {
 
     fn publish(&self, publications: Vec<Publication>) {
         for Publication { path, topic, payload } in publications {
-            let published = self.paths.get(path).is_some_and(|p| p.publish(&topic, false, payload));
+            let published =
+                self.paths.get(path).is_some_and(|p| p.publish(publication(topic, false, payload)));
             if !published {
                 tracing::debug!(path, "the path's queue is full");
             }
@@ -441,6 +506,27 @@ impl Clinic {
         Ok(())
     }
 
+    /// Brings the counters by path up to date.
+    fn count_paths(&self) {
+        for ((path, counters), verified) in self.counters.paths.iter().enumerate().zip(self.ingest.verified())
+        {
+            let of_path = self.ingest.refusals().iter().filter(|((on, _), _)| *on == path);
+            let (mut forged, mut refused) = (0, 0);
+            for ((_, refusal), count) in of_path {
+                match refusal {
+                    Refusal::BadTag | Refusal::Inconsistent | Refusal::BadMessage => forged += count,
+                    Refusal::Replayed => {}
+                    _ => refused += count,
+                }
+            }
+            counters.verified.store(verified, Ordering::Relaxed);
+            counters.forged.store(forged, Ordering::Relaxed);
+            counters.refused.store(refused, Ordering::Relaxed);
+        }
+        self.counters.sessions.store(self.ingest.sessions() as u64, Ordering::Relaxed);
+        self.counters.waiting_bytes.store(self.ingest.waiting_bytes() as u64, Ordering::Relaxed);
+    }
+
     async fn timers(&mut self, arrived: &mut Vec<Arrived>) -> Result<(), Error> {
         let now = self.started.elapsed();
         self.ingest.expire(now);
@@ -448,6 +534,7 @@ impl Clinic {
         let complaints = self.ingest.complain(now);
         self.publish(complaints);
         self.judge_paths(now)?;
+        self.count_paths();
         self.charts.values().for_each(|chart| chart.listen(now_ms()));
         let refused: u64 = self
             .ingest
@@ -468,6 +555,10 @@ impl Clinic {
         }
         self.alarm_log.write(&self.board, &self.store).await
     }
+}
+
+fn publication(topic: String, retain: bool, payload: Vec<u8>) -> bodywire_paths::Publication {
+    bodywire_paths::Publication { topic, payload, delivery: Delivery::AtLeastOnce, retain }
 }
 
 fn row_of(ledger_index: u64, item: &Item) -> Option<ReportRow> {

@@ -22,6 +22,9 @@ pub enum Error {
     /// A stored record of the link does not parse.
     #[error("stored state of the link: {0}; enrol the sensor again")]
     Link(#[from] bodywire_proto::Error),
+    /// The description of a path cannot be used.
+    #[error(transparent)]
+    Paths(#[from] bodywire_paths::Error),
     /// Dispersal failed.
     #[error(transparent)]
     Channels(#[from] bodywire_channels::Error),

@@ -5,15 +5,14 @@
 //! ```
 //!
 //! [`link`] and [`bedside`] are state machines without input or output; [`spool`] is what survives a crash;
-//! [`mqtt`] holds one connection for each path; [`service`] moves bytes between them and wakes timers.
+//! [`service`] moves bytes between them and wakes timers.
 
 pub mod bedside;
 pub mod enrolment;
 mod error;
 pub mod link;
-pub mod mqtt;
 pub mod service;
 pub mod spool;
 
 pub use error::Error;
-pub use service::{Config, Counters, Hub, PathConfig};
+pub use service::{Config, Counters, Hub, PathCounters};

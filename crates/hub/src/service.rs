@@ -3,12 +3,13 @@
 use crate::bedside::{Bedside, SensorProfile};
 use crate::error::Error;
 use crate::link::{Link, Output as LinkOutput};
-use crate::mqtt::{Path, PathEvent};
 use crate::spool::{Outgoing, Spool};
 use bodywire_channels::sender::{Input, Output, Sender, Token};
 use bodywire_channels::session::{self, HubNumber};
+use bodywire_channels::state::State;
 use bodywire_channels::topic::{Rendezvous, Shard};
 use bodywire_channels::{Priority, Spread, ack};
+use bodywire_paths::{Broker, Delivery, Event as PathEvent, Path, Publication, Will};
 use bodywire_proto::puf::Challenge;
 use bodywire_proto::report::{self, Kind, Report, ReportHeader};
 use bodywire_proto::wire::{Frame, HubId, SensorId, claimed_sensor};
@@ -39,17 +40,6 @@ const REVOCATION_CHECK: Duration = Duration::from_secs(5);
 /// Longest sleep between two looks at the timers.
 const TICK: Duration = Duration::from_millis(100);
 
-/// Where a path's broker is.
-#[derive(Debug, Clone)]
-pub struct PathConfig {
-    /// A name for people.
-    pub name: String,
-    /// Host of the broker.
-    pub host: String,
-    /// Port of the broker.
-    pub port: u16,
-}
-
 /// What a hub is told at start.
 pub struct Config {
     /// Its number at the clinic.
@@ -63,7 +53,7 @@ pub struct Config {
     /// The shard of the clinic.
     pub shard: Shard,
     /// The paths, one for each fragment.
-    pub paths: Vec<PathConfig>,
+    pub paths: Vec<Broker>,
     /// How messages are spread over the paths.
     pub spread: Spread,
     /// The sensors.
@@ -93,6 +83,21 @@ pub struct Counters {
     pub refused: AtomicU64,
     /// Payload bytes of the fragments that went out.
     pub fragment_bytes: AtomicU64,
+    /// By path.
+    pub paths: Vec<PathCounters>,
+}
+
+/// What has gone out on a path.
+#[derive(Debug, Default)]
+pub struct PathCounters {
+    /// 1 when its broker has accepted the connection.
+    pub up: AtomicU64,
+    /// 1 when the clinic misses a tenth of what the path was given.
+    pub degraded: AtomicU64,
+    /// Fragments that went out.
+    pub fragments: AtomicU64,
+    /// Publications that the path could not take, because its queue was full or it was down.
+    pub refused: AtomicU64,
 }
 
 /// Where the radio heard a frame, and where an answer is to go: a number the radio gives out.
@@ -135,6 +140,8 @@ pub struct Hub {
     submitted_urgent: u64,
     submitted: u64,
     rng: StdRng,
+    /// Tells this run of the hub from the one before, in what it says of its connections.
+    connection: u64,
     started: Instant,
     counters: Arc<Counters>,
 }
@@ -145,7 +152,8 @@ impl Hub {
     pub fn new(config: Config, pairs: PairPool, spool: Spool, transmit: Transmit) -> Result<Self, Error> {
         let links = spool.sensors()?.into_iter().map(|record| (record.sensor, Link::new(record))).collect();
         let bedside = Bedside::new(config.sensors.iter().copied());
-        let counters = Arc::new(Counters::default());
+        let paths = config.paths.iter().map(|_| PathCounters::default()).collect();
+        let counters = Arc::new(Counters { paths, ..Counters::default() });
         counters.pending.store(spool.pending(), Ordering::Relaxed);
         Ok(Self {
             up: vec![false; config.paths.len()],
@@ -165,6 +173,7 @@ impl Hub {
             submitted_urgent: 0,
             submitted: 0,
             rng: StdRng::from_rng(&mut rand::rng()),
+            connection: rand::rng().next_u64(),
             started: Instant::now(),
             counters,
         })
@@ -183,9 +192,11 @@ impl Hub {
         mut stop: watch::Receiver<bool>,
     ) -> Result<(), Error> {
         let (events_in, mut events) = mpsc::channel(EVENTS_QUEUE);
-        for (index, path) in self.config.paths.iter().enumerate() {
+        for (index, broker) in self.config.paths.iter().enumerate() {
             let client_id = format!("bw{:016x}", self.rng.next_u64());
-            self.paths.push(Path::connect(index, &path.host, path.port, &client_id, events_in.clone()));
+            let will = self.state(index, false)?;
+            let will = Will { topic: will.topic, payload: will.payload, retain: will.retain };
+            self.paths.push(Path::connect(index, broker, &client_id, Some(will), events_in.clone())?);
         }
         drop(events_in);
         let mut stopping: Option<Instant> = None;
@@ -202,12 +213,16 @@ impl Hub {
             }
             self.end_revoked().await;
             self.timers().await?;
+            self.judge_paths();
             self.report(stopping.is_some())?;
             self.submit()?;
             if let Some(since) = stopping
                 && (self.spool.pending() == 0 || self.paths.is_empty() || since.elapsed() > DRAIN_TIMEOUT)
             {
                 self.paths.iter().for_each(Path::disconnect);
+                for path in &self.paths {
+                    path.ended().await;
+                }
                 return Ok(());
             }
         }
@@ -428,17 +443,21 @@ impl Hub {
 
     fn drain_sender(&mut self) -> Result<(), Error> {
         let mut acknowledged = Vec::new();
-        let Some(sender) = &mut self.sender else { return Ok(()) };
-        while let Some(output) = sender.poll() {
+        while let Some(output) = self.sender.as_mut().and_then(Sender::poll) {
             match output {
                 Output::Start { path, payload } => {
                     let topic = self.config.rendezvous.session_topic(&self.config.shard, path)?;
-                    publish(&self.paths, path, &topic, payload);
+                    self.publish(path, topic, Delivery::AtLeastOnce, payload);
                 }
-                Output::Fragment { path, payload, .. } => {
+                Output::Fragment { path, priority, payload } => {
                     self.counters.fragment_bytes.fetch_add(payload.len() as u64, Ordering::Relaxed);
-                    if let Some(topic) = self.config.shard.fragments(sender.keys(), path) {
-                        publish(&self.paths, path, &topic, payload);
+                    let delivery = match priority {
+                        Priority::Preview => Delivery::AtMostOnce,
+                        Priority::Emergency | Priority::Routine => Delivery::AtLeastOnce,
+                    };
+                    let keys = self.sender.as_ref().map(Sender::keys);
+                    if let Some(topic) = keys.and_then(|keys| self.config.shard.fragments(keys, path)) {
+                        self.publish(path, topic, delivery, payload);
                     }
                 }
                 Output::Confirmed => tracing::info!("the clinic has confirmed the session"),
@@ -456,15 +475,18 @@ impl Hub {
 
     fn path_event(&mut self, path: usize, event: PathEvent) -> Result<(), Error> {
         match event {
-            PathEvent::Up => {
+            PathEvent::Up { .. } => {
                 self.set_up(path, true);
                 let prekeys = self.config.rendezvous.prekey_topic(&self.config.shard, path)?;
                 self.subscribe(path, &prekeys);
                 self.listen_for_acks(path);
+                let online = self.state(path, true)?;
+                // When it does not fit, the clinic goes on believing what it heard before.
+                let _ = self.paths.get(path).is_some_and(|p| p.publish(online));
                 self.sender_input(|| Input::PathUp(path))
             }
             PathEvent::Down(reason) => {
-                tracing::warn!(path, reason, "a path is down");
+                tracing::warn!(path, %reason, "a path is down");
                 self.set_up(path, false);
                 self.sender_input(|| Input::PathDown(path))
             }
@@ -482,7 +504,38 @@ impl Hub {
         }
     }
 
+    /// What this hub says of its connection to a path's broker, or its will says for it.
+    fn state(&self, path: usize, online: bool) -> Result<Publication, Error> {
+        let Config { rendezvous, shard, .. } = &self.config;
+        let payload = State { online, connection: self.connection }.to_bytes(rendezvous, path)?;
+        let topic = rendezvous.state_topic(shard, path)?;
+        Ok(Publication { topic, payload, delivery: Delivery::AtLeastOnce, retain: true })
+    }
+
+    fn publish(&self, path: usize, topic: String, delivery: Delivery, payload: Vec<u8>) {
+        let publication = Publication { topic, payload, delivery, retain: false };
+        let published = self.paths.get(path).is_some_and(|p| p.publish(publication));
+        if let Some(counters) = self.counters.paths.get(path) {
+            let counter = if published { &counters.fragments } else { &counters.refused };
+            counter.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Says in the counters which paths lose what they are given.
+    fn judge_paths(&self) {
+        let Some(sender) = &self.sender else { return };
+        for (path, counters) in self.counters.paths.iter().enumerate() {
+            let degraded = self.up.get(path) == Some(&true) && sender.health().is_degraded(path);
+            if counters.degraded.swap(u64::from(degraded), Ordering::Relaxed) != u64::from(degraded) {
+                tracing::warn!(path, degraded, "what the clinic misses of a path has changed");
+            }
+        }
+    }
+
     fn set_up(&mut self, path: usize, up: bool) {
+        if let Some(counters) = self.counters.paths.get(path) {
+            counters.up.store(u64::from(up), Ordering::Relaxed);
+        }
         if let Some(slot) = self.up.get_mut(path) {
             *slot = up;
         }
@@ -582,13 +635,6 @@ fn link_result(result: Result<(), bodywire_proto::Error>) -> bool {
     result.is_err()
 }
 
-fn publish(paths: &[Path], path: usize, topic: &str, payload: Vec<u8>) {
-    let published = paths.get(path).is_some_and(|p| p.publish(topic, payload));
-    if !published {
-        tracing::debug!(path, "the path's queue is full");
-    }
-}
-
 /// Runs a short synchronous piece of work, such as a sync of the spool, without holding up other tasks.
 fn blocking<T>(work: impl FnOnce() -> T) -> T {
     tokio::task::block_in_place(work)
@@ -666,7 +712,7 @@ mod tests {
         hub.frame(&Heard { from: RadioAddress(9), bytes }).await.unwrap();
         hub.path_event(0, PathEvent::Message { topic: "bw/1/0/x/a".into(), payload: vec![1; 40] }).unwrap();
         hub.path_event(1, PathEvent::Message { topic: "bw/1/0/x/p".into(), payload: vec![1; 40] }).unwrap();
-        hub.path_event(2, PathEvent::Down("gone".into())).unwrap();
+        hub.path_event(2, PathEvent::Down(bodywire_paths::Reason::Closed)).unwrap();
         assert_eq!(hub.counters.refused.load(Ordering::Relaxed), 3);
     }
 }

@@ -133,14 +133,18 @@ impl Ward {
         board.set_patient("402", "Demo patient");
         let condition = Condition::new();
         let mut bed = Bed::new(options, &state, &sensors, &condition)?;
-        let named = |i: usize| format!("path {}", i + 1);
+        let described = |(i, broker): (usize, &Broker)| {
+            let crate::args::BrokerAddress { host, port } = broker.address();
+            bodywire_paths::Broker::plain(format!("path {}", i + 1), host.as_str(), *port)
+        };
+        let paths: Vec<_> = brokers.iter().enumerate().map(described).collect();
         let clinic_config = bodywire_clinic::Config {
             signing_key: clinic_key.clone(),
             ledger_key: ledger_key.clone(),
             origin: origin()?,
             ledger: state.clinic_ledger(),
             shard: shard.clone(),
-            paths: (0..).zip(&brokers).map(|(i, broker)| clinic_path(named(i), broker)).collect(),
+            paths: paths.clone(),
             hubs: vec![HubCard { hub: HUB, key: hub_key.verifying_key(), rendezvous: rendezvous.clone() }],
         };
         let (clinic, _) = Clinic::open(clinic_config, store.clone(), board.clone()).await?;
@@ -151,7 +155,7 @@ impl Ward {
             clinic: clinic_key.verifying_key(),
             rendezvous,
             shard,
-            paths: (0..).zip(&brokers).map(|(i, broker)| hub_path(named(i), broker)).collect(),
+            paths,
             spread: Spread::TWO_OF_THREE,
             sensors: SENSORS.to_vec(),
         };
@@ -422,7 +426,7 @@ impl Ward {
         bed.switched_off().await?;
         stop_hub.send_replace(true);
         hub.handle.await??;
-        let up = |path: &PathView| path.condition == PathCondition::Up;
+        let up = |path: &PathView| path.condition != PathCondition::Down;
         let paths = self.board.snapshot().paths.iter().map(up).collect();
         stop_clinic.send_replace(true);
         clinic.handle.await??;
@@ -464,16 +468,6 @@ fn emergency_after(options: &DemoOptions) -> Option<Duration> {
 
 fn origin() -> Result<Origin, Failure> {
     Ok(Origin::new(ORIGIN)?)
-}
-
-fn clinic_path(name: String, broker: &Broker) -> bodywire_clinic::PathConfig {
-    let crate::args::BrokerAddress { host, port } = broker.address().clone();
-    bodywire_clinic::PathConfig { name, host, port }
-}
-
-fn hub_path(name: String, broker: &Broker) -> bodywire_hub::PathConfig {
-    let crate::args::BrokerAddress { host, port } = broker.address().clone();
-    bodywire_hub::PathConfig { name, host, port }
 }
 
 fn task(name: &'static str, work: impl Future<Output = Result<(), Failure>> + Send + 'static) -> Task {

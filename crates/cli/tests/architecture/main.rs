@@ -93,9 +93,9 @@ fn http_stays_in_the_console_and_the_command_line() {
 }
 
 #[test]
-fn mqtt_stays_in_mqtt_files() {
-    let what = "An MQTT client outside a file named `mqtt.rs`, or the embedded broker outside `cli`. Hand bytes and topics \
-                to the `mqtt` module of the crate.";
+fn mqtt_stays_in_paths() {
+    let what = "An MQTT client outside `paths::mqtt`, or the embedded broker outside `cli`. Hand bytes and topics to a \
+                `bodywire_paths::Path`.";
     none(&sources::mqtt(&all_sources()), what);
 }
 

@@ -45,7 +45,7 @@ const EVERYTHING_AND_CLI: &[&str] = &[
 pub(crate) const PURE: [&str; 5] = ["proto", "ecg", "channels", "aggregate", "ledger"];
 
 /// Crates that bring a clock, a generator, a thread, a socket, a runtime or a store with them.
-pub(crate) const IMPURE_CRATES: [&str; 33] = [
+pub(crate) const IMPURE_CRATES: [&str; 36] = [
     "async-std",
     "axum",
     "chrono",
@@ -66,6 +66,8 @@ pub(crate) const IMPURE_CRATES: [&str; 33] = [
     "redb",
     "reqwest",
     "rumqttc",
+    "rumqttc-v4",
+    "rumqttc-v5",
     "rumqttd",
     "rusqlite",
     "sled",
@@ -76,6 +78,7 @@ pub(crate) const IMPURE_CRATES: [&str; 33] = [
     "threadpool",
     "time",
     "tokio",
+    "tokio-rustls",
     "ureq",
     "uuid",
     "web-time",
@@ -175,8 +178,14 @@ pub(crate) fn impure_dependencies(manifests: &[Manifest]) -> Vec<String> {
 
 /// Crates that speak SQL, HTTP or MQTT where they may not.
 pub(crate) fn misplaced_engines(manifests: &[Manifest]) -> Vec<String> {
-    let rules: [(&[&str], &[&str]); 3] =
-        [(&SQL_CRATES, &["store"]), (&HTTP_CRATES, &["clinic", "cli"]), (&["mqtt5"], &["cli"])];
+    let rules: [(&[&str], &[&str]); 5] = [
+        (&SQL_CRATES, &["store"]),
+        (&HTTP_CRATES, &["clinic", "cli"]),
+        (&["mqtt5"], &["cli"]),
+        (&["rumqttc-v4", "rumqttc-v5"], &["paths"]),
+        // For tests and benches; see the list of external crates.
+        (&["rumqttc"], &["cli", "bench"]),
+    ];
     let mut faults = Vec::new();
     for manifest in manifests {
         for dependency in manifest.dependencies() {
@@ -307,7 +316,13 @@ mod tests {
 
     #[test]
     fn misplaced_engines_are_found() {
-        for (room, name) in [("hub", "sqlx"), ("replica", "axum"), ("hub", "mqtt5"), ("sim", "rusqlite")] {
+        for (room, name) in [
+            ("hub", "sqlx"),
+            ("replica", "axum"),
+            ("hub", "mqtt5"),
+            ("hub", "rumqttc-v5"),
+            ("sim", "rusqlite"),
+        ] {
             assert_eq!(misplaced_engines(&one_dependency(room, "dev-dependencies", name)).len(), 1);
         }
         assert!(misplaced_engines(&one_dependency("store", "dependencies", "sqlx")).is_empty());

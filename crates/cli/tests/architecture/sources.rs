@@ -49,7 +49,8 @@ const WORLD_WORDS: [&str; 13] = [
 ];
 
 /// MQTT client crates.
-const MQTT_CLIENT_CRATES: [&str; 5] = ["minimq", "mqttrs", "paho-mqtt", "rumqttc", "rust-mqtt"];
+const MQTT_CLIENT_CRATES: [&str; 7] =
+    ["minimq", "mqttrs", "paho-mqtt", "rumqttc", "rumqttc-v4", "rumqttc-v5", "rust-mqtt"];
 
 /// A source with the names it uses.
 pub(crate) struct Source {
@@ -165,11 +166,13 @@ pub(crate) fn http(sources: &[Source]) -> Vec<String> {
     outside.flat_map(|source| source.faults(|name| comes_from(name, &HTTP_CRATES))).collect()
 }
 
-/// MQTT clients outside files named `mqtt.rs` and the tests of `cli`; the embedded broker outside `cli`.
+/// MQTT clients outside the `mqtt` module of `paths`, the tests of `cli` and the benches; the embedded broker outside
+/// `cli`.
 pub(crate) fn mqtt(sources: &[Source]) -> Vec<String> {
+    let rooms = ["crates/paths/src/mqtt.rs", "crates/paths/src/mqtt/", "crates/cli/tests/", "crates/bench/"];
     let mut faults = Vec::new();
     for source in sources {
-        if !source.path.ends_with("/mqtt.rs") && !source.path.starts_with("crates/cli/tests/") {
+        if !rooms.iter().any(|room| source.path.starts_with(room)) {
             faults.extend(source.faults(|name| comes_from(name, &MQTT_CLIENT_CRATES)));
         }
         if source.room != "cli" {
@@ -304,7 +307,10 @@ mod tests {
         assert_eq!(http(&sources("crates/hub/src/lib.rs", "fn f() { ureq::get(1); }")).len(), 1);
         assert!(http(&sources("crates/clinic/src/web/login.rs", "use axum::Json;")).is_empty());
         assert_eq!(mqtt(&sources("crates/hub/src/service.rs", "use rumqttc::v5;")).len(), 1);
-        assert!(mqtt(&sources("crates/hub/src/mqtt.rs", "use rumqttc::v5;")).is_empty());
+        assert_eq!(mqtt(&sources("crates/hub/src/mqtt.rs", "use rumqttc::v5;")).len(), 1);
+        assert_eq!(mqtt(&sources("crates/paths/src/path.rs", "use rumqttc_v5::QoS;")).len(), 1);
+        assert!(mqtt(&sources("crates/paths/src/mqtt/v5.rs", "use rumqttc_v5::QoS;")).is_empty());
+        assert!(mqtt(&sources("crates/bench/src/main.rs", "use rumqttc::v5;")).is_empty());
         assert!(mqtt(&sources("crates/cli/tests/ward.rs", "use rumqttc::v5;")).is_empty());
         assert_eq!(mqtt(&sources("crates/hub/src/mqtt.rs", "use mqtt5::broker;")).len(), 1);
         assert!(mqtt(&sources("crates/cli/src/broker.rs", "use mqtt5::broker;")).is_empty());
