@@ -6,6 +6,7 @@
 
 pub mod args;
 pub mod attacks;
+pub mod config;
 pub mod demo;
 pub mod exit;
 mod house;

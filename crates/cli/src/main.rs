@@ -1,8 +1,8 @@
 //! The one binary.
 
-use bodywire_cli::args::{Arguments, Command, LedgerCommand, SensorCommand};
+use bodywire_cli::args::{Arguments, Command, ConfigCommand, LedgerCommand, SensorCommand};
 use bodywire_cli::exit::Failure;
-use bodywire_cli::{attacks, demo, hub, ledger, sensor};
+use bodywire_cli::{attacks, config, demo, hub, ledger, sensor};
 use clap::{CommandFactory, Parser};
 use std::process::ExitCode;
 use tracing_subscriber::EnvFilter;
@@ -31,6 +31,10 @@ fn run(arguments: Arguments) -> Result<(), Failure> {
             SensorCommand::Run(options) => sensor::run(&options),
         },
         Command::Hub(options) => hub::run(&options),
+        Command::Config { command } => match command {
+            ConfigCommand::Check(options) => config::check(&options),
+            ConfigCommand::Print(options) => config::print_example(&options),
+        },
         Command::Ledger { command: LedgerCommand::Verify(options) } => ledger::verify(&options),
         Command::Attacks(options) => attacks::run(&options),
         Command::Completions { shell } => {
