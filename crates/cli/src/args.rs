@@ -5,9 +5,12 @@ mod roles;
 mod sensor;
 
 pub use config::{ConfigCheckOptions, ConfigCommand, ConfigPrintOptions, PrintAs};
-pub use roles::HubOptions;
-pub(crate) use sensor::signal_name;
+pub use roles::{
+    AdmitOptions, BrokerOptions, ClinicCardOptions, ClinicCommand, ClinicOptions, HubCardOptions, HubCommand,
+    HubOptions,
+};
 pub use sensor::{AirOptions, EnrollOptions, ListOptions, OneSensor, RunOptions, SensorCommand, StateOption};
+pub(crate) use sensor::{class_named, profile_named, signal_name, signal_named};
 
 use bodywire_sim::adversary::{Attack, Scheme};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
@@ -45,6 +48,10 @@ pub enum Command {
     },
     /// Runs the hub of a house: authenticates its sensors over UDP and reports to the clinic over MQTT.
     Hub(HubOptions),
+    /// Runs a clinic: takes what hubs report into its ledger and database, and shows it in the console.
+    Clinic(ClinicOptions),
+    /// Runs embedded MQTT brokers, each a path of its own.
+    Broker(BrokerOptions),
     /// Configurations of hub, clinic and brokers: checks one, or shows every key.
     Config {
         /// Which.

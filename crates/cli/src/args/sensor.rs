@@ -30,8 +30,11 @@ pub enum SensorCommand {
 #[derive(Debug, Clone, Args)]
 pub struct StateOption {
     /// Directory of the house: keys, database, what hub and sensors remember.
-    #[arg(long, default_value = "bodywire-state")]
+    #[arg(long, default_value = "bodywire-state", value_name = "DIR", conflicts_with = "config")]
     pub state: PathBuf,
+    /// The hub's configuration, which names the directory and the hub's number.
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
     /// How the result is printed.
     #[arg(long, value_enum, default_value_t = Output::Table)]
     pub output: Output,
@@ -47,13 +50,13 @@ pub struct EnrollOptions {
     #[arg(value_parser = clap::value_parser!(u16).range(1..))]
     pub sensor: u16,
     /// What it measures.
-    #[arg(long, value_parser = signal, default_value = "ecg")]
+    #[arg(long, value_parser = signal_named, default_value = "ecg")]
     pub kind: Signal,
     /// Its risk class: I, II or III.
-    #[arg(long, value_parser = class, default_value = "II")]
+    #[arg(long, value_parser = class_named, default_value = "II")]
     pub class: RiskClass,
     /// The protocol it speaks: hardened-256, hardened-512, or paper (not for patients).
-    #[arg(long, value_parser = profile, default_value = "hardened-256")]
+    #[arg(long, value_parser = profile_named, default_value = "hardened-256")]
     pub profile: Profile,
     /// How many challenge-response pairs are read; each authentication uses one. The paper's profile has 640 at most.
     #[arg(long, default_value_t = 256, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
@@ -159,7 +162,7 @@ const SIGNALS: [(&str, Signal); 5] = [
     ("insulin-rate", Signal::InsulinRate),
 ];
 
-fn signal(text: &str) -> Result<Signal, String> {
+pub(crate) fn signal_named(text: &str) -> Result<Signal, String> {
     let found = SIGNALS.iter().find(|(name, _)| *name == text).map(|(_, signal)| *signal);
     found.ok_or_else(|| format!("say one of {}", SIGNALS.map(|(name, _)| name).join(", ")))
 }
@@ -169,7 +172,7 @@ pub(crate) fn signal_name(signal: Signal) -> &'static str {
     SIGNALS.iter().find(|(_, known)| *known == signal).map_or("unknown", |(name, _)| name)
 }
 
-fn class(text: &str) -> Result<RiskClass, String> {
+pub(crate) fn class_named(text: &str) -> Result<RiskClass, String> {
     match text {
         "I" | "1" => Ok(RiskClass::I),
         "II" | "2" => Ok(RiskClass::II),
@@ -178,7 +181,7 @@ fn class(text: &str) -> Result<RiskClass, String> {
     }
 }
 
-fn profile(text: &str) -> Result<Profile, String> {
+pub(crate) fn profile_named(text: &str) -> Result<Profile, String> {
     let found = Profile::ALL.iter().copied().find(|profile| profile.name() == text);
     let names = || Profile::ALL.iter().map(|profile| profile.name()).collect::<Vec<_>>().join(", ");
     found.ok_or_else(|| format!("say one of {}", names()))
@@ -190,9 +193,14 @@ mod tests {
 
     #[test]
     fn sensors_are_described_by_name() {
-        assert_eq!((signal("insulin-rate"), class("III")), (Ok(Signal::InsulinRate), Ok(RiskClass::III)));
-        assert_eq!(profile("hardened-512").map(Profile::name), Ok("hardened-512"));
-        assert!(signal("pulse").is_err() && class("IV").is_err() && profile("soft").is_err());
+        assert_eq!(
+            (signal_named("insulin-rate"), class_named("III")),
+            (Ok(Signal::InsulinRate), Ok(RiskClass::III))
+        );
+        assert_eq!(profile_named("hardened-512").map(Profile::name), Ok("hardened-512"));
+        assert!(
+            signal_named("pulse").is_err() && class_named("IV").is_err() && profile_named("soft").is_err()
+        );
         assert_eq!(chance("0.5"), Ok(0.5));
         assert!(["1", "-0.1", "nan", "often"].into_iter().all(|text| chance(text).is_err()));
     }
