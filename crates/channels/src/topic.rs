@@ -34,6 +34,11 @@ impl Shard {
         }
     }
 
+    /// Its name.
+    pub fn name(&self) -> &str {
+        &self.0
+    }
+
     fn topic(&self, opaque: &[u8; OPAQUE_BYTES], leaf: &str) -> String {
         let hex: String = opaque.iter().map(|byte| format!("{byte:02x}")).collect();
         format!("bw/1/{}/{hex}/{leaf}", self.0)

@@ -1,6 +1,11 @@
 //! What comes back: one line that says what, why and the next step, and an exit code.
 
+use crate::config::Problem;
 use std::path::{Path, PathBuf};
+
+fn listed(problems: &[Problem]) -> String {
+    problems.iter().map(|problem| format!("\n  {problem}")).collect()
+}
 
 /// Why the command failed, by exit code.
 #[derive(Debug, thiserror::Error)]
@@ -12,6 +17,9 @@ pub enum Failure {
     /// 3: a ledger, proof or signature does not verify.
     #[error("{0}")]
     NotVerified(String),
+    /// 4: it was asked for what it must not do.
+    #[error("{0}")]
+    Denied(String),
     /// 5: nobody answers.
     #[error("{0}")]
     Unreachable(String),
@@ -25,6 +33,14 @@ pub enum Failure {
         /// What to do.
         next: String,
     },
+    /// 6: a configuration with everything that is wrong with it.
+    #[error("{file} cannot be used:{}", listed(problems))]
+    Problems {
+        /// The file.
+        file: String,
+        /// What is wrong, in the order of its lines.
+        problems: Vec<Problem>,
+    },
     /// 7: what was measured is outside its limits.
     #[error("{0}")]
     OutsideTolerance(String),
@@ -36,8 +52,9 @@ impl Failure {
         match self {
             Self::Failed(_) => 1,
             Self::NotVerified(_) => 3,
+            Self::Denied(_) => 4,
             Self::Unreachable(_) => 5,
-            Self::Configuration { .. } => 6,
+            Self::Configuration { .. } | Self::Problems { .. } => 6,
             Self::OutsideTolerance(_) => 7,
         }
     }

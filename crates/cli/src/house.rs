@@ -1,7 +1,10 @@
-//! The secure room: the keys of a house, its database and the hub's row in it.
+//! The secure room: who knows what. A hub's side and a clinic's side have nothing in common but what a hub's card says;
+//! a demo is both on one database.
 
+use crate::args::StateOption;
+use crate::config::files::Loaded;
 use crate::exit::Failure;
-use crate::state::State;
+use crate::state::{Holder, State};
 use bodywire_channels::topic::Rendezvous;
 use bodywire_proto::wire::{HubId, SensorId};
 use bodywire_sim::puf::{NOISE_TYPICAL, SramPuf};
@@ -9,12 +12,12 @@ use bodywire_store::{DatabaseKey, HubRow, SensorRow, Store};
 use ed25519_dalek::SigningKey;
 use rand::Rng;
 
-/// The one hub of a house.
+/// The one hub of a demo, and of a house whose configuration says no other.
 pub(crate) const HUB: HubId = HubId(1);
 /// Pairs of each other sensor that a new one is compared with.
 pub(crate) const PAIRS_COMPARED: u32 = 16;
 
-/// Everything that was decided in the secure room.
+/// Everything that was decided in the secure room of a demo.
 pub(crate) struct House {
     pub(crate) store: Store,
     pub(crate) hub_key: SigningKey,
@@ -26,32 +29,124 @@ pub(crate) struct House {
 impl House {
     /// Opens the house of this directory. What is missing is made: keys, tables and the hub.
     pub(crate) async fn open(state: &State) -> Result<Self, Failure> {
+        let clinic = ClinicSide::open(state).await?;
         let hub_key = SigningKey::from_bytes(&state.secret("keys/hub")?);
         let rendezvous = state.secret("keys/rendezvous")?;
-        let database_key = DatabaseKey::new(state.secret("keys/database")?);
-        let store = Store::open(&state.database(), &database_key).await?;
-        if store.hubs().await?.iter().all(|row| row.hub != HUB) {
-            let row = HubRow { hub: HUB, verify_key: hub_key.verifying_key().to_bytes(), rendezvous };
-            store.enroll_hub(&row).await?;
-        }
+        only_hub(&clinic.store, HUB, &hub_key, rendezvous).await?;
         Ok(Self {
-            store,
+            store: clinic.store,
             hub_key,
-            clinic_key: SigningKey::from_bytes(&state.secret("keys/clinic")?),
-            ledger_key: SigningKey::from_bytes(&state.secret("keys/ledger")?),
+            clinic_key: clinic.key,
+            ledger_key: clinic.ledger_key,
             rendezvous: Rendezvous::new(rendezvous),
         })
+    }
+}
+
+/// What a hub's side knows: its own key, the secret behind its topic names, its sensors and their pairs.
+pub(crate) struct HubSide {
+    pub(crate) hub: HubId,
+    pub(crate) store: Store,
+    pub(crate) key: SigningKey,
+    pub(crate) rendezvous: Rendezvous,
+}
+
+impl HubSide {
+    /// Opens the hub's side of the house that options name, and its directory.
+    pub(crate) async fn of(options: &StateOption) -> Result<(State, Self), Failure> {
+        let Some(file) = &options.config else {
+            let state = State::open(&options.state, Holder::Hub)?;
+            let side = Self::open(&state, None).await?;
+            return Ok((state, side));
+        };
+        let loaded = Loaded::read(file)?;
+        let hub = loaded.config.hub.as_ref().ok_or_else(|| loaded.missing("hub", "hub"))?;
+        let state = State::open(&loaded.state(), Holder::Hub)?;
+        let side = Self::open(&state, Some(hub.number)).await?;
+        Ok((state, side))
+    }
+
+    /// Opens the hub's side of this directory, which becomes that of hub `wanted` when it is nobody's yet.
+    pub(crate) async fn open(state: &State, wanted: Option<HubId>) -> Result<Self, Failure> {
+        state.set_of_roles()?;
+        // A demo has one database for both sides.
+        let (file, key) = if state.is_provisioned() {
+            (state.clinic_database(), "keys/database")
+        } else {
+            (state.hub_database(), "keys/pairs")
+        };
+        let store = Store::open(&file, &DatabaseKey::new(state.secret(key)?)).await?;
+        let key = SigningKey::from_bytes(&state.secret("keys/hub")?);
+        let rendezvous = state.secret("keys/rendezvous")?;
+        let hub = only_hub(&store, wanted.unwrap_or(HUB), &key, rendezvous).await?;
+        if let Some(wanted) = wanted
+            && wanted != hub
+        {
+            return Err(Failure::Configuration {
+                what: format!("hub.number {}", wanted.0),
+                why: format!("the directory {} belongs to hub {}", state.root().display(), hub.0),
+                next: "name another directory in state.dir, or keep the number".to_owned(),
+            });
+        }
+        Ok(Self { hub, store, key, rendezvous: Rendezvous::new(rendezvous) })
+    }
+
+    /// Its row, with which a clinic knows it.
+    pub(crate) async fn row(&self) -> Result<HubRow, Failure> {
+        let rows = self.store.hubs().await?;
+        let row = rows.into_iter().find(|row| row.hub == self.hub);
+        row.ok_or_else(|| Failure::Failed("the hub's row has gone; report this as a defect".to_owned()))
+    }
+
+    /// Its sensors, those that were revoked, too.
+    pub(crate) async fn sensors(&self) -> Result<Vec<SensorRow>, Failure> {
+        let mut rows = self.store.sensors().await?;
+        rows.retain(|row| row.hub == self.hub);
+        Ok(rows)
     }
 
     /// The row of a sensor that was enrolled here.
     pub(crate) async fn sensor(&self, sensor: SensorId) -> Result<SensorRow, Failure> {
-        let rows = self.store.sensors().await?;
-        rows.into_iter().find(|row| row.hub == HUB && row.sensor == sensor).ok_or_else(|| {
+        self.sensors().await?.into_iter().find(|row| row.sensor == sensor).ok_or_else(|| {
             Failure::Configuration {
                 what: format!("sensor {}", sensor.0),
                 why: "it was never enrolled here".to_owned(),
                 next: format!("enrol it: bodywire sensor enroll {}", sensor.0),
             }
+        })
+    }
+}
+
+/// The hub of a hub's database; `wanted` when it has none yet.
+async fn only_hub(
+    store: &Store,
+    wanted: HubId,
+    key: &SigningKey,
+    rendezvous: [u8; 32],
+) -> Result<HubId, Failure> {
+    let verify_key = key.verifying_key().to_bytes();
+    if let Some(row) = store.hubs().await?.into_iter().find(|row| row.verify_key == verify_key) {
+        return Ok(row.hub);
+    }
+    store.enroll_hub(&HubRow { hub: wanted, verify_key, rendezvous }).await?;
+    Ok(wanted)
+}
+
+/// What a clinic's side knows: its keys, and what hubs' cards have told it.
+pub(crate) struct ClinicSide {
+    pub(crate) store: Store,
+    pub(crate) key: SigningKey,
+    pub(crate) ledger_key: SigningKey,
+}
+
+impl ClinicSide {
+    /// Opens the clinic's side of this directory. What is missing is made.
+    pub(crate) async fn open(state: &State) -> Result<Self, Failure> {
+        let database_key = DatabaseKey::new(state.secret("keys/database")?);
+        Ok(Self {
+            store: Store::open(&state.clinic_database(), &database_key).await?,
+            key: SigningKey::from_bytes(&state.secret("keys/clinic")?),
+            ledger_key: SigningKey::from_bytes(&state.secret("keys/ledger")?),
         })
     }
 }

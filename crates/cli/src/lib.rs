@@ -1,16 +1,23 @@
 //! The command `bodywire`.
 //!
-//! [`args`] is what can be typed, [`exit`] what comes back; [`demo`] runs a ward in one process; [`sensor`] and [`hub`]
-//! run its parts in processes of their own, over a [`radio`], with a [`puf`] of any kind; [`ledger`] checks a ledger
+//! [`args`] is what can be typed, [`config`] what can be written, [`exit`] what comes back; [`demo`] runs a ward in one
+//! process; [`sensor`], [`hub`], [`clinic`] and [`brokers`] run its parts in processes of their own, over a [`radio`], with a
+//! [`puf`] of any kind; [`ledger`] checks a ledger
 //! directory as an auditor would; [`attacks`] shows what each attack does to each scheme.
 
 pub mod args;
 pub mod attacks;
+mod broker;
+pub mod brokers;
+pub mod card;
+pub mod clinic;
+pub mod config;
 pub mod demo;
 pub mod exit;
 mod house;
 pub mod hub;
 pub mod ledger;
+pub mod logging;
 pub mod puf;
 pub mod radio;
 mod recording;
@@ -21,6 +28,25 @@ mod state;
 fn now_ms() -> u64 {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
     since.map_or(0, |elapsed| elapsed.as_millis() as u64)
+}
+
+/// Names with numbers, as a JSON object or in lines.
+fn rows(rows: &[(&str, u64)], output: args::Output) -> String {
+    match output {
+        args::Output::Json => {
+            serde_json::json!(rows.iter().copied().collect::<std::collections::BTreeMap<_, _>>()).to_string()
+        }
+        args::Output::Table => {
+            let line = |(name, value): &(&str, u64)| format!("{name:<16} {value:>10}");
+            rows.iter().map(line).collect::<Vec<_>>().join("\n")
+        }
+    }
+}
+
+/// Tells systemd, if it has started this process, that the role does its work.
+fn ready() {
+    // Without systemd there is nobody to tell, and that is no error.
+    let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
 }
 
 /// Prints a result. A reader that has gone away has seen enough.

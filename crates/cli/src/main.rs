@@ -1,26 +1,29 @@
 //! The one binary.
 
-use bodywire_cli::args::{Arguments, Command, LedgerCommand, SensorCommand};
+use bodywire_cli::args::{
+    Arguments, ClinicCommand, Command, ConfigCommand, HubCommand, LedgerCommand, SensorCommand,
+};
 use bodywire_cli::exit::Failure;
-use bodywire_cli::{attacks, demo, hub, ledger, sensor};
+use bodywire_cli::{attacks, brokers, clinic, config, demo, hub, ledger, logging, sensor};
 use clap::{CommandFactory, Parser};
 use std::process::ExitCode;
-use tracing_subscriber::EnvFilter;
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let filter = EnvFilter::try_from_env("BODYWIRE_LOG").unwrap_or_else(|_| EnvFilter::new("error"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
     match run(arguments) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            eprintln!("bodywire: {failure}");
+            logging::say(&format!("bodywire: {failure}"));
             ExitCode::from(failure.code())
         }
     }
 }
 
 fn run(arguments: Arguments) -> Result<(), Failure> {
+    // Roles begin to log when they know how.
+    if !matches!(arguments.command, Command::Hub(_) | Command::Clinic(_) | Command::Broker(_)) {
+        logging::start(None);
+    }
     match arguments.command {
         Command::Demo(options) => demo::run(&options),
         Command::Sensor { command } => match command {
@@ -30,7 +33,20 @@ fn run(arguments: Arguments) -> Result<(), Failure> {
             SensorCommand::Revoke(options) => sensor::revoke(&options),
             SensorCommand::Run(options) => sensor::run(&options),
         },
-        Command::Hub(options) => hub::run(&options),
+        Command::Hub(options) => match &options.command {
+            Some(HubCommand::Card(card)) => hub::card(card),
+            None => hub::run(&options),
+        },
+        Command::Clinic(options) => match &options.command {
+            Some(ClinicCommand::Card(card)) => clinic::card(card),
+            Some(ClinicCommand::Admit(card)) => clinic::admit(card),
+            None => clinic::run(&options),
+        },
+        Command::Broker(options) => brokers::run(&options),
+        Command::Config { command } => match command {
+            ConfigCommand::Check(options) => config::check(&options),
+            ConfigCommand::Print(options) => config::print_example(&options),
+        },
         Command::Ledger { command: LedgerCommand::Verify(options) } => ledger::verify(&options),
         Command::Attacks(options) => attacks::run(&options),
         Command::Completions { shell } => {

@@ -1,12 +1,12 @@
-//! The directory of a house: of a demo, or of hub and sensors as processes of their own. Secrets are files that only
-//! their owner may read.
+//! The directory of a house: of a demo, of a hub with its sensors, or of a clinic. Secrets are files that only their
+//! owner may read.
 //!
 //! ```text
-//! keys/       clinic, ledger, database, hub, rendezvous: 32 bytes each
+//! keys/       of a hub: hub, rendezvous, pairs; of a clinic: clinic, ledger, database; 32 bytes each
 //! chips/      by sensor: the silicon of the simulated PUFs
 //! sensors/    by sensor: what each remembers, in two slots; .wrapping: the secret behind the consents of class III
-//! hub/        spool.redb
-//! clinic/     bodywire.db, ledger/
+//! hub/        spool.redb, bodywire.db (in a demo that of the clinic is for both)
+//! clinic/     bodywire.db, ledger/, console-link
 //! provisioned appears last, when a demo is complete
 //! roles       appears first, when single roles are to run here
 //! lock        held by a demo alone, or by roles together
@@ -23,14 +23,19 @@ use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
 const SUBDIRECTORIES: [&str; 5] = ["keys", "chips", "sensors", "hub", "clinic"];
+/// What a clinic has no use for, and what a hub has none for.
+const OF_HUBS: [&str; 3] = ["chips", "sensors", "hub"];
+const OF_CLINICS: [&str; 1] = ["clinic"];
 
 /// Who wants the directory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Holder {
     /// A demo: nobody else at the same time.
     Demo,
-    /// A hub, a sensor or a command about them: with others of their kind.
-    Role,
+    /// A hub, a sensor or a command about them: with other roles.
+    Hub,
+    /// A clinic or a command about it: with other roles.
+    Clinic,
 }
 
 /// The directory of one house.
@@ -50,7 +55,7 @@ impl State {
         let lock = lock.map_err(Failure::state(&path))?;
         let locked = match holder {
             Holder::Demo => lock.try_lock(),
-            Holder::Role => lock.try_lock_shared(),
+            Holder::Hub | Holder::Clinic => lock.try_lock_shared(),
         };
         let next = "stop it, or use another directory with --state DIR";
         locked.map_err(|_| Failure::path(root, "another process has this directory", next))?;
@@ -59,13 +64,26 @@ impl State {
             let why = "single roles live here, and a demo would end them";
             return Err(Failure::path(root, why, "use another directory with --state DIR"));
         }
-        state.create_directories()?;
+        state.create_directories(holder)?;
         Ok(state)
     }
 
-    fn create_directories(&self) -> Result<(), Failure> {
-        let below = SUBDIRECTORIES.map(|directory| self.root.join(directory));
-        below.iter().chain([&self.clinic_ledger()]).try_for_each(|directory| create_directory(directory))
+    fn create_directories(&self, holder: Holder) -> Result<(), Failure> {
+        let others: &[&str] = match holder {
+            Holder::Demo => &[],
+            Holder::Hub => &OF_CLINICS,
+            Holder::Clinic => &OF_HUBS,
+        };
+        let below = SUBDIRECTORIES.iter().filter(|directory| !others.contains(directory));
+        for directory in below {
+            create_directory(&self.root.join(directory))?;
+        }
+        if holder == Holder::Hub { Ok(()) } else { create_directory(&self.clinic_ledger()) }
+    }
+
+    /// Where it is.
+    pub(crate) fn root(&self) -> &Path {
+        &self.root
     }
 
     /// True when provisioning was completed.
@@ -84,9 +102,15 @@ impl State {
         self.root.join("roles").exists()
     }
 
-    /// From now on single roles live here, and no demo clears the directory.
+    /// From now on single roles live here, and no demo clears the directory. A demo's stays a demo's.
     pub(crate) fn set_of_roles(&self) -> Result<(), Failure> {
-        self.write_new("roles", b"hub and sensors of this directory run as processes of their own\n")?;
+        if self.is_provisioned() || self.is_of_roles() {
+            return Ok(());
+        }
+        let path = self.root.join("roles");
+        // Two roles may begin at once: both write the same.
+        fs::write(&path, "roles of this directory run as processes of their own\n")
+            .map_err(Failure::state(&path))?;
         File::open(&self.root).and_then(|d| d.sync_all()).map_err(Failure::state(&self.root))
     }
 
@@ -95,10 +119,19 @@ impl State {
         for directory in SUBDIRECTORIES.map(|d| self.root.join(d)) {
             fs::remove_dir_all(&directory).map_err(Failure::state(&directory))?;
         }
-        self.create_directories()
+        self.create_directories(Holder::Demo)
     }
 
-    pub(crate) fn database(&self) -> PathBuf {
+    pub(crate) fn hub_database(&self) -> PathBuf {
+        self.root.join("hub/bodywire.db")
+    }
+
+    /// Where a running clinic leaves the console's one-time link.
+    pub(crate) fn console_link(&self) -> PathBuf {
+        self.root.join("clinic/console-link")
+    }
+
+    pub(crate) fn clinic_database(&self) -> PathBuf {
         self.root.join("clinic/bodywire.db")
     }
 
@@ -108,6 +141,11 @@ impl State {
 
     pub(crate) fn spool(&self) -> PathBuf {
         self.root.join("hub/spool.redb")
+    }
+
+    /// Whether there is such a file.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.root.join(name).exists()
     }
 
     /// A 32-byte secret; drawn when it is not there yet.
@@ -140,19 +178,37 @@ impl State {
     }
 
     fn write_new(&self, name: &str, bytes: &[u8]) -> Result<(), Failure> {
-        let path = self.root.join(name);
-        let write = || {
-            let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path)?;
-            file.write_all(bytes)?;
-            file.sync_all()
-        };
-        write().map_err(Failure::state(&path))
+        write_private(&self.root.join(name), bytes)
     }
 
     /// A sensor's non-volatile memory.
     pub(crate) fn memory(&self, sensor: SensorId) -> Result<Memory, Failure> {
         Memory::open(&self.root.join("sensors").join(sensor.0.to_string()))
     }
+}
+
+/// Writes a file that only its owner may read. It must not be there.
+fn write_private(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
+    let write = || {
+        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+        file.write_all(bytes)?;
+        file.sync_all()
+    };
+    write().map_err(Failure::state(path))
+}
+
+/// Replaces a file that only its owner may read; whoever reads it sees the old one or the new one.
+pub(crate) fn replace_private(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(".new");
+    let draft = path.with_file_name(name);
+    match fs::remove_file(&draft) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            return Err(Failure::state(draft)(error));
+        }
+        _ => write_private(&draft, bytes)?,
+    }
+    fs::rename(&draft, path).map_err(Failure::state(path))
 }
 
 fn create_directory(path: &Path) -> Result<(), Failure> {
@@ -289,8 +345,8 @@ mod tests {
     #[test]
     fn a_demo_is_alone_and_roles_are_safe_from_it() {
         let directory = tempfile::tempdir().unwrap();
-        let first = State::open(directory.path(), Holder::Role).unwrap();
-        let second = State::open(directory.path(), Holder::Role).unwrap();
+        let first = State::open(directory.path(), Holder::Hub).unwrap();
+        let second = State::open(directory.path(), Holder::Clinic).unwrap();
         assert_eq!(State::open(directory.path(), Holder::Demo).unwrap_err().code(), 6);
         first.set_of_roles().unwrap();
         drop((first, second));

@@ -130,6 +130,14 @@ impl Board {
         }
     }
 
+    /// Something simulated has arrived: what was said to be a patient's sensors is labelled so from now on.
+    pub fn note_simulated(&self) {
+        let is_live = self.state().source == Source::Live;
+        if is_live {
+            self.set_source(Source::Simulated);
+        }
+    }
+
     /// A new number. A late one, or one older than what is shown, is counted and kept off the screen.
     pub fn numeric(&self, mut numeric: NumericView) {
         let mut state = self.state();

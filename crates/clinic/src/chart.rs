@@ -167,6 +167,9 @@ impl Chart {
 
     fn batch(&self, batch: &Batch<'_>, offset_ms: i64, now_ms: u64, late: bool, note: Option<String>) {
         let header = &batch.header;
+        if header.simulated {
+            self.board.note_simulated();
+        }
         let Some(signal) = shown_as(header.signal) else { return };
         // The sensor's time on the clinic's clock. A sensor whose clock runs ahead must not show numbers from the future.
         let at = |after: u64| (header.time_of(after) / 1_000).saturating_add_signed(offset_ms).min(now_ms);

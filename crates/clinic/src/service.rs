@@ -80,6 +80,8 @@ pub struct Counters {
     pub out_of_order: AtomicU64,
     /// Messages that were not reports, or whose report was malformed.
     pub malformed: AtomicU64,
+    /// Reports of sensors that no admitted card names; they are stored all the same.
+    pub unknown_sensors: AtomicU64,
     /// Alarms of high priority raised.
     pub high_alarms: AtomicU64,
     /// All physiological alarms raised.
@@ -457,9 +459,9 @@ impl Clinic {
         };
         let number = report.header.number;
         if !self.enrolled.contains(&(hub, report.header.sensor)) {
-            tracing::error!("a hub sent a report of a sensor that is not enrolled");
-            self.counters.malformed.fetch_add(1, Ordering::Relaxed);
-            return Ok(None);
+            // The hub is authenticated, and its new card may be on the way: what is acknowledged must not be lost.
+            tracing::warn!("a report of a sensor that no card names is stored all the same");
+            self.counters.unknown_sensors.fetch_add(1, Ordering::Relaxed);
         }
         if !in_batch.insert((hub, number)) || self.store.has_report(hub, number).await? {
             self.counters.repeated.fetch_add(1, Ordering::Relaxed);

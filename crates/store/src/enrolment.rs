@@ -122,6 +122,51 @@ impl Store {
         Ok(())
     }
 
+    /// Takes in what a hub's card says, all or nothing: the hub, and its sensors without pairs, which only the hub needs.
+    /// What was admitted before is brought up to date; nothing is removed.
+    pub async fn admit(&self, row: &HubRow, sensors: &[SensorRow]) -> Result<(), Error> {
+        let hub = i64::from(row.hub.0);
+        let rendezvous = self.vault.seal("hub.rendezvous", &[hub], &row.rendezvous)?;
+        let mut transaction = self.writer.begin().await?;
+        sqlx::query(
+            "INSERT INTO hub (hub, verify_key, rendezvous) VALUES ($1, $2, $3) ON CONFLICT (hub) DO UPDATE \
+             SET verify_key = excluded.verify_key, rendezvous = excluded.rendezvous",
+        )
+        .bind(hub)
+        .bind(&row.verify_key[..])
+        .bind(rendezvous)
+        .execute(&mut *transaction)
+        .await?;
+        for row in sensors.iter().filter(|sensor| sensor.hub == row.hub) {
+            let sensor = i64::from(row.sensor.0);
+            let wrapping_key =
+                self.vault.seal("sensor.wrapping_key", &[hub, sensor], row.wrapping_key.as_bytes())?;
+            sqlx::query(
+                "INSERT INTO sensor (hub, sensor, kind, class, wrapping_key, enrolled_ms, reliability, uniformity, \
+                 pairs, profile, uniqueness, revoked_ms) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 0, $9, $10, $11) \
+                 ON CONFLICT (hub, sensor) DO UPDATE SET kind = excluded.kind, class = excluded.class, \
+                 wrapping_key = excluded.wrapping_key, enrolled_ms = excluded.enrolled_ms, \
+                 reliability = excluded.reliability, uniformity = excluded.uniformity, profile = excluded.profile, \
+                 uniqueness = excluded.uniqueness, revoked_ms = excluded.revoked_ms",
+            )
+            .bind(hub)
+            .bind(sensor)
+            .bind(i64::from(row.kind.code()))
+            .bind(i64::from(row.class.code()))
+            .bind(wrapping_key)
+            .bind(row.enrolled_ms)
+            .bind(row.quality.reliability)
+            .bind(row.quality.uniformity)
+            .bind(i64::from(row.profile.code()))
+            .bind(row.quality.uniqueness)
+            .bind(row.revoked_ms)
+            .execute(&mut *transaction)
+            .await?;
+        }
+        transaction.commit().await?;
+        Ok(())
+    }
+
     /// All enrolled sensors.
     pub async fn sensors(&self) -> Result<Vec<SensorRow>, Error> {
         let rows = sqlx::query(

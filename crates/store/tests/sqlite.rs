@@ -48,6 +48,34 @@ async fn enrolled(directory: &Path, count: u64) -> Store {
 }
 
 #[tokio::test]
+async fn what_a_card_says_is_admitted_and_brought_up_to_date() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = open(directory.path()).await;
+    let hub = HubRow { hub: HUB, verify_key: [3; 32], rendezvous: [4; 32] };
+    let second = SensorRow { sensor: SensorId(9), class: RiskClass::III, ..sensor() };
+    let stranger = SensorRow { hub: HubId(2), ..sensor() };
+    store.admit(&hub, &[sensor(), stranger]).await.unwrap();
+    let revoked = SensorRow { revoked_ms: Some(5), kind: Signal::SpO2, ..sensor() };
+    store.admit(&HubRow { verify_key: [8; 32], ..hub }, &[revoked, second]).await.unwrap();
+    let hubs = store.hubs().await.unwrap();
+    assert_eq!((hubs.len(), hubs[0].verify_key, hubs[0].rendezvous), (1, [8; 32], [4; 32]));
+    let rows = store.sensors().await.unwrap();
+    let shown: Vec<_> = rows.iter().map(|row| (row.sensor.0, row.kind, row.revoked_ms)).collect();
+    assert_eq!(shown, [(2, Signal::SpO2, Some(5)), (9, Signal::Ecg, None)]);
+    assert_eq!(store.pairs().pool(HUB, SENSOR).await.unwrap().left, 0);
+}
+
+#[tokio::test]
+async fn an_admitted_sensor_of_the_same_database_keeps_its_pairs() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = enrolled(directory.path(), 3).await;
+    let hub = HubRow { hub: HUB, verify_key: [3; 32], rendezvous: [4; 32] };
+    store.admit(&hub, &[sensor()]).await.unwrap();
+    let pool = store.pairs().pool(HUB, SENSOR).await.unwrap();
+    assert_eq!((pool.enrolled, pool.left), (3, 3));
+}
+
+#[tokio::test]
 async fn enrolment_survives_a_restart_and_is_refused_twice() {
     let directory = tempfile::tempdir().unwrap();
     let store = enrolled(directory.path(), 3).await;

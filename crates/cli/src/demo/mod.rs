@@ -1,10 +1,9 @@
 //! `bodywire demo`: a ward in one process.
 //!
-//! `provision` is the secure room where it begins; `broker` are the three embedded brokers; `bed` are the sensors; `ward` runs them all; `terminal` reads keys;
+//! `provision` is the secure room where it begins; `bed` are the sensors; `ward` runs them all; `terminal` reads keys;
 //! `tamper` plays the intruder; `summary` judges a run.
 
 mod bed;
-mod broker;
 mod provision;
 mod summary;
 mod tamper;

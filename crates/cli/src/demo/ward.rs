@@ -1,12 +1,12 @@
 //! The ward: starts everything in the right order, carries out wishes, and takes it down again without losing anything.
 
 use super::bed::Bed;
-use super::broker::Broker;
 use super::provision::{self, Provisioned, SENSORS};
 use super::summary::{self, Summary};
 use super::tamper::tamper;
 use super::terminal::{RawMode, WISHES_QUEUE, Wish, read_keys};
 use crate::args::{DemoOptions, EmergencyAt, Output};
+use crate::broker::Broker;
 use crate::exit::Failure;
 use crate::house::{self, HUB, House};
 use crate::recording;

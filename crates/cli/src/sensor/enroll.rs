@@ -3,15 +3,14 @@
 use super::{PAPER_WARNING, day, open_puf, runs_out_ms};
 use crate::args::{EnrollOptions, Output, signal_name};
 use crate::exit::Failure;
-use crate::house::{self, HUB, House, PAIRS_COMPARED};
+use crate::house::{self, HubSide, PAIRS_COMPARED};
 use crate::now_ms;
-use crate::state::{Holder, State};
 use bodywire_hub::enrolment::{self, Enrolled, UNIFORMITY_RANGE, UNIQUENESS_RANGE, challenges};
 use bodywire_hub::spool::Spool;
 use bodywire_proto::RiskClass;
 use bodywire_proto::handshake::{Profile, enrolled};
 use bodywire_proto::prf::Key;
-use bodywire_proto::wire::SensorId;
+use bodywire_proto::wire::{HubId, SensorId};
 use bodywire_store::{PufQuality, SensorRow};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::json;
@@ -22,11 +21,7 @@ pub fn enroll(options: &EnrollOptions) -> Result<(), Failure> {
 }
 
 async fn run(options: &EnrollOptions) -> Result<(), Failure> {
-    let state = State::open(&options.house.state, Holder::Role)?;
-    if !state.is_provisioned() && !state.is_of_roles() {
-        state.set_of_roles()?;
-    }
-    let house = House::open(&state).await?;
+    let (state, house) = HubSide::of(&options.house).await?;
     let sensor = SensorId(options.sensor);
     if house.sensor(sensor).await.is_ok() {
         return Err(Failure::Configuration {
@@ -36,7 +31,7 @@ async fn run(options: &EnrollOptions) -> Result<(), Failure> {
         });
     }
     let spool = Spool::open(&state.spool())?;
-    let (at_sensor, at_hub) = enrolled(options.profile, sensor, HUB, &mut rand::rng())?;
+    let (at_sensor, at_hub) = enrolled(options.profile, sensor, house.hub, &mut rand::rng())?;
     let challenges = challenges(&at_sensor, options.pairs)?;
     let others = house.store.peek_pairs(PAIRS_COMPARED).await?;
     let bar = progress(challenges.len() as u64, options.house.output);
@@ -47,7 +42,7 @@ async fn run(options: &EnrollOptions) -> Result<(), Failure> {
     bar.finish_and_clear();
     let wrapping_key = house::draw();
     let row = SensorRow {
-        hub: HUB,
+        hub: house.hub,
         sensor,
         kind: options.kind,
         class: options.class,
@@ -67,7 +62,7 @@ async fn run(options: &EnrollOptions) -> Result<(), Failure> {
     house.store.close().await;
     let ends_ms = runs_out_ms(now_ms(), read.pairs.len() as u64, f64::from(options.runs_per_day));
     crate::print(&match options.house.output {
-        Output::Json => as_json(options, &read, ends_ms),
+        Output::Json => as_json(options, house.hub, &read, ends_ms),
         Output::Table => as_table(options, &read, ends_ms),
     });
     Ok(())
@@ -87,10 +82,10 @@ fn progress(total: u64, output: Output) -> ProgressBar {
     bar
 }
 
-fn as_json(options: &EnrollOptions, read: &Enrolled, ends_ms: u64) -> String {
+fn as_json(options: &EnrollOptions, hub: HubId, read: &Enrolled, ends_ms: u64) -> String {
     json!({
         "sensor": options.sensor,
-        "hub": HUB.0,
+        "hub": hub.0,
         "profile": options.profile.name(),
         "verdict": "enrolled",
         "reliability": read.quality.reliability,

@@ -3,9 +3,8 @@
 use super::{PAPER_WARNING, day, runs_out_ms};
 use crate::args::{ListOptions, OneSensor, Output, signal_name};
 use crate::exit::Failure;
-use crate::house::{HUB, House};
+use crate::house::HubSide;
 use crate::now_ms;
-use crate::state::{Holder, State};
 use bodywire_hub::spool::Spool;
 use bodywire_proto::handshake::{Profile, SensorSecret, enrolled};
 use bodywire_proto::wire::SensorId;
@@ -27,8 +26,7 @@ struct Line {
 /// Prints all sensors of the house.
 pub fn list(options: &ListOptions) -> Result<(), Failure> {
     crate::block_on(async {
-        let state = State::open(&options.house.state, Holder::Role)?;
-        let house = House::open(&state).await?;
+        let (_state, house) = HubSide::of(&options.house).await?;
         let mut lines = Vec::new();
         for row in house.store.sensors().await? {
             let pool = house.store.pairs().pool(row.hub, row.sensor).await?;
@@ -109,8 +107,7 @@ fn as_table(lines: &[Line]) -> String {
 /// Gives a sensor and its hub a fresh secret.
 pub fn resync(options: &OneSensor) -> Result<(), Failure> {
     crate::block_on(async {
-        let state = State::open(&options.house.state, Holder::Role)?;
-        let house = House::open(&state).await?;
+        let (state, house) = HubSide::of(&options.house).await?;
         let row = house.sensor(SensorId(options.sensor)).await?;
         if row.revoked_ms.is_some() {
             return Err(revoked(options.sensor));
@@ -124,10 +121,11 @@ pub fn resync(options: &OneSensor) -> Result<(), Failure> {
         }
         let spool = Spool::open(&state.spool())?;
         let mut memory = state.memory(row.sensor)?;
-        let (mut at_sensor, at_hub) = enrolled(row.profile, row.sensor, HUB, &mut rand::rng())?;
+        let (mut at_sensor, at_hub) = enrolled(row.profile, row.sensor, house.hub, &mut rand::rng())?;
         if let SensorSecret::Hardened(chain) = &mut at_sensor.secret {
             // What was asked before is not asked again under the fresh secret.
-            chain.floor = house.store.pairs().lowest_challenge(HUB, row.sensor).await?.unwrap_or(u64::MAX);
+            chain.floor =
+                house.store.pairs().lowest_challenge(house.hub, row.sensor).await?.unwrap_or(u64::MAX);
         }
         // Either order leaves them apart when the power fails in between; a second resync joins them again.
         spool.save_sensor(&at_hub)?;
@@ -141,10 +139,9 @@ pub fn resync(options: &OneSensor) -> Result<(), Failure> {
 /// Ends a sensor for good.
 pub fn revoke(options: &OneSensor) -> Result<(), Failure> {
     crate::block_on(async {
-        let state = State::open(&options.house.state, Holder::Role)?;
-        let house = House::open(&state).await?;
+        let (_state, house) = HubSide::of(&options.house).await?;
         let row = house.sensor(SensorId(options.sensor)).await?;
-        if !house.store.revoke_sensor(HUB, row.sensor, now_ms().cast_signed()).await? {
+        if !house.store.revoke_sensor(house.hub, row.sensor, now_ms().cast_signed()).await? {
             return Err(revoked(options.sensor));
         }
         house.store.close().await;

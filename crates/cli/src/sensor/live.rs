@@ -3,10 +3,10 @@
 use super::{open_puf, warn_of};
 use crate::args::{Output as OutputForm, RunOptions};
 use crate::exit::Failure;
-use crate::house::House;
+use crate::house::HubSide;
 use crate::puf::{DevicePuf, Trouble};
 use crate::radio::udp::Radio;
-use crate::state::{Holder, Memory, State};
+use crate::state::{Memory, State};
 use crate::{now_ms, recording};
 use bodywire_proto::RiskClass;
 use bodywire_proto::observation::Signal;
@@ -28,8 +28,7 @@ const TICK: Duration = Duration::from_millis(20);
 /// Runs the sensor until its time is over, its sessions are done or it is interrupted.
 pub fn run(options: &RunOptions) -> Result<(), Failure> {
     crate::block_on(async {
-        let state = State::open(&options.house.state, Holder::Role)?;
-        let mut process = Process::open(options, &state).await?;
+        let mut process = Process::open(options).await?;
         let ended = tokio::select! {
             ended = process.live(options) => ended,
             () = crate::asked_to_stop() => Ok(()),
@@ -41,6 +40,8 @@ pub fn run(options: &RunOptions) -> Result<(), Failure> {
 
 /// A sensor with its memory and its radio.
 struct Process {
+    /// Holds the lock of the directory.
+    _state: State,
     row: SensorRow,
     sensor: Sensor<DevicePuf>,
     trouble: Trouble,
@@ -52,8 +53,8 @@ struct Process {
 }
 
 impl Process {
-    async fn open(options: &RunOptions, state: &State) -> Result<Self, Failure> {
-        let house = House::open(state).await?;
+    async fn open(options: &RunOptions) -> Result<Self, Failure> {
+        let (state, house) = HubSide::of(&options.house).await?;
         let row = house.sensor(SensorId(options.sensor)).await?;
         house.store.close().await;
         warn_of(row.profile);
@@ -74,13 +75,23 @@ impl Process {
             }
             RiskClass::I | RiskClass::II => Sealing::Open,
         };
-        let puf = open_puf(state, row.sensor, &options.puf)?;
+        let puf = open_puf(&state, row.sensor, &options.puf)?;
         let trouble = puf.trouble();
         let sensor = Sensor::new(record, puf, source, sealing, 1.0);
         // The sensor of a hub on this machine stays on this machine.
         let here = if options.hub.ip().is_loopback() { Ipv4Addr::LOCALHOST } else { Ipv4Addr::UNSPECIFIED };
         let radio = Radio::bind(SocketAddrV4::new(here, 0), options.air.weather(), options.air.seed).await?;
-        Ok(Self { row, sensor, trouble, memory, radio, hub: options.hub, sessions: 0, attempts: 0 })
+        Ok(Self {
+            _state: state,
+            row,
+            sensor,
+            trouble,
+            memory,
+            radio,
+            hub: options.hub,
+            sessions: 0,
+            attempts: 0,
+        })
     }
 
     async fn live(&mut self, options: &RunOptions) -> Result<(), Failure> {

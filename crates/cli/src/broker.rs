@@ -16,7 +16,7 @@ const PACKET_BYTES_MAX: usize = 256 * 1024;
 const RESTORE_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// One path's broker.
-pub(super) struct Broker {
+pub(crate) struct Broker {
     address: BrokerAddress,
     /// Somebody else's: it is used, never started or stopped.
     external: bool,
@@ -25,7 +25,7 @@ pub(super) struct Broker {
 
 impl Broker {
     /// Starts a broker on 127.0.0.1; port 0 takes any free one.
-    pub(super) async fn start(port: u16) -> Result<Self, Failure> {
+    pub(crate) async fn start(port: u16) -> Result<Self, Failure> {
         let address = BrokerAddress { host: Ipv4Addr::LOCALHOST.to_string(), port };
         let mut broker = Self { address, external: false, running: None };
         broker.restore().await.map_err(|why| Failure::Configuration {
@@ -37,25 +37,25 @@ impl Broker {
     }
 
     /// A broker that is somebody else's.
-    pub(super) const fn external(address: BrokerAddress) -> Self {
+    pub(crate) const fn external(address: BrokerAddress) -> Self {
         Self { address, external: true, running: None }
     }
 
     /// Where it listens, or listened.
-    pub(super) const fn address(&self) -> &BrokerAddress {
+    pub(crate) const fn address(&self) -> &BrokerAddress {
         &self.address
     }
 
-    pub(super) const fn is_external(&self) -> bool {
+    pub(crate) const fn is_external(&self) -> bool {
         self.external
     }
 
-    pub(super) const fn is_running(&self) -> bool {
+    pub(crate) const fn is_running(&self) -> bool {
         self.external || self.running.is_some()
     }
 
     /// Cuts the path: all connections end and nobody listens any more.
-    pub(super) async fn stop(&mut self) {
+    pub(crate) async fn stop(&mut self) {
         if let Some((handle, task)) = self.running.take() {
             handle.shutdown();
             if tokio::time::timeout(RESTORE_TIMEOUT, task).await.is_err() {
@@ -66,7 +66,7 @@ impl Broker {
     }
 
     /// Brings the path back on the same port. It has forgotten everything.
-    pub(super) async fn restore(&mut self) -> Result<(), String> {
+    pub(crate) async fn restore(&mut self) -> Result<(), String> {
         if self.is_running() {
             return Ok(());
         }
@@ -88,7 +88,8 @@ impl Broker {
     }
 }
 
-fn config(address: SocketAddr) -> BrokerConfig {
+/// How an embedded broker is run: for two clients of ours, without a memory, and closed to nobody.
+pub(crate) fn config(address: SocketAddr) -> BrokerConfig {
     let mut config = BrokerConfig {
         bind_addresses: vec![address],
         max_clients: CLIENTS_MAX,

@@ -1,0 +1,277 @@
+//! `bodywire clinic`: the ward's side as a process of its own, its card, and the hubs that it admits.
+
+use crate::args::{AdmitOptions, ClinicCardOptions, ClinicOptions, Output};
+use crate::card::{CARD_BYTES_MAX, Card};
+use crate::config::ClinicSection;
+use crate::config::files::Loaded;
+use crate::exit::Failure;
+use crate::house::{self, ClinicSide};
+use crate::state::{Holder, State, replace_private};
+use crate::{logging, now_ms, ready};
+use bodywire_channels::topic::Rendezvous;
+use bodywire_clinic::board::{Board, Source};
+use bodywire_clinic::web::{Console, OneTimeLink, router};
+use bodywire_clinic::{Clinic, Config, Counters, Handle, HubCard};
+use data_encoding::HEXLOWER as HEX;
+use ed25519_dalek::VerifyingKey;
+use serde_json::json;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::io::Read;
+use std::net::SocketAddr;
+use std::os::unix::fs::PermissionsExt;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::watch;
+use zeroize::Zeroizing;
+
+/// How often a running clinic looks who was admitted.
+const ADMITTED_CHECK: Duration = Duration::from_secs(3);
+
+/// Runs the clinic until it is interrupted.
+pub fn run(options: &ClinicOptions) -> Result<(), Failure> {
+    let loaded = options.loaded()?;
+    logging::start(Some(loaded.config.log));
+    crate::block_on(serve(&loaded, options.output))
+}
+
+fn section(loaded: &Loaded) -> Result<&ClinicSection, Failure> {
+    loaded.config.clinic.as_ref().ok_or_else(|| loaded.missing("clinic", "clinic"))
+}
+
+async fn open(loaded: &Loaded) -> Result<(State, ClinicSide), Failure> {
+    section(loaded)?;
+    let state = State::open(&loaded.state(), Holder::Clinic)?;
+    state.set_of_roles()?;
+    let side = ClinicSide::open(&state).await?;
+    Ok((state, side))
+}
+
+/// Why a running clinic was left.
+enum Left {
+    /// The process is to end.
+    Stopped,
+    /// Others were admitted: it begins again and knows them.
+    Admitted,
+}
+
+async fn serve(loaded: &Loaded, output: Output) -> Result<(), Failure> {
+    let section = section(loaded)?;
+    if loaded.config.paths.is_empty() {
+        return Err(loaded.missing("[path]", "clinic"));
+    }
+    let paths = loaded.brokers()?;
+    let (state, side) = open(loaded).await?;
+    let board = Board::new(now_ms(), Source::Live);
+    board.set_patient(&section.bed, "");
+    let (console, address) = serve_console(section, &board).await?;
+    leave_link(&console, address, &state)?;
+    let mut renewed = signal(SignalKind::hangup()).map_err(|error| Failure::Failed(error.to_string()))?;
+    let totals = Counters::default();
+    loop {
+        let hubs = admitted(&side, section).await?;
+        let known = fingerprint(&side).await?;
+        if hubs.is_empty() {
+            logging::say("no hub is admitted yet: bodywire clinic admit CARD --config FILE");
+        }
+        let config = Config {
+            signing_key: side.key.clone(),
+            ledger_key: side.ledger_key.clone(),
+            origin: section.origin.clone(),
+            ledger: state.clinic_ledger(),
+            shard: section.shard.clone(),
+            paths: paths.clone(),
+            hubs,
+        };
+        let (clinic, _) = Clinic::open(config, side.store.clone(), board.clone()).await?;
+        let handle = clinic.handle();
+        let (stop, stopped) = watch::channel(false);
+        let mut task = tokio::spawn(clinic.run(stopped));
+        ready();
+        let left = tokio::select! {
+            ended = &mut task => {
+                ended??;
+                return Err(Failure::Failed("the clinic has stopped by itself; report this as a defect".to_owned()));
+            }
+            left = until_left(&side, known, &mut renewed, || leave_link(&console, address, &state)) => left?,
+        };
+        stop.send_replace(true);
+        task.await??;
+        add_up(&totals, &handle);
+        if matches!(left, Left::Stopped) {
+            break;
+        }
+    }
+    side.store.close().await;
+    crate::print(&summary(&totals, output));
+    Ok(())
+}
+
+async fn until_left(
+    side: &ClinicSide,
+    known: u64,
+    renewed: &mut Signal,
+    leave_link: impl Fn() -> Result<(), Failure>,
+) -> Result<Left, Failure> {
+    let mut look = tokio::time::interval(ADMITTED_CHECK);
+    let stopped = crate::asked_to_stop();
+    tokio::pin!(stopped);
+    loop {
+        tokio::select! {
+            () = &mut stopped => return Ok(Left::Stopped),
+            Some(()) = renewed.recv() => leave_link()?,
+            _ = look.tick() => if fingerprint(side).await? != known {
+                return Ok(Left::Admitted);
+            },
+        }
+    }
+}
+
+/// The hubs that were admitted and are served here.
+async fn admitted(side: &ClinicSide, section: &ClinicSection) -> Result<Vec<HubCard>, Failure> {
+    let rows = side.store.hubs().await?;
+    let served = |hub: u16| section.hubs.as_ref().is_none_or(|hubs| hubs.contains(&hub));
+    rows.into_iter()
+        .filter(|row| served(row.hub.0))
+        .map(|row| {
+            let key = VerifyingKey::from_bytes(&row.verify_key).map_err(|_| Failure::Configuration {
+                what: format!("hub {}", row.hub.0),
+                why: "its verification key is damaged in the database".to_owned(),
+                next: "admit its card again".to_owned(),
+            })?;
+            Ok(HubCard { hub: row.hub, key, rendezvous: Rendezvous::new(row.rendezvous) })
+        })
+        .collect()
+}
+
+/// Differs when somebody else is admitted.
+async fn fingerprint(side: &ClinicSide) -> Result<u64, Failure> {
+    let mut hasher = DefaultHasher::new();
+    for row in side.store.hubs().await? {
+        (row.hub.0, row.verify_key, row.rendezvous).hash(&mut hasher);
+    }
+    for row in side.store.sensors().await? {
+        (row.hub.0, row.sensor.0, row.kind.code(), row.class.code()).hash(&mut hasher);
+        row.wrapping_key.as_bytes().hash(&mut hasher);
+    }
+    Ok(hasher.finish())
+}
+
+async fn serve_console(section: &ClinicSection, board: &Board) -> Result<(Console, SocketAddr), Failure> {
+    let refused = |error: std::io::Error| Failure::Configuration {
+        what: format!("clinic.listen {}", section.listen),
+        why: error.to_string(),
+        next: "choose a free address, or any port with port 0".to_owned(),
+    };
+    let listener = TcpListener::bind(section.listen).await.map_err(refused)?;
+    let address = listener.local_addr().map_err(refused)?;
+    let hosts = [&section.hosts[..], &[address.to_string()]].concat();
+    let console = Console::new(board.clone(), hosts, house::draw, None, now_ms);
+    let routes = router(console.clone());
+    tokio::spawn(async move {
+        if let Err(error) = axum::serve(listener, routes).await {
+            tracing::error!(%error, "the console has stopped");
+        }
+    });
+    Ok((console, address))
+}
+
+/// Makes a fresh one-time link and leaves it where only the clinic's owner can read it: logs are read by many.
+fn leave_link(console: &Console, address: SocketAddr, state: &State) -> Result<(), Failure> {
+    let link = OneTimeLink::new(house::draw());
+    let url = Zeroizing::new(format!("http://{address}{}\n", link.path()));
+    console.admit(link);
+    let file = state.console_link();
+    replace_private(&file, url.as_bytes())?;
+    logging::say(&format!("console on {address}, one-time link in {}", file.display()));
+    Ok(())
+}
+
+const COUNTED: [(&str, fn(&Counters) -> &AtomicU64); 8] = [
+    ("stored", |c| &c.stored),
+    ("repeated", |c| &c.repeated),
+    ("malformed", |c| &c.malformed),
+    ("unknown_sensors", |c| &c.unknown_sensors),
+    ("refused", |c| &c.refused),
+    ("recovered", |c| &c.recovered),
+    ("alarms", |c| &c.alarms),
+    ("high_alarms", |c| &c.high_alarms),
+];
+
+fn add_up(totals: &Counters, handle: &Handle) {
+    for (_, counter) in COUNTED {
+        counter(totals).fetch_add(counter(&handle.counters).load(Ordering::Relaxed), Ordering::Relaxed);
+    }
+}
+
+fn summary(counters: &Counters, output: Output) -> String {
+    let rows = COUNTED.map(|(name, counter)| (name, counter(counters).load(Ordering::Relaxed)));
+    crate::rows(&rows, output)
+}
+
+/// Prints what a hub has to know of the clinic.
+pub fn card(options: &ClinicCardOptions) -> Result<(), Failure> {
+    let loaded = Loaded::read(&options.config)?;
+    logging::start(Some(loaded.config.log));
+    crate::block_on(async {
+        let (_state, side) = open(&loaded).await?;
+        let verify_key = HEX.encode(side.key.verifying_key().as_bytes());
+        let shard = &loaded.config.clinic.as_ref().ok_or_else(|| loaded.missing("clinic", "clinic"))?.shard;
+        side.store.close().await;
+        crate::print(&match options.output {
+            Output::Json => json!({ "verify_key": verify_key, "shard": shard.name() }).to_string(),
+            Output::Table => {
+                format!("[hub.clinic]\nverify_key = \"{verify_key}\"\nshard = \"{}\"", shard.name())
+            }
+        });
+        Ok(())
+    })
+}
+
+/// Takes a hub's card into the clinic's database.
+pub fn admit(options: &AdmitOptions) -> Result<(), Failure> {
+    let loaded = Loaded::read(&options.config)?;
+    logging::start(Some(loaded.config.log));
+    let card = read_card(options)?;
+    crate::block_on(async {
+        let (_state, side) = open(&loaded).await?;
+        let hub = card.hub.hub.0;
+        let before = side.store.hubs().await?.into_iter().find(|row| row.hub == card.hub.hub);
+        let same = |row: &bodywire_store::HubRow| {
+            row.verify_key == card.hub.verify_key && row.rendezvous == card.hub.rendezvous
+        };
+        if before.as_ref().is_some_and(|row| !same(row)) && !options.replace {
+            return Err(Failure::Denied(format!(
+                "hub {hub}: another hub is admitted under this number; if the device was replaced, say --replace"
+            )));
+        }
+        side.store.admit(&card.hub, &card.sensors).await?;
+        side.store.close().await;
+        let done = if before.is_some() { "brought up to date" } else { "admitted" };
+        crate::print(&match options.output {
+            Output::Json => json!({ "hub": hub, "sensors": card.sensors.len(), "done": done }).to_string(),
+            Output::Table => format!(
+                "hub {hub}  {done} with {} sensors; a clinic that runs knows it within seconds; delete the card",
+                card.sensors.len()
+            ),
+        });
+        Ok(())
+    })
+}
+
+fn read_card(options: &AdmitOptions) -> Result<Card, Failure> {
+    let refused = |why: String, next: &str| Failure::path(&options.card, why, next);
+    let write_again = "write it again at the hub: bodywire hub card FILE --config hub.toml";
+    let failed = |error: std::io::Error| refused(error.to_string(), write_again);
+    let file = std::fs::File::open(&options.card).map_err(failed)?;
+    if file.metadata().map_err(failed)?.permissions().mode() & 0o077 != 0 {
+        return Err(refused(
+            "others may read this card".to_owned(),
+            "make it readable by its owner only: chmod 600",
+        ));
+    }
+    let mut text = Zeroizing::new(String::new());
+    file.take(CARD_BYTES_MAX as u64 + 1).read_to_string(&mut text).map_err(failed)?;
+    Card::parse(&text).map_err(|why| refused(format!("is no hub's card: {why}"), write_again))
+}

@@ -1,0 +1,386 @@
+//! From text to a configuration, all of it or a list of what is wrong. Touches no file, clock or network.
+
+use super::problem::Problem;
+use super::section::{Findings, Section};
+use super::values::{self, Source};
+use bodywire_channels::topic::Shard;
+use bodywire_channels::{Cipher, Mode, Spread};
+use bodywire_ledger::Origin;
+use bodywire_paths::{Bind, Version};
+use bodywire_proto::wire::HubId;
+use ed25519_dalek::VerifyingKey;
+use std::net::{SocketAddr, SocketAddrV4};
+use std::path::PathBuf;
+use toml::de::DeTable;
+
+/// Longest configuration. One with eight paths and all keys has about 4 KiB.
+pub const CONFIG_BYTES_MAX: usize = 256 * 1024;
+/// Paths that bring a message back when nothing else is said.
+const K_DEFAULT: u8 = 2;
+
+/// A configuration that makes sense.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Config {
+    /// Directory of the role.
+    pub state: PathBuf,
+    /// `[hub]`, when it is written.
+    pub hub: Option<HubSection>,
+    /// `[clinic]`, when it is written.
+    pub clinic: Option<ClinicSection>,
+    /// `[broker]`, when it is written.
+    pub broker: Option<BrokerSection>,
+    /// `[[path]]`, in their order.
+    pub paths: Vec<PathSection>,
+    /// How messages are spread over them.
+    pub spread: Spread,
+    /// Where figures are served.
+    pub metrics: Option<SocketAddr>,
+    /// Log lines.
+    pub log: Log,
+}
+
+/// `[hub]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HubSection {
+    /// Its number at the clinic.
+    pub number: HubId,
+    /// Where the radio listens.
+    pub listen: SocketAddrV4,
+    /// Verifies the clinic's prekeys.
+    pub clinic: VerifyingKey,
+    /// The clinic's shard.
+    pub shard: Shard,
+}
+
+/// `[clinic]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClinicSection {
+    /// Name of the ledger.
+    pub origin: Origin,
+    /// The shard it serves.
+    pub shard: Shard,
+    /// Where the console listens.
+    pub listen: SocketAddr,
+    /// Host names the console answers to.
+    pub hosts: Vec<String>,
+    /// The hubs it serves; all that were admitted when absent.
+    pub hubs: Option<Vec<u16>>,
+    /// What the console calls the bed.
+    pub bed: String,
+}
+
+/// `[broker]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BrokerSection {
+    /// Where each listens.
+    pub listen: Vec<SocketAddr>,
+    /// Their TLS.
+    pub tls: Option<BrokerTls>,
+}
+
+/// `[broker.tls]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BrokerTls {
+    /// Authorities of client certificates.
+    pub ca: Option<Source>,
+    /// Their chain.
+    pub cert: Source,
+    /// Their key.
+    pub key: Source,
+}
+
+/// One `[[path]]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PathSection {
+    /// For people.
+    pub name: String,
+    /// The broker's host.
+    pub host: String,
+    /// The broker's port.
+    pub port: u16,
+    /// Version of MQTT.
+    pub version: Version,
+    /// From where it leaves.
+    pub bind: Option<Bind>,
+    /// TLS.
+    pub tls: Option<PathTls>,
+    /// User name, and where the password is.
+    pub login: Option<(String, Source)>,
+}
+
+/// `[path.tls]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PathTls {
+    /// Authorities.
+    pub ca: Source,
+    /// Chain and key of the client.
+    pub client: Option<(Source, Source)>,
+}
+
+/// `[log]`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Log {
+    /// For whom.
+    pub format: LogFormat,
+    /// How much.
+    pub level: LogLevel,
+}
+
+/// For whom log lines are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    /// People.
+    Text,
+    /// Programs.
+    Json,
+}
+
+/// How much is logged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogLevel {
+    /// Only what has failed.
+    Error,
+    /// What may need somebody.
+    Warn,
+    /// What happens.
+    Info,
+    /// How it happens.
+    Debug,
+    /// Everything.
+    Trace,
+}
+
+const MODES: &[(&str, Mode)] = &[
+    ("threshold", Mode::Threshold),
+    ("split", Mode::Split(Cipher::Aes128)),
+    ("split-192", Mode::Split(Cipher::Aes192)),
+    ("split-256", Mode::Split(Cipher::Aes256)),
+];
+const FORMATS: &[(&str, LogFormat)] = &[("text", LogFormat::Text), ("json", LogFormat::Json)];
+const LEVELS: &[(&str, LogLevel)] = &[
+    ("error", LogLevel::Error),
+    ("warn", LogLevel::Warn),
+    ("info", LogLevel::Info),
+    ("debug", LogLevel::Debug),
+    ("trace", LogLevel::Trace),
+];
+
+impl LogLevel {
+    /// As it is written.
+    pub fn name(self) -> &'static str {
+        LEVELS.iter().find(|(_, level)| *level == self).map_or("error", |(name, _)| name)
+    }
+}
+
+impl Config {
+    /// The configuration that a text describes, or everything that is wrong with it.
+    pub fn parse(text: &str) -> Result<Self, Vec<Problem>> {
+        let mut findings = Findings::new(text);
+        if text.len() > CONFIG_BYTES_MAX {
+            let why = format!("is longer than {CONFIG_BYTES_MAX} bytes");
+            findings.add(None, "configuration", why, "see `bodywire config print` for one");
+            return Err(findings.into_problems());
+        }
+        let document = match DeTable::parse(text) {
+            Ok(document) => document,
+            Err(error) => {
+                let line = error.span().map(|place| findings.line(&place));
+                findings.add(
+                    line,
+                    "configuration",
+                    format!("is no TOML: {}", error.message()),
+                    "mend this line",
+                );
+                return Err(findings.into_problems());
+            }
+        };
+        let config = read(&Section::document(document.get_ref(), &mut findings), &mut findings);
+        match config {
+            Some(config) if findings.is_empty() => Ok(config),
+            _ => Err(findings.into_problems()),
+        }
+    }
+}
+
+fn read(document: &Section<'_, '_>, findings: &mut Findings<'_>) -> Option<Config> {
+    let state = document.table("state", findings).get("dir", values::path, findings);
+    let hub = document.table("hub", findings);
+    let clinic = document.table("clinic", findings);
+    let broker = document.table("broker", findings);
+    let hub = hub.is_written().then(|| read_hub(&hub, findings));
+    let clinic = clinic.is_written().then(|| read_clinic(&clinic, findings));
+    let broker = broker.is_written().then(|| read_broker(&broker, findings));
+    let paths = read_paths(document, findings);
+    let spread = read_spread(&document.table("threshold", findings), paths.len(), findings);
+    let metrics = document.table("metrics", findings).get("listen", values::address, findings);
+    let log = document.table("log", findings);
+    let format = log.get("format", values::word(FORMATS), findings);
+    let level = log.get("level", values::word(LEVELS), findings);
+    Some(Config {
+        state: state?,
+        hub: hub.map_or(Some(None), |read| read.map(Some))?,
+        clinic: clinic.map_or(Some(None), |read| read.map(Some))?,
+        broker: broker.map_or(Some(None), |read| read.map(Some))?,
+        paths: paths.into_iter().collect::<Option<_>>()?,
+        spread: spread?,
+        metrics,
+        log: Log { format: format?, level: level? },
+    })
+}
+
+fn read_hub(hub: &Section<'_, '_>, findings: &mut Findings<'_>) -> Option<HubSection> {
+    let number = hub.get("number", values::hub_number, findings);
+    let listen = hub.get("listen", values::address_v4, findings);
+    let clinic = hub.table("hub.clinic", findings);
+    let key = clinic.get("verify_key", values::verify_key, findings);
+    let shard = clinic.get("shard", values::shard, findings);
+    Some(HubSection { number: HubId(number?), listen: listen?, clinic: key?, shard: shard? })
+}
+
+fn read_clinic(clinic: &Section<'_, '_>, findings: &mut Findings<'_>) -> Option<ClinicSection> {
+    let origin = clinic.get("origin", values::origin, findings);
+    let shard = clinic.get("shard", values::shard, findings);
+    let listen = clinic.get("listen", values::address, findings);
+    let hosts = clinic.get("hosts", values::hosts, findings);
+    let hubs = clinic.get("hubs", values::hub_numbers, findings);
+    let bed = clinic.get("bed", values::text, findings);
+    Some(ClinicSection { origin: origin?, shard: shard?, listen: listen?, hosts: hosts?, hubs, bed: bed? })
+}
+
+fn read_broker(broker: &Section<'_, '_>, findings: &mut Findings<'_>) -> Option<BrokerSection> {
+    let listen = broker.get("listen", values::addresses, findings);
+    let tls = broker.table("broker.tls", findings);
+    let tls = tls.is_written().then(|| {
+        let ca = tls.get("ca", values::source, findings);
+        let cert = tls.get("cert", values::source, findings);
+        let key = tls.get("key", values::source, findings);
+        Some(BrokerTls { ca, cert: cert?, key: key? })
+    });
+    Some(BrokerSection { listen: listen?, tls: tls.map_or(Some(None), |read| read.map(Some))? })
+}
+
+fn read_paths(document: &Section<'_, '_>, findings: &mut Findings<'_>) -> Vec<Option<PathSection>> {
+    let sections = document.tables("path", findings);
+    let mut paths: Vec<Option<PathSection>> = Vec::new();
+    for section in sections {
+        let path = read_path(&section, findings);
+        let twin = |other: &PathSection| path.as_ref().is_some_and(|path| path.name == other.name);
+        if paths.iter().flatten().any(twin) {
+            let next = "give each path a name of its own";
+            findings.add(section.line(), &section.full("name"), "another path has this name", next);
+        }
+        paths.push(path);
+    }
+    paths
+}
+
+fn read_path(path: &Section<'_, '_>, findings: &mut Findings<'_>) -> Option<PathSection> {
+    let name = path.get("name", values::path_name, findings);
+    let host = path.get("host", values::host, findings);
+    let port = path.get("port", values::port, findings);
+    let version = path.get("version", values::version, findings);
+    let bind = path.get("bind", values::bind, findings);
+    let user = path.get("user", values::user, findings);
+    let password = path.get("password_file", values::source, findings);
+    let tls = path.table("path.tls", findings);
+    let tls = if tls.is_written() {
+        let ca = tls.get("ca", values::source, findings);
+        let cert = tls.get("cert", values::source, findings);
+        let key = tls.get("key", values::source, findings);
+        let client = both(cert, key, &tls, ["cert", "key"], findings);
+        Some(PathTls { ca: ca?, client })
+    } else {
+        None
+    };
+    let login = both(user, password, path, ["user", "password_file"], findings);
+    Some(PathSection { name: name?, host: host?, port: port?, version: version?, bind, tls, login })
+}
+
+/// Two keys that only make sense together.
+fn both<A, B>(
+    a: Option<A>,
+    b: Option<B>,
+    section: &Section<'_, '_>,
+    names: [&str; 2],
+    findings: &mut Findings<'_>,
+) -> Option<(A, B)> {
+    let [first, second] = names;
+    let missing = match (&a, &b) {
+        (Some(_), None) => Some((first, second)),
+        (None, Some(_)) => Some((second, first)),
+        _ => None,
+    };
+    // A key that is there and wrong has its finding already.
+    if let Some((there, missing)) = missing
+        && !section.has(missing)
+    {
+        let why = format!("stands without `{missing}`");
+        findings.add(section.line(), &section.full(there), why, format!("write `{missing}`, too"));
+    }
+    a.zip(b)
+}
+
+fn read_spread(threshold: &Section<'_, '_>, paths: usize, findings: &mut Findings<'_>) -> Option<Spread> {
+    let mode = threshold.get("mode", values::word(MODES), findings)?;
+    let k = threshold.get("k", values::path_count, findings);
+    let written_n = threshold.get("n", values::path_count, findings);
+    // Without any path reports wait in the spool, and there is nothing to compare.
+    let n = match (written_n, u8::try_from(paths).ok()) {
+        (Some(n), Some(paths)) if n == paths || paths == 0 => n,
+        (None, Some(0)) => Spread::TWO_OF_THREE.n() as u8,
+        (None, Some(paths)) if usize::from(paths) <= bodywire_channels::PATHS_MAX => paths,
+        (written, _) => {
+            let most = bodywire_channels::PATHS_MAX;
+            let why = match written {
+                Some(n) => format!("is {n}, and there are {paths} paths"),
+                None => format!("there are {paths} paths, and {most} are the most"),
+            };
+            findings.add(
+                threshold.line(),
+                &threshold.full("n"),
+                why,
+                "write one [[path]] for each path, and n paths",
+            );
+            return None;
+        }
+    };
+    let k = match mode {
+        Mode::Split(_) => match k {
+            Some(k) if k != n => {
+                let why = format!("is {k}, and in mode split all {n} paths are needed");
+                findings.add(
+                    threshold.line(),
+                    &threshold.full("k"),
+                    why,
+                    "leave k out, or choose mode = \"threshold\"",
+                );
+                return None;
+            }
+            _ => n,
+        },
+        Mode::Threshold => k.unwrap_or(K_DEFAULT.min(n)),
+    };
+    if k > n {
+        findings.add(
+            threshold.line(),
+            &threshold.full("k"),
+            format!("is {k}, and there are {n} paths"),
+            "write a k of at most n",
+        );
+        return None;
+    }
+    let spread = match mode {
+        Mode::Threshold => Spread::threshold(k, n),
+        Mode::Split(cipher) => Spread::split(cipher, n),
+    };
+    spread
+        .map_err(|error| {
+            findings.add(
+                threshold.line(),
+                &threshold.full("k"),
+                error.to_string(),
+                "write a k of 2 or more, and as many paths or more",
+            );
+        })
+        .ok()
+}

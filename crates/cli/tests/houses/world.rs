@@ -1,0 +1,149 @@
+//! Two houses, a hub's and a clinic's, and three brokers between them.
+
+use crate::process::{Process, json};
+use bodywire_clinic::archive::Archive;
+use bodywire_ledger::{EntryKind, FileDisk, Floor, Log, Origin};
+use bodywire_proto::wire::HubId;
+use bodywire_store::{DatabaseKey, Store};
+use ed25519_dalek::SigningKey;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+pub(crate) const ORIGIN: &str = "ward.example/ledger";
+pub(crate) const HUB: u16 = 7;
+
+/// A world in a directory that goes away.
+pub(crate) struct World {
+    directory: tempfile::TempDir,
+    pub(crate) brokers: Vec<Process>,
+    paths: String,
+}
+
+impl World {
+    /// Three embedded brokers, each a process, and the two configurations.
+    pub(crate) fn new() -> Self {
+        let mut paths = String::new();
+        let mut brokers = Vec::new();
+        for name in ["cable", "wlan", "mobile"] {
+            let broker = Process::start(&["broker", "--listen", "127.0.0.1:0"]);
+            let line = broker.until("broker on ");
+            let (_, port) = line.split(' ').nth(2).unwrap().rsplit_once(':').unwrap();
+            paths.push_str(&format!("[[path]]\nname = \"{name}\"\nhost = \"127.0.0.1\"\nport = {port}\n"));
+            brokers.push(broker);
+        }
+        let world = Self { directory: tempfile::tempdir().unwrap(), brokers, paths };
+        world.configure_clinic("");
+        let card = json(&["clinic", "card", "--config", &world.file("clinic.toml")]);
+        world.configure_hub(card["verify_key"].as_str().unwrap(), "");
+        world
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+
+    pub(crate) fn file(&self, name: &str) -> String {
+        self.path(name).display().to_string()
+    }
+
+    fn configure_clinic(&self, more: &str) {
+        let text = format!(
+            "[state]\ndir = \"clinic\"\n[clinic]\norigin = \"{ORIGIN}\"\nlisten = \"127.0.0.1:0\"\nbed = \"402\"\n{}{more}",
+            self.paths
+        );
+        std::fs::write(self.path("clinic.toml"), text).unwrap();
+    }
+
+    fn configure_hub(&self, verify_key: &str, more: &str) {
+        let text = format!(
+            "[state]\ndir = \"hub\"\n[hub]\nnumber = {HUB}\nlisten = \"127.0.0.1:0\"\n[hub.clinic]\n\
+             verify_key = \"{verify_key}\"\n{}{more}",
+            self.paths
+        );
+        std::fs::write(self.path("hub.toml"), text).unwrap();
+    }
+
+    /// Adds lines to both configurations.
+    pub(crate) fn configure_both(&self, more: &str) {
+        for name in ["clinic.toml", "hub.toml"] {
+            let text = std::fs::read_to_string(self.path(name)).unwrap();
+            std::fs::write(self.path(name), format!("{text}{more}")).unwrap();
+        }
+    }
+
+    pub(crate) fn enroll(&self, sensor: &str, arguments: &[&str]) {
+        let config = self.file("hub.toml");
+        json(&[&["sensor", "enroll", sensor, "--pairs", "40", "--config", &config], arguments].concat());
+    }
+
+    /// The hub's card, carried to the clinic.
+    pub(crate) fn admit(&self) {
+        let card = self.file("hub.card");
+        json(&["hub", "card", &card, "--config", &self.file("hub.toml")]);
+        json(&["clinic", "admit", &card, "--config", &self.file("clinic.toml")]);
+        std::fs::remove_file(card).unwrap();
+    }
+
+    pub(crate) fn clinic(&self) -> Process {
+        let clinic = Process::start(&["clinic", "--output", "json", "--config", &self.file("clinic.toml")]);
+        clinic.until("one-time link in");
+        clinic
+    }
+
+    /// The hub, and where its radio listens.
+    pub(crate) fn hub(&self) -> (Process, String) {
+        let hub = Process::start(&["hub", "--output", "json", "--config", &self.file("hub.toml")]);
+        let line = hub.until("listening on ");
+        let address = line.split("listening on ").nth(1).unwrap().split(' ').next().unwrap().to_owned();
+        (hub, address)
+    }
+
+    pub(crate) fn sensor(&self, sensor: &str, hub: &str, duration: &str) -> Process {
+        let config = self.file("hub.toml");
+        Process::start(&[
+            "sensor",
+            "run",
+            sensor,
+            "--hub",
+            hub,
+            "--duration",
+            duration,
+            "--config",
+            &config,
+            "--output",
+            "json",
+        ])
+    }
+
+    /// How often each report of the hub stands in the ledger. Nobody may be running.
+    pub(crate) async fn stored(&self) -> BTreeMap<u64, u32> {
+        let secret = |name: &str| secret(&self.path("clinic/keys").join(name));
+        let key = SigningKey::from_bytes(&secret("ledger"));
+        let ledger = self.path("clinic/clinic/ledger");
+        let origin = Origin::new(ORIGIN).unwrap();
+        let mut times = BTreeMap::new();
+        {
+            let disk = FileDisk::open(&ledger).unwrap();
+            let (log, _) = Log::open(disk, origin.clone(), key.clone(), Floor::NONE).unwrap();
+            for entry in log.entries_from(0) {
+                let (_, entry, _) = entry.unwrap();
+                if entry.kind == EntryKind::Telemetry {
+                    *times.entry(entry.stream_seq).or_insert(0) += 1;
+                }
+            }
+        }
+        // What stands there can be opened, and belongs to the hub.
+        let database = self.path("clinic/clinic/bodywire.db");
+        let store = Store::open(&database, &DatabaseKey::new(secret("database"))).await.unwrap();
+        let (mut archive, _) = Archive::open(&ledger, origin, key, store.clone(), 0).await.unwrap();
+        assert_eq!(archive.read(0).await.unwrap().0, HubId(HUB));
+        let indexed: Vec<u64> =
+            store.reports(HubId(HUB)).await.unwrap().iter().map(|row| row.number).collect();
+        assert_eq!(indexed, times.keys().copied().collect::<Vec<_>>(), "index and ledger agree");
+        times
+    }
+}
+
+pub(crate) fn secret(file: &Path) -> [u8; 32] {
+    std::fs::read(file).unwrap().try_into().unwrap()
+}
