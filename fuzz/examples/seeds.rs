@@ -10,6 +10,7 @@ use bodywire_channels::ack::{AckWriter, Status};
 use bodywire_channels::disperse::disperse;
 use bodywire_channels::state::State;
 use bodywire_channels::{MessageId, Priority};
+use bodywire_cli::config::{example, keys::Role};
 use bodywire_ecg::wfdb::{self, Format};
 use bodywire_fuzz::{TARGETS, Target, channels, ledger, proto};
 use bodywire_ledger::tile::{TileKind, TilePath, emit_bundle};
@@ -29,7 +30,7 @@ type Seeds = Vec<(&'static str, Vec<Vec<u8>>)>;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus");
-    let seeds: Seeds = [proto_seeds()?, channels_seeds()?, ecg_seeds()?, ledger_seeds()?].concat();
+    let seeds: Seeds = [proto_seeds()?, channels_seeds()?, cli_seeds(), ecg_seeds()?, ledger_seeds()?].concat();
     for Target { name, run } in TARGETS {
         let folder = corpus.join(name);
         std::fs::create_dir_all(&folder)?;
@@ -197,6 +198,33 @@ fn channels_seeds() -> Result<Seeds, Box<dyn Error>> {
         ("channels_shard", vec![b"ward-4b".to_vec()]),
         ("channels_state", vec![on_path(1, &state)]),
     ])
+}
+
+fn cli_seeds() -> Seeds {
+    let all = example(Role::All);
+    // Everything that may be left out, written.
+    let is_left_out = |line: &str| line.starts_with('#') && !line.starts_with("# ") && line.contains(" = ");
+    let full: Vec<&str> = all.lines().map(|line| if is_left_out(line) { &line[1..] } else { line }).collect();
+    let terse: Vec<&str> = full.iter().filter(|line| !line.starts_with('#')).copied().collect();
+    let key = "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a";
+    let secret = "ab".repeat(32);
+    let sensor = |number: u16, kind: &str, class: &str, more: &str| {
+        format!(
+            "[[sensor]]\nnumber = {number}\nkind = \"{kind}\"\nclass = \"{class}\"\nprofile = \"hardened-256\"\n\
+             wrapping_key = \"{secret}\"\nenrolled_ms = 1767225600000\nreliability = 0.97\nuniformity = 0.5\n{more}"
+        )
+    };
+    let hub = format!("version = 1\nhub = 7\nverify_key = \"{key}\"\nrendezvous = \"{secret}\"\n");
+    let sensors = [
+        sensor(1, "ecg", "II", "uniqueness = 0.49\n"),
+        sensor(300, "insulin-rate", "III", "revoked_ms = 1767225600001\n"),
+    ];
+    let card = [&hub[..], &sensors[0], &sensors[1]].concat();
+    let bytes = |text: &str| text.as_bytes().to_vec();
+    vec![
+        ("cli_config", vec![bytes(&example(Role::Hub)), terse.join("\n").into_bytes(), bytes("\n")]),
+        ("cli_card", vec![bytes(&card), hub.into_bytes()]),
+    ]
 }
 
 fn ecg_seeds() -> Result<Seeds, Box<dyn Error>> {

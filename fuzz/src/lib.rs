@@ -4,6 +4,7 @@
 //! a shim in `fuzz_targets/`; `cargo test -p bodywire-cli --test corpus` includes this file and replays `corpus/`.
 
 pub mod channels;
+pub mod cli;
 pub mod ecg;
 pub mod ledger;
 pub mod proto;
@@ -18,7 +19,7 @@ pub struct Target {
 }
 
 /// Every target.
-pub const TARGETS: [Target; 27] = [
+pub const TARGETS: [Target; 29] = [
     Target { name: "proto_frames", run: proto::frames },
     Target { name: "proto_sensor_handshake", run: proto::sensor_handshake },
     Target { name: "proto_hub_handshake", run: proto::hub_handshake },
@@ -35,6 +36,8 @@ pub const TARGETS: [Target; 27] = [
     Target { name: "channels_ack", run: channels::ack },
     Target { name: "channels_shard", run: channels::shard },
     Target { name: "channels_state", run: channels::state },
+    Target { name: "cli_config", run: cli::config },
+    Target { name: "cli_card", run: cli::card },
     Target { name: "ecg_header", run: ecg::header },
     Target { name: "ecg_recording", run: ecg::recording },
     Target { name: "ecg_annotations", run: ecg::annotations },

@@ -8,8 +8,8 @@ use crate::house::HubSide;
 use crate::radio::udp::{self, Radio};
 use crate::state::{Holder, State, replace_private};
 use crate::{logging, ready};
-use bodywire_channels::Spread;
 use bodywire_channels::topic::Shard;
+use bodywire_channels::{Mode, Spread};
 use bodywire_hub::bedside::SensorProfile;
 use bodywire_hub::service::{FRAMES_QUEUE, Heard};
 use bodywire_hub::spool::Spool;
@@ -140,6 +140,9 @@ async fn serve(
     let counters = hub.counters();
     let (stop, stopped) = watch::channel(false);
     logging::say(&format!("listening on {address} for {} sensors", rows.len()));
+    if spread.mode() != Mode::Threshold {
+        logging::say(&format!("channels in the mode split: {}", crate::sensor::PAPER_WARNING));
+    }
     if rows.iter().any(|row| row.profile == Profile::Paper) {
         logging::say(crate::sensor::PAPER_WARNING);
     }
