@@ -10,9 +10,9 @@ pub fn config(data: &[u8]) -> bool {
         Ok(config) => {
             assert!(text.len() <= CONFIG_BYTES_MAX);
             assert_eq!(Config::parse(text).as_ref(), Ok(&config), "the same text says the same");
-            let dispersal = config.dispersal;
-            assert!(1 <= dispersal.k && dispersal.k <= dispersal.n, "{dispersal:?}");
-            assert!(config.paths.is_empty() || config.paths.len() == usize::from(dispersal.n));
+            let spread = config.spread;
+            assert!(1 <= spread.k() && spread.k() <= spread.n(), "{spread:?}");
+            assert!(config.paths.is_empty() || config.paths.len() == spread.n());
             true
         }
         Err(problems) => {
