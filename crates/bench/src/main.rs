@@ -3,15 +3,18 @@
 //! ```text
 //! cargo run --release -p bodywire-bench -- link            a hub's handshakes a second, beside the schemes compared with
 //! cargo run --release -p bodywire-bench -- link-noise      false rejects and false accepts over a PUF's noise
+//! cargo run --release -p bodywire-bench -- channels        a message over three paths beside plain AES-256-GCM, one core
 //! ```
 //!
 //! `--output json` prints a list of `{name, unit, ours, peer, peer_value, ratio}`. Nothing here is ever shipped.
 #![expect(clippy::expect_used, reason = "a bench that cannot go on has failed")]
 
+mod channels;
 mod figure;
 mod link;
 mod noise;
 mod predict;
+mod rounds;
 
 use clap::{Parser, Subcommand, ValueEnum};
 use std::io::Write;
@@ -41,6 +44,15 @@ enum Bench {
         #[arg(long, default_value_t = 100_000)]
         handshakes: u32,
     },
+    /// Bytes a second of seal, split, reassemble and open, beside plain AES-256-GCM; bytes on the wire.
+    Channels {
+        /// Seconds for each size.
+        #[arg(long, default_value_t = 4.0)]
+        seconds: f64,
+        /// Only messages of so many bytes, for a profiler.
+        #[arg(long)]
+        size: Option<usize>,
+    },
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -56,6 +68,7 @@ fn main() -> ExitCode {
     let (figures, sound) = match arguments.bench {
         Bench::Link { seconds } => (link::figures(seconds), true),
         Bench::LinkNoise { handshakes } => noise::figures(handshakes),
+        Bench::Channels { seconds, size } => (channels::throughput::figures(seconds, size), true),
     };
     let text = match arguments.output {
         Output::Table => figure::table(&figures),

@@ -1,0 +1,130 @@
+//! What a message over several paths costs, beside one that is only encrypted.
+
+pub(crate) mod throughput;
+
+use bodywire_channels::disperse::{MESSAGES_PER_SESSION_MAX, MessageId, disperse};
+use bodywire_channels::reassemble::{Outcome, Reassembler};
+use bodywire_channels::session::{self, HubNumber, Prekey};
+use bodywire_channels::topic::Shard;
+use bodywire_channels::{SessionKeys, Threshold};
+use ed25519_dalek::SigningKey;
+use rand_chacha::ChaCha20Rng;
+use rand_core::SeedableRng;
+use std::time::Duration;
+
+/// The reassembler's clock: nothing here waits for anything.
+const NOW: Duration = Duration::from_secs(1);
+const NOW_MS: u64 = 1_000;
+const HUB: HubNumber = HubNumber(1);
+
+/// A hub and a clinic with a session between them.
+pub(crate) struct Ends {
+    clinic_key: SigningKey,
+    hub_key: SigningKey,
+    prekey: Prekey,
+    threshold: Threshold,
+    keys: SessionKeys,
+    reassembler: Reassembler,
+    next_id: u64,
+    rng: ChaCha20Rng,
+}
+
+impl Ends {
+    pub(crate) fn new(threshold: Threshold) -> Self {
+        let mut rng = ChaCha20Rng::seed_from_u64(1);
+        let (clinic_key, hub_key) = (SigningKey::from_bytes(&[1; 32]), SigningKey::from_bytes(&[2; 32]));
+        let prekey = Prekey::generate(&clinic_key, NOW_MS, &mut rng);
+        let (keys, reassembler) = session(&clinic_key, &hub_key, &prekey, threshold, &mut rng);
+        Self { clinic_key, hub_key, prekey, threshold, keys, reassembler, next_id: 0, rng }
+    }
+
+    /// All fragments of the next message.
+    pub(crate) fn split(&mut self, message: &[u8]) -> Vec<Vec<u8>> {
+        if self.next_id == MESSAGES_PER_SESSION_MAX {
+            let (clinic, hub) = (&self.clinic_key, &self.hub_key);
+            (self.keys, self.reassembler) = session(clinic, hub, &self.prekey, self.threshold, &mut self.rng);
+            self.next_id = 0;
+        }
+        let id = MessageId(self.next_id);
+        self.next_id += 1;
+        disperse(&self.keys, id, message, &mut self.rng).expect("a message within the limits")
+    }
+
+    /// Gives a fragment to the clinic; the message when it is complete.
+    pub(crate) fn join(&mut self, path: usize, fragment: &[u8]) -> Option<Vec<u8>> {
+        match self.reassembler.handle(NOW, path, fragment).expect("an honest fragment is accepted") {
+            Outcome::Delivered(delivered) => Some(delivered.message),
+            Outcome::Waiting | Outcome::Known { .. } => None,
+        }
+    }
+
+    /// A message there and back. Every path delivers: what comes too late costs its opening all the same.
+    pub(crate) fn round_trip(&mut self, message: &[u8]) -> Vec<u8> {
+        let fragments = self.split(message);
+        let mut back = None;
+        for (path, fragment) in fragments.iter().enumerate() {
+            back = self.join(path, fragment).or(back);
+        }
+        back.expect("all fragments bring the message back")
+    }
+
+    /// Bytes of all fragments as MQTT 5 publications with QoS 1 (OASIS MQTT 5.0, 3.3).
+    pub(crate) fn wire_bytes(&mut self, message: &[u8]) -> usize {
+        let shard = Shard::new("0").expect("a shard of one digit");
+        let fragments = self.split(message);
+        let topic = |path| shard.fragments(&self.keys, path).expect("a path of the session").len();
+        fragments.iter().enumerate().map(|(path, bytes)| publication_bytes(topic(path), bytes.len())).sum()
+    }
+}
+
+fn session(
+    clinic: &SigningKey,
+    hub: &SigningKey,
+    prekey: &Prekey,
+    threshold: Threshold,
+    rng: &mut ChaCha20Rng,
+) -> (SessionKeys, Reassembler) {
+    let started =
+        session::start(HUB, hub, &clinic.verifying_key(), prekey.published(), threshold, NOW_MS, rng)
+            .expect("a fresh prekey");
+    let accepted =
+        session::accept(std::slice::from_ref(prekey), |_| Some(hub.verifying_key()), &started.start, NOW_MS)
+            .expect("an honest start");
+    let mut reassembler = Reassembler::default();
+    reassembler.add(HUB.0, accepted.keys).expect("room for one session");
+    (started.keys, reassembler)
+}
+
+/// One byte of type and flags, the remaining length in base 128, topic and its length, packet identifier, an empty
+/// property list, the payload.
+pub(crate) const fn publication_bytes(topic: usize, payload: usize) -> usize {
+    let remaining = 2 + topic + 2 + 1 + payload;
+    let length_bytes = match remaining {
+        0..128 => 1,
+        128..16_384 => 2,
+        16_384..2_097_152 => 3,
+        _ => 4,
+    };
+    1 + length_bytes + remaining
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_comes_back_whole_from_every_path() {
+        let mut ends = Ends::new(Threshold::TWO_OF_THREE);
+        assert_eq!(ends.round_trip(b"vital signs"), b"vital signs");
+        let fragments = ends.split(b"again");
+        assert_eq!(ends.join(2, &fragments[2]), None);
+        assert_eq!(ends.join(0, &fragments[0]).as_deref(), Some(&b"again"[..]));
+    }
+
+    #[test]
+    fn a_publication_is_counted_as_mqtt_5_writes_it() {
+        // Topic "a", payload "b": 32 07 00 01 61 00 01 00 62 would be eight bytes after the type.
+        assert_eq!(publication_bytes(1, 1), 9);
+        assert_eq!(publication_bytes(1, 127) - publication_bytes(1, 121), 7);
+    }
+}
