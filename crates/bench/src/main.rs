@@ -4,6 +4,8 @@
 //! cargo run --release -p bodywire-bench -- link            a hub's handshakes a second, beside the schemes compared with
 //! cargo run --release -p bodywire-bench -- link-noise      false rejects and false accepts over a PUF's noise
 //! cargo run --release -p bodywire-bench -- channels        a message over three paths beside plain AES-256-GCM, one core
+//! cargo run --release -p bodywire-bench -- channels-delay  paper M's Table 3 again: 1200 bits, ten runs
+//! cargo run --release -p bodywire-bench -- channels-paths  delivery over lossy paths, beside what is predicted
 //! ```
 //!
 //! `--output json` prints a list of `{name, unit, ours, peer, peer_value, ratio}`. Nothing here is ever shipped.
@@ -53,6 +55,14 @@ enum Bench {
         #[arg(long)]
         size: Option<usize>,
     },
+    /// Paper M's Table 3 again: 1200 bits, ten runs, beside improved ECC and plain AES-256-GCM.
+    ChannelsDelay,
+    /// Share of messages that arrive without being sent again, beside the binomial prediction.
+    ChannelsPaths {
+        /// Messages for each cell.
+        #[arg(long, default_value_t = 20_000)]
+        messages: u32,
+    },
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -68,6 +78,8 @@ fn main() -> ExitCode {
     let (figures, sound) = match arguments.bench {
         Bench::Link { seconds } => (link::figures(seconds), true),
         Bench::LinkNoise { handshakes } => noise::figures(handshakes),
+        Bench::ChannelsDelay => (channels::delay::figures(), true),
+        Bench::ChannelsPaths { messages } => channels::paths::figures(messages),
         Bench::Channels { seconds, size } => (channels::throughput::figures(seconds, size), true),
     };
     let text = match arguments.output {

@@ -1,5 +1,8 @@
 //! What a message over several paths costs, beside one that is only encrypted.
 
+pub(crate) mod delay;
+mod improved_ecc;
+pub(crate) mod paths;
 pub(crate) mod throughput;
 
 use bodywire_channels::disperse::{MESSAGES_PER_SESSION_MAX, MessageId, disperse};
@@ -12,8 +15,8 @@ use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng;
 use std::time::Duration;
 
-/// The reassembler's clock: nothing here waits for anything.
-const NOW: Duration = Duration::from_secs(1);
+/// How far apart messages are for the reassembler: what lacks a fragment is forgotten in time, as in a running clinic.
+const BETWEEN_MESSAGES: Duration = Duration::from_secs(1);
 const NOW_MS: u64 = 1_000;
 const HUB: HubNumber = HubNumber(1);
 
@@ -26,6 +29,7 @@ pub(crate) struct Ends {
     keys: SessionKeys,
     reassembler: Reassembler,
     next_id: u64,
+    now: Duration,
     rng: ChaCha20Rng,
 }
 
@@ -35,7 +39,17 @@ impl Ends {
         let (clinic_key, hub_key) = (SigningKey::from_bytes(&[1; 32]), SigningKey::from_bytes(&[2; 32]));
         let prekey = Prekey::generate(&clinic_key, NOW_MS, &mut rng);
         let (keys, reassembler) = session(&clinic_key, &hub_key, &prekey, threshold, &mut rng);
-        Self { clinic_key, hub_key, prekey, threshold, keys, reassembler, next_id: 0, rng }
+        Self {
+            clinic_key,
+            hub_key,
+            prekey,
+            threshold,
+            keys,
+            reassembler,
+            next_id: 0,
+            now: Duration::ZERO,
+            rng,
+        }
     }
 
     /// All fragments of the next message.
@@ -47,15 +61,21 @@ impl Ends {
         }
         let id = MessageId(self.next_id);
         self.next_id += 1;
+        self.now += BETWEEN_MESSAGES;
         disperse(&self.keys, id, message, &mut self.rng).expect("a message within the limits")
     }
 
     /// Gives a fragment to the clinic; the message when it is complete.
     pub(crate) fn join(&mut self, path: usize, fragment: &[u8]) -> Option<Vec<u8>> {
-        match self.reassembler.handle(NOW, path, fragment).expect("an honest fragment is accepted") {
+        match self.reassembler.handle(self.now, path, fragment).expect("an honest fragment is accepted") {
             Outcome::Delivered(delivered) => Some(delivered.message),
             Outcome::Waiting | Outcome::Known { .. } => None,
         }
+    }
+
+    /// Forgets what has waited too long for its other fragments.
+    pub(crate) fn expire(&mut self) {
+        self.reassembler.expire(self.now);
     }
 
     /// A message there and back. Every path delivers: what comes too late costs its opening all the same.
