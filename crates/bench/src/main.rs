@@ -4,6 +4,7 @@
 //! cargo run --release -p bodywire-bench -- link            a hub's handshakes a second, beside the schemes compared with
 //! cargo run --release -p bodywire-bench -- link-noise      false rejects and false accepts over a PUF's noise
 //! cargo run --release -p bodywire-bench -- channels        a message over three paths beside plain AES-256-GCM, one core
+//! cargo run --release -p bodywire-bench -- channels-latency  the same through Mosquitto beside a plain publication
 //! cargo run --release -p bodywire-bench -- channels-delay  paper M's Table 3 again: 1200 bits, ten runs
 //! cargo run --release -p bodywire-bench -- channels-paths  delivery over lossy paths, beside what is predicted
 //! ```
@@ -55,6 +56,15 @@ enum Bench {
         #[arg(long)]
         size: Option<usize>,
     },
+    /// Messages a second and latency through three Mosquitto processes, beside a plain publication through one.
+    ChannelsLatency {
+        /// Seconds for each size.
+        #[arg(long, default_value_t = 20.0)]
+        seconds: f64,
+        /// Only messages of so many bytes.
+        #[arg(long)]
+        size: Option<usize>,
+    },
     /// Paper M's Table 3 again: 1200 bits, ten runs, beside improved ECC and plain AES-256-GCM.
     ChannelsDelay,
     /// Share of messages that arrive without being sent again, beside the binomial prediction.
@@ -78,6 +88,13 @@ fn main() -> ExitCode {
     let (figures, sound) = match arguments.bench {
         Bench::Link { seconds } => (link::figures(seconds), true),
         Bench::LinkNoise { handshakes } => noise::figures(handshakes),
+        Bench::ChannelsLatency { seconds, size } => match channels::latency::figures(seconds, size) {
+            Ok(figures) => (figures, true),
+            Err(missing) => {
+                let _ = writeln!(std::io::stderr(), "{missing}");
+                return ExitCode::FAILURE;
+            }
+        },
         Bench::ChannelsDelay => (channels::delay::figures(), true),
         Bench::ChannelsPaths { messages } => channels::paths::figures(messages),
         Bench::Channels { seconds, size } => (channels::throughput::figures(seconds, size), true),

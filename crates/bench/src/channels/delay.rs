@@ -19,10 +19,13 @@ const PAPER_ECC_S: f64 = 1.55;
 /// Why there is no ratio with them.
 const WHY: &str = "printed, of what is not said";
 
+/// Takes a message from one end to the other.
+type Run<'a> = Box<dyn FnMut(&[u8]) + 'a>;
+
 /// A scheme and its ten times, in microseconds.
 struct Row<'a> {
     name: String,
-    run: Box<dyn FnMut(&[u8]) + 'a>,
+    run: Run<'a>,
     times: Vec<f64>,
 }
 

@@ -146,7 +146,7 @@ mod tests {
     fn it_decrypts_what_it_encrypted() {
         let mut rng = rng(1);
         let keys = Keys::random(&mut rng);
-        for length in [0, 1, 29, 30, 31, 150] {
+        for length in [0usize, 1, 29, 30, 31, 150] {
             let message: Vec<u8> = (0..length).map(|i| (i * 7) as u8).collect();
             let points = keys.encrypt(&message, &mut rng);
             assert_eq!(points.len(), length.div_ceil(CHUNK_BYTES));

@@ -2,10 +2,12 @@
 
 pub(crate) mod delay;
 mod improved_ecc;
+pub(crate) mod latency;
+mod mqtt;
 pub(crate) mod paths;
 pub(crate) mod throughput;
 
-use bodywire_channels::disperse::{MESSAGES_PER_SESSION_MAX, MessageId, disperse};
+use bodywire_channels::disperse::{MessageId, disperse};
 use bodywire_channels::reassemble::{Outcome, Reassembler};
 use bodywire_channels::session::{self, HubNumber, Prekey};
 use bodywire_channels::topic::Shard;
@@ -20,52 +22,36 @@ const BETWEEN_MESSAGES: Duration = Duration::from_secs(1);
 const NOW_MS: u64 = 1_000;
 const HUB: HubNumber = HubNumber(1);
 
-/// A hub and a clinic with a session between them.
-pub(crate) struct Ends {
-    clinic_key: SigningKey,
-    hub_key: SigningKey,
-    prekey: Prekey,
-    threshold: Threshold,
+/// The hub's end of a session.
+pub(crate) struct Hub {
     keys: SessionKeys,
-    reassembler: Reassembler,
     next_id: u64,
-    now: Duration,
     rng: ChaCha20Rng,
 }
 
-impl Ends {
-    pub(crate) fn new(threshold: Threshold) -> Self {
-        let mut rng = ChaCha20Rng::seed_from_u64(1);
-        let (clinic_key, hub_key) = (SigningKey::from_bytes(&[1; 32]), SigningKey::from_bytes(&[2; 32]));
-        let prekey = Prekey::generate(&clinic_key, NOW_MS, &mut rng);
-        let (keys, reassembler) = session(&clinic_key, &hub_key, &prekey, threshold, &mut rng);
-        Self {
-            clinic_key,
-            hub_key,
-            prekey,
-            threshold,
-            keys,
-            reassembler,
-            next_id: 0,
-            now: Duration::ZERO,
-            rng,
-        }
-    }
-
+impl Hub {
     /// All fragments of the next message.
     pub(crate) fn split(&mut self, message: &[u8]) -> Vec<Vec<u8>> {
-        if self.next_id == MESSAGES_PER_SESSION_MAX {
-            let (clinic, hub) = (&self.clinic_key, &self.hub_key);
-            (self.keys, self.reassembler) = session(clinic, hub, &self.prekey, self.threshold, &mut self.rng);
-            self.next_id = 0;
-        }
         let id = MessageId(self.next_id);
         self.next_id += 1;
-        self.now += BETWEEN_MESSAGES;
-        disperse(&self.keys, id, message, &mut self.rng).expect("a message within the limits")
+        disperse(&self.keys, id, message, &mut self.rng).expect("a message and a session within the limits")
     }
 
-    /// Gives a fragment to the clinic; the message when it is complete.
+    /// Where the fragments of each path go.
+    pub(crate) fn topics(&self) -> Vec<String> {
+        let shard = Shard::new("0").expect("a shard of one digit");
+        (0..self.keys.threshold().n()).filter_map(|path| shard.fragments(&self.keys, path)).collect()
+    }
+}
+
+/// The clinic's end.
+pub(crate) struct Clinic {
+    reassembler: Reassembler,
+    now: Duration,
+}
+
+impl Clinic {
+    /// Takes a fragment; the message when it is complete.
     pub(crate) fn join(&mut self, path: usize, fragment: &[u8]) -> Option<Vec<u8>> {
         match self.reassembler.handle(self.now, path, fragment).expect("an honest fragment is accepted") {
             Outcome::Delivered(delivered) => Some(delivered.message),
@@ -73,46 +59,53 @@ impl Ends {
         }
     }
 
-    /// Forgets what has waited too long for its other fragments.
-    pub(crate) fn expire(&mut self) {
+    /// Lets time pass, and forgets what has waited too long for its other fragments.
+    pub(crate) fn wait(&mut self) {
+        self.now += BETWEEN_MESSAGES;
         self.reassembler.expire(self.now);
+    }
+}
+
+/// Both ends of one session.
+pub(crate) struct Ends {
+    pub(crate) hub: Hub,
+    pub(crate) clinic: Clinic,
+}
+
+impl Ends {
+    pub(crate) fn new(threshold: Threshold) -> Self {
+        let mut rng = ChaCha20Rng::seed_from_u64(1);
+        let (clinic_key, hub_key) = (SigningKey::from_bytes(&[1; 32]), SigningKey::from_bytes(&[2; 32]));
+        let prekey = Prekey::generate(&clinic_key, NOW_MS, &mut rng);
+        let (published, clinic) = (prekey.published(), clinic_key.verifying_key());
+        let started = session::start(HUB, &hub_key, &clinic, published, threshold, NOW_MS, &mut rng)
+            .expect("a fresh prekey");
+        let accepted = session::accept(&[prekey], |_| Some(hub_key.verifying_key()), &started.start, NOW_MS)
+            .expect("an honest start");
+        let mut reassembler = Reassembler::default();
+        reassembler.add(HUB.0, accepted.keys).expect("room for one session");
+        Self {
+            hub: Hub { keys: started.keys, next_id: 0, rng },
+            clinic: Clinic { reassembler, now: Duration::ZERO },
+        }
     }
 
     /// A message there and back. Every path delivers: what comes too late costs its opening all the same.
     pub(crate) fn round_trip(&mut self, message: &[u8]) -> Vec<u8> {
-        let fragments = self.split(message);
+        let fragments = self.hub.split(message);
         let mut back = None;
         for (path, fragment) in fragments.iter().enumerate() {
-            back = self.join(path, fragment).or(back);
+            back = self.clinic.join(path, fragment).or(back);
         }
         back.expect("all fragments bring the message back")
     }
 
     /// Bytes of all fragments as MQTT 5 publications with QoS 1 (OASIS MQTT 5.0, 3.3).
     pub(crate) fn wire_bytes(&mut self, message: &[u8]) -> usize {
-        let shard = Shard::new("0").expect("a shard of one digit");
-        let fragments = self.split(message);
-        let topic = |path| shard.fragments(&self.keys, path).expect("a path of the session").len();
-        fragments.iter().enumerate().map(|(path, bytes)| publication_bytes(topic(path), bytes.len())).sum()
+        let fragments = self.hub.split(message);
+        let topics = self.hub.topics();
+        fragments.iter().zip(topics).map(|(bytes, topic)| publication_bytes(topic.len(), bytes.len())).sum()
     }
-}
-
-fn session(
-    clinic: &SigningKey,
-    hub: &SigningKey,
-    prekey: &Prekey,
-    threshold: Threshold,
-    rng: &mut ChaCha20Rng,
-) -> (SessionKeys, Reassembler) {
-    let started =
-        session::start(HUB, hub, &clinic.verifying_key(), prekey.published(), threshold, NOW_MS, rng)
-            .expect("a fresh prekey");
-    let accepted =
-        session::accept(std::slice::from_ref(prekey), |_| Some(hub.verifying_key()), &started.start, NOW_MS)
-            .expect("an honest start");
-    let mut reassembler = Reassembler::default();
-    reassembler.add(HUB.0, accepted.keys).expect("room for one session");
-    (started.keys, reassembler)
 }
 
 /// One byte of type and flags, the remaining length in base 128, topic and its length, packet identifier, an empty
@@ -136,9 +129,9 @@ mod tests {
     fn a_message_comes_back_whole_from_every_path() {
         let mut ends = Ends::new(Threshold::TWO_OF_THREE);
         assert_eq!(ends.round_trip(b"vital signs"), b"vital signs");
-        let fragments = ends.split(b"again");
-        assert_eq!(ends.join(2, &fragments[2]), None);
-        assert_eq!(ends.join(0, &fragments[0]).as_deref(), Some(&b"again"[..]));
+        let fragments = ends.hub.split(b"again");
+        assert_eq!(ends.clinic.join(2, &fragments[2]), None);
+        assert_eq!(ends.clinic.join(0, &fragments[0]).as_deref(), Some(&b"again"[..]));
     }
 
     #[test]

@@ -53,14 +53,14 @@ fn delivered(threshold: Threshold, loss: f64, messages: u32) -> u32 {
     let mut opened = 0;
     for number in 0..messages {
         let message = number.to_be_bytes();
-        for (path, fragment) in ends.split(&message).iter().enumerate() {
+        for (path, fragment) in ends.hub.split(&message).iter().enumerate() {
             let lost = air.next_u32() < lost_below;
-            if !lost && let Some(back) = ends.join(path, fragment) {
+            if !lost && let Some(back) = ends.clinic.join(path, fragment) {
                 assert_eq!(back, message, "a message is what was sent");
                 opened += 1;
             }
         }
-        ends.expire();
+        ends.clinic.wait();
     }
     opened
 }
