@@ -6,8 +6,10 @@
 //!
 //! The same program gives the same bytes. Files that begin with `found-` are left alone.
 
-use bodywire_channels::ack::AckWriter;
-use bodywire_channels::disperse::{MessageId, disperse};
+use bodywire_channels::ack::{AckWriter, Status};
+use bodywire_channels::disperse::disperse;
+use bodywire_channels::state::State;
+use bodywire_channels::{MessageId, Priority};
 use bodywire_ecg::wfdb::{self, Format};
 use bodywire_fuzz::{TARGETS, Target, channels, ledger, proto};
 use bodywire_ledger::tile::{TileKind, TilePath, emit_bundle};
@@ -176,17 +178,24 @@ fn channels_seeds() -> Result<Seeds, Box<dyn Error>> {
     let on_path = |path: u8, bytes: &[u8]| [&[path][..], bytes].concat();
     let mut fragments = Vec::new();
     for (id, text) in [(0, &b"first"[..]), (7, &[0x55; 90])] {
-        let cut = disperse(channels::keys(), MessageId(id), text, &mut proto::seeded(10 + id))?;
+        let cut = disperse(channels::keys(), MessageId(id), Priority::Routine, text, &mut proto::seeded(10 + id))?;
         fragments.extend((0u8..).zip(&cut).map(|(path, bytes)| on_path(path, bytes)));
     }
+    let split = &channels::WORLD.split.keys;
+    let cut = disperse(split, MessageId(0), Priority::Emergency, b"split", &mut proto::seeded(20))?;
+    let split: Vec<Vec<u8>> = (0u8..).zip(&cut).map(|(path, bytes)| on_path(path, bytes)).collect();
     let mut acks = AckWriter::new(channels::keys().clone());
-    let acks = [acks.seal(&[])?, acks.seal(&[MessageId(0), MessageId(7)])?];
+    let stored = vec![MessageId(0), MessageId(7)];
+    let status = Status { received: [9, 9, 8, 0, 0, 0, 0, 0], stored, incomplete: vec![(MessageId(8), 0b101)] };
+    let acks = [acks.seal(&Status::default())?, acks.seal(&status)?];
+    let state = State { online: true, connection: 77 }.to_bytes(&channels::rendezvous(), 1)?;
     Ok(vec![
-        ("channels_fragments", vec![joined(&fragments), joined(fragments.iter().rev().skip(1))]),
+        ("channels_fragments", vec![joined(&fragments), joined(fragments.iter().rev().skip(1)), joined(&split)]),
         ("channels_start", vec![channels::WORLD.started.start.clone()]),
         ("channels_prekey", vec![channels::WORLD.prekey.published().to_vec()]),
         ("channels_ack", vec![on_path(0, &acks[0][0]), on_path(2, &acks[1][2])]),
         ("channels_shard", vec![b"ward-4b".to_vec()]),
+        ("channels_state", vec![on_path(1, &state)]),
     ])
 }
 

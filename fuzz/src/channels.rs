@@ -1,10 +1,10 @@
 //! The channels: whatever a broker hands over.
 
-use bodywire_channels::disperse::MessageId;
-use bodywire_channels::reassemble::{Outcome, Reassembler};
+use bodywire_channels::reassemble::Reassembler;
 use bodywire_channels::session::{self, HubNumber, Prekey, Started};
-use bodywire_channels::topic::Shard;
-use bodywire_channels::{SessionKeys, Threshold, ack};
+use bodywire_channels::state::State;
+use bodywire_channels::topic::{Rendezvous, Shard};
+use bodywire_channels::{Cipher, MessageId, SessionKeys, Spread, ack};
 use core::time::Duration;
 use ed25519_dalek::SigningKey;
 use std::sync::LazyLock;
@@ -24,6 +24,8 @@ pub struct World {
     pub prekey: Prekey,
     /// The hub's half.
     pub started: Started,
+    /// The hub's half of a session in paper M's split mode.
+    pub split: Started,
 }
 
 /// The same world in each run: its keys come from a seed.
@@ -32,10 +34,14 @@ pub static WORLD: LazyLock<World> = LazyLock::new(|| {
     let (clinic_key, hub_key) = (SigningKey::from_bytes(&[1; 32]), SigningKey::from_bytes(&[2; 32]));
     let prekey = Prekey::generate(&clinic_key, NOW_MS, &mut rng);
     let clinic = clinic_key.verifying_key();
-    let threshold = Threshold::TWO_OF_THREE;
-    let started = session::start(HUB, &hub_key, &clinic, prekey.published(), threshold, NOW_MS, &mut rng);
-    let started = started.unwrap_or_else(|error| panic!("a fresh prekey was refused: {error}"));
-    World { clinic_key, hub_key, prekey, started }
+    let mut start = |spread| {
+        session::start(HUB, &hub_key, &clinic, prekey.published(), spread, NOW_MS, &mut rng)
+            .unwrap_or_else(|error| panic!("a fresh prekey was refused: {error}"))
+    };
+    let started = start(Spread::TWO_OF_THREE);
+    let split = Spread::split(Cipher::Aes128, 2).unwrap_or_else(|error| panic!("two slices: {error}"));
+    let split = start(split);
+    World { clinic_key, hub_key, prekey, started, split }
 });
 
 /// The keys of the session.
@@ -43,20 +49,24 @@ pub fn keys() -> &'static SessionKeys {
     &WORLD.started.keys
 }
 
-/// Fragments: each piece begins with the number of its path.
+/// Fragments of both modes: each piece begins with the number of its path.
 pub fn fragments(data: &[u8]) -> bool {
     let mut reassembler = Reassembler::default();
-    let added = reassembler.add(HUB.0, keys().clone());
-    assert!(matches!(added, Ok(Some(_))));
-    let mut delivered: Vec<MessageId> = Vec::new();
+    for keys in [keys(), &WORLD.split.keys] {
+        assert!(matches!(reassembler.add(HUB.0, keys.clone()), Ok(Some(_))));
+    }
+    let mut delivered: Vec<(u64, MessageId)> = Vec::new();
     for (at, piece) in super::pieces(data).enumerate() {
         let Some((path, bytes)) = piece.split_first() else { continue };
         let now = Duration::from_secs(at as u64);
-        if let Ok(Outcome::Delivered(message)) = reassembler.handle(now, usize::from(*path), bytes) {
-            assert!(!delivered.contains(&message.id), "a message was delivered twice");
-            delivered.push(message.id);
-        }
+        let _ = reassembler.handle(now, usize::from(*path), bytes);
         reassembler.expire(now);
+        reassembler.incomplete(now);
+        while let Some(message) = reassembler.poll() {
+            let name = (message.session.0, message.id);
+            assert!(!delivered.contains(&name), "a message was delivered twice");
+            delivered.push(name);
+        }
     }
     !delivered.is_empty()
 }
@@ -72,13 +82,14 @@ pub fn start(data: &[u8]) -> bool {
 pub fn prekey(data: &[u8]) -> bool {
     let clinic = WORLD.clinic_key.verifying_key();
     let mut rng = super::proto::seeded(4);
-    session::start(HUB, &WORLD.hub_key, &clinic, data, Threshold::TWO_OF_THREE, NOW_MS, &mut rng).is_ok()
+    session::start(HUB, &WORLD.hub_key, &clinic, data, Spread::TWO_OF_THREE, NOW_MS, &mut rng).is_ok()
 }
 
 /// An acknowledgement behind the number of its path.
 pub fn ack(data: &[u8]) -> bool {
     let Some((path, bytes)) = data.split_first() else { return false };
-    ack::open(keys(), usize::from(*path), bytes).is_ok_and(|ids| ids.len() <= ack::IDS_PER_ACK_MAX)
+    ack::open(keys(), usize::from(*path), bytes)
+        .is_ok_and(|status| status.stored.len() + status.incomplete.len() <= ack::IDS_PER_ACK_MAX)
 }
 
 /// A shard's name, from a configuration.
@@ -88,4 +99,15 @@ pub fn shard(data: &[u8]) -> bool {
         assert_eq!(shard.fragments_filter().split('/').count(), 5);
         true
     })
+}
+
+/// The secret behind the names of the hub.
+pub fn rendezvous() -> Rendezvous {
+    Rendezvous::new([7; 32])
+}
+
+/// The state of a hub's connection, behind the number of its path.
+pub fn state(data: &[u8]) -> bool {
+    let Some((path, bytes)) = data.split_first() else { return false };
+    State::from_bytes(&rendezvous(), usize::from(*path), bytes).is_ok()
 }

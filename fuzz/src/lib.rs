@@ -18,7 +18,7 @@ pub struct Target {
 }
 
 /// Every target.
-pub const TARGETS: [Target; 26] = [
+pub const TARGETS: [Target; 27] = [
     Target { name: "proto_frames", run: proto::frames },
     Target { name: "proto_sensor_handshake", run: proto::sensor_handshake },
     Target { name: "proto_hub_handshake", run: proto::hub_handshake },
@@ -34,6 +34,7 @@ pub const TARGETS: [Target; 26] = [
     Target { name: "channels_prekey", run: channels::prekey },
     Target { name: "channels_ack", run: channels::ack },
     Target { name: "channels_shard", run: channels::shard },
+    Target { name: "channels_state", run: channels::state },
     Target { name: "ecg_header", run: ecg::header },
     Target { name: "ecg_recording", run: ecg::recording },
     Target { name: "ecg_annotations", run: ecg::annotations },

@@ -4,22 +4,21 @@
 //! C0 = AES-256-GCM(message key, id, message)                       end to end
 //! L  = HKDF(salt = 32 random bytes, hedge key ‖ id ‖ SHA-256(C0))  fresh for each message, even if the salt were not
 //! C1 = C0 XOR AES-256-CTR(HKDF(L, "mask"))                         nothing of C0 without L
-//! J  = HMAC-SHA-256(HKDF(L, "commit"), id 8 ‖ |C0| 4 ‖ zero 1 ‖ k 1 ‖ n 1 ‖ zero 1 ‖ C1)[..16]
+//! J  = HMAC-SHA-256(HKDF(L, "commit"), header with index 0 ‖ C1)[..16]
 //! c_1..c_n = Reed-Solomon k of n of C1;  l_1..l_n = Shamir k of n of L
-//!
-//! fragment i, on path i:
-//! version 1 | session pseudonym 8 | header block 16 | sealed( J 16 | l_i 32 | c_i ) | tag 16
-//! header block = AES-256(header key of the path, id 8 | |C0| 4 | index 1 | k 1 | n 1 | zero 1)
-//! sealed       = AES-256-GCM(fragment key of the path, id, everything before as associated data)
 //! ```
 //!
-//! Pseudonym, header block and commitment differ from path to path, so that two brokers cannot join what they carry.
+//! Krawczyk, "Secret Sharing Made Short", CRYPTO 1993, with hedged randomness and a commitment (Bellare, Dai, Rogaway,
+//! PETS 2020). Each fragment is then sealed for its path ([`crate::fragment`]).
 
-use crate::Threshold;
 use crate::error::{Error, Refusal};
-use crate::keys::{PSEUDONYM_BYTES, PathKeys, Secret, SessionKeys, TAG_BYTES};
+use crate::fragment::{
+    self, BINDING_BYTES, Fragment, Header, MESSAGE_BYTES_MAX, MESSAGES_PER_SESSION_MAX, MessageId,
+};
+use crate::keys::{Secret, SessionKeys, TAG_BYTES};
+use crate::{Mode, Priority, Spread, split};
 use aes::Aes256;
-use aes::cipher::{BlockCipherDecrypt, BlockCipherEncrypt, KeyIvInit, StreamCipher};
+use aes::cipher::{KeyIvInit, StreamCipher};
 use aes_gcm::aead::KeyInit;
 use blahaj::{Share, Sharks};
 use hkdf::Hkdf;
@@ -27,108 +26,51 @@ use hmac::{Hmac, Mac};
 use rand_core::CryptoRng;
 use reed_solomon_erasure::galois_8::ReedSolomon;
 use sha2::{Digest, Sha256};
-
-/// Version of the fragment format.
-pub const VERSION: u8 = 1;
-/// Longest message. The hub's reports stay below; a fragment stays far below any broker's packet limit.
-pub const MESSAGE_BYTES_MAX: usize = 64 * 1024;
-/// Messages of one session; then a new one is due, long before AES-GCM's limits.
-pub const MESSAGES_PER_SESSION_MAX: u64 = 1 << 24;
-/// Bytes a fragment adds to its slice of the message.
-pub const FRAGMENT_OVERHEAD_BYTES: usize = CLEAR_BYTES + COMMITMENT_BYTES + SHARE_BYTES + TAG_BYTES;
-
-const CLEAR_BYTES: usize = 1 + PSEUDONYM_BYTES + BLOCK_BYTES;
-const BLOCK_BYTES: usize = 16;
-const COMMITMENT_BYTES: usize = 16;
-const SHARE_BYTES: usize = 32;
-/// Shortest and longest fragment that can be one.
-const FRAGMENT_BYTES_MIN: usize = FRAGMENT_OVERHEAD_BYTES + 1;
-const FRAGMENT_BYTES_MAX: usize = FRAGMENT_OVERHEAD_BYTES + MESSAGE_BYTES_MAX;
+use subtle::ConstantTimeEq;
 
 /// Nonce purpose of the end-to-end layer.
-const PURPOSE_MESSAGE: u8 = 1;
-/// Nonce purpose of the path layer.
-const PURPOSE_FRAGMENT: u8 = 2;
-
-/// Number of a message in its session.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct MessageId(pub u64);
-
-/// What the sealed header block of a fragment says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Header {
-    pub(crate) id: MessageId,
-    /// Length of C0.
-    pub(crate) sealed_len: u32,
-    pub(crate) index: u8,
-    pub(crate) k: u8,
-    pub(crate) n: u8,
-}
-
-impl Header {
-    fn to_block(self) -> [u8; BLOCK_BYTES] {
-        let [i0, i1, i2, i3, i4, i5, i6, i7] = self.id.0.to_be_bytes();
-        let [l0, l1, l2, l3] = self.sealed_len.to_be_bytes();
-        [i0, i1, i2, i3, i4, i5, i6, i7, l0, l1, l2, l3, self.index, self.k, self.n, 0]
-    }
-
-    fn from_block(
-        [i0, i1, i2, i3, i4, i5, i6, i7, l0, l1, l2, l3, index, k, n, zero]: [u8; BLOCK_BYTES],
-    ) -> Option<Self> {
-        (zero == 0).then_some(Self {
-            id: MessageId(u64::from_be_bytes([i0, i1, i2, i3, i4, i5, i6, i7])),
-            sealed_len: u32::from_be_bytes([l0, l1, l2, l3]),
-            index,
-            k,
-            n,
-        })
-    }
-
-    /// Length of each slice of C1.
-    fn slice_len(&self) -> usize {
-        (self.sealed_len as usize).div_ceil(usize::from(self.k).max(1))
-    }
-}
-
-/// One opened fragment.
-#[derive(Debug, Clone)]
-pub(crate) struct Fragment {
-    pub(crate) header: Header,
-    pub(crate) commitment: [u8; COMMITMENT_BYTES],
-    share: [u8; SHARE_BYTES],
-    slice: Vec<u8>,
-}
-
-impl Fragment {
-    /// Bytes it holds in memory.
-    pub(crate) const fn len(&self) -> usize {
-        self.slice.len() + SHARE_BYTES + COMMITMENT_BYTES
-    }
-}
+pub(crate) const PURPOSE_MESSAGE: u8 = 1;
 
 /// The fragments of message `id`, one for each path in their order. An id must be used once: the nonces come from it.
 pub fn disperse(
     keys: &SessionKeys,
     id: MessageId,
+    priority: Priority,
     message: &[u8],
     rng: &mut impl CryptoRng,
 ) -> Result<Vec<Vec<u8>>, Error> {
     if message.len() > MESSAGE_BYTES_MAX - TAG_BYTES {
         return Err(Error::Limit { limit: "MESSAGE_BYTES_MAX", value: MESSAGE_BYTES_MAX });
     }
-    if id.0 >= MESSAGES_PER_SESSION_MAX {
+    if !id.is_in_range() {
         return Err(Error::Limit {
             limit: "MESSAGES_PER_SESSION_MAX",
             value: MESSAGES_PER_SESSION_MAX as usize,
         });
     }
-    let Threshold { k, n } = keys.threshold;
-    let sealed = keys.message.seal(PURPOSE_MESSAGE, id.0, &message_ad(id, k, n), message)?;
+    if id.is_preview() != (priority == Priority::Preview) {
+        return Err(Error::Misuse("previews have numbers of their own"));
+    }
+    match keys.spread.mode() {
+        Mode::Threshold => spread(keys, id, priority, message, rng),
+        Mode::Split(cipher) => split::cut(keys, cipher, id, priority, message),
+    }
+}
+
+fn spread(
+    keys: &SessionKeys,
+    id: MessageId,
+    priority: Priority,
+    message: &[u8],
+    rng: &mut impl CryptoRng,
+) -> Result<Vec<Vec<u8>>, Error> {
+    let Spread { k, n, .. } = keys.spread;
+    let sealed = keys.message.seal(PURPOSE_MESSAGE, id.0, &message_ad(keys.spread, id), message)?;
     let mask = fresh_mask(keys, id, &sealed, rng)?;
     let masked = apply_mask(&mask, sealed)?;
-    let header = |index| Header { id, sealed_len: masked.len() as u32, index, k, n };
+    let header = |index| Header { id, sealed_len: masked.len() as u32, index, k, n, priority };
     let commitment = commit(&mask, &header(0), &masked)?;
-    let slices = encode(keys.threshold, &masked, header(0).slice_len())?;
+    let slices = encode(keys.spread, &masked, header(0).slice_len())?;
     let shares = Sharks(k).dealer_rng(&mask.0, rng).take(usize::from(n));
     let parts = slices.iter().zip(shares).zip(keys.paths.iter().zip(0u8..));
     parts
@@ -136,14 +78,16 @@ pub fn disperse(
             let share = Vec::from(&share);
             let share = share.get(1..).ok_or(Error::Crypto("Shamir share"))?;
             let inner = [&commitment, share, slice].concat();
-            seal_fragment(path, &header(index), &inner)
+            fragment::seal(path, &header(index), &inner)
         })
         .collect()
 }
 
-fn message_ad(id: MessageId, k: u8, n: u8) -> [u8; 11] {
+/// What the end-to-end layer is bound to beside the message: how it is spread, and its number.
+pub(crate) fn message_ad(spread: Spread, id: MessageId) -> [u8; 11] {
     let [i0, i1, i2, i3, i4, i5, i6, i7] = id.0.to_be_bytes();
-    [VERSION, i0, i1, i2, i3, i4, i5, i6, i7, k, n]
+    let [mode, k, n] = spread.to_bytes();
+    [mode, i0, i1, i2, i3, i4, i5, i6, i7, k, n]
 }
 
 fn fresh_mask(
@@ -168,80 +112,41 @@ fn apply_mask(mask: &Secret, mut bytes: Vec<u8>) -> Result<Vec<u8>, Error> {
     Ok(bytes)
 }
 
-fn commit(mask: &Secret, header: &Header, masked: &[u8]) -> Result<[u8; COMMITMENT_BYTES], Error> {
+fn commit(mask: &Secret, header: &Header, masked: &[u8]) -> Result<[u8; BINDING_BYTES], Error> {
     let key = mask.derive("commit")?;
     let mut mac = <Hmac<Sha256> as KeyInit>::new_from_slice(&key.0).map_err(|_| Error::Crypto("HMAC key"))?;
     mac.update(&Header { index: 0, ..*header }.to_block());
     mac.update(masked);
-    let mut out = [0u8; COMMITMENT_BYTES];
+    let mut out = [0u8; BINDING_BYTES];
     out.iter_mut().zip(mac.finalize().into_bytes()).for_each(|(slot, byte)| *slot = byte);
     Ok(out)
 }
 
-fn encode(threshold: Threshold, masked: &[u8], slice_len: usize) -> Result<Vec<Vec<u8>>, Error> {
+fn encode(spread: Spread, masked: &[u8], slice_len: usize) -> Result<Vec<Vec<u8>>, Error> {
     let mut slices: Vec<Vec<u8>> = masked.chunks(slice_len.max(1)).map(<[u8]>::to_vec).collect();
-    slices.resize(threshold.k(), Vec::new());
+    slices.resize(spread.k(), Vec::new());
     slices.iter_mut().for_each(|slice| slice.resize(slice_len, 0));
-    slices.resize(threshold.n(), vec![0; slice_len]);
-    if threshold.n() > threshold.k() {
-        code(threshold)?.encode(&mut slices).map_err(|_| Error::Crypto("Reed-Solomon encode"))?;
+    slices.resize(spread.n(), vec![0; slice_len]);
+    if spread.n() > spread.k() {
+        code(spread)?.encode(&mut slices).map_err(|_| Error::Crypto("Reed-Solomon encode"))?;
     }
     Ok(slices)
 }
 
-fn code(threshold: Threshold) -> Result<ReedSolomon, Error> {
-    ReedSolomon::new(threshold.k(), threshold.n() - threshold.k())
-        .map_err(|_| Error::Crypto("Reed-Solomon code"))
+fn code(spread: Spread) -> Result<ReedSolomon, Error> {
+    ReedSolomon::new(spread.k(), spread.n() - spread.k()).map_err(|_| Error::Crypto("Reed-Solomon code"))
 }
 
-fn seal_fragment(path: &PathKeys, header: &Header, inner: &[u8]) -> Result<Vec<u8>, Error> {
-    let mut block = header.to_block().into();
-    Aes256::new(&path.header.0.into()).encrypt_block(&mut block);
-    let mut out = Vec::with_capacity(CLEAR_BYTES + inner.len() + TAG_BYTES);
-    out.push(VERSION);
-    out.extend_from_slice(&path.pseudonym);
-    out.extend_from_slice(&block);
-    let sealed = path.fragment.seal(PURPOSE_FRAGMENT, header.id.0, &out, inner)?;
-    out.extend_from_slice(&sealed);
-    Ok(out)
-}
-
-/// The session pseudonym of a fragment, before anything is known to be true of it.
-pub(crate) fn pseudonym_of(bytes: &[u8]) -> Result<[u8; PSEUDONYM_BYTES], Refusal> {
-    let len_ok = (FRAGMENT_BYTES_MIN..=FRAGMENT_BYTES_MAX).contains(&bytes.len());
-    let (version, rest) = bytes.split_first().filter(|_| len_ok).ok_or(Refusal::Malformed)?;
-    let pseudonym = rest.first_chunk().filter(|_| *version == VERSION).ok_or(Refusal::Malformed)?;
-    Ok(*pseudonym)
-}
-
-/// Opens a fragment that came in on the path with index `path` of a session.
-pub(crate) fn open_fragment(keys: &SessionKeys, path: usize, bytes: &[u8]) -> Result<Fragment, Refusal> {
-    let path_keys = keys.paths.get(path).ok_or(Refusal::UnknownSession)?;
-    let (clear, sealed) = bytes.split_at_checked(CLEAR_BYTES).ok_or(Refusal::Malformed)?;
-    let block: [u8; BLOCK_BYTES] = *clear.last_chunk().ok_or(Refusal::Malformed)?;
-    let mut block = block.into();
-    Aes256::new(&path_keys.header.0.into()).decrypt_block(&mut block);
-    // Nothing in the header is believed before the tag has verified, except the nonce that it takes to verify it.
-    let header = Header::from_block(block.into()).ok_or(Refusal::BadTag)?;
-    let inner =
-        path_keys.fragment.open(PURPOSE_FRAGMENT, header.id.0, clear, sealed).ok_or(Refusal::BadTag)?;
-    let (commitment, rest) = inner.split_first_chunk().ok_or(Refusal::Malformed)?;
-    let (share, slice) = rest.split_first_chunk().ok_or(Refusal::Malformed)?;
-    let Threshold { k, n } = keys.threshold;
-    let sane = (header.k, header.n) == (k, n)
-        && usize::from(header.index) == path
-        && (header.sealed_len as usize) <= MESSAGE_BYTES_MAX
-        && (header.sealed_len as usize) >= TAG_BYTES
-        && slice.len() == header.slice_len();
-    if !sane {
-        return Err(Refusal::Inconsistent);
-    }
-    Ok(Fragment { header, commitment: *commitment, share: *share, slice: slice.to_vec() })
-}
-
-/// The message of `k` fragments with different indices and equal headers and commitments.
+/// The message of `k` fragments with different indices and equal headers and bindings.
 pub(crate) fn combine(keys: &SessionKeys, fragments: &[Fragment]) -> Result<Vec<u8>, Refusal> {
-    let Threshold { k, n } = keys.threshold;
+    match keys.spread.mode() {
+        Mode::Threshold => gather(keys, fragments),
+        Mode::Split(cipher) => split::join(keys, cipher, fragments),
+    }
+}
+
+fn gather(keys: &SessionKeys, fragments: &[Fragment]) -> Result<Vec<u8>, Refusal> {
+    let Spread { k, n, .. } = keys.spread;
     let first = fragments.first().ok_or(Refusal::Inconsistent)?;
     let header = Header { index: 0, ..first.header };
     let mask = recover_mask(k, fragments)?;
@@ -252,18 +157,18 @@ pub(crate) fn combine(keys: &SessionKeys, fragments: &[Fragment]) -> Result<Vec<
         }
     }
     if n > k {
-        let code = code(keys.threshold).map_err(|_| Refusal::Inconsistent)?;
+        let code = code(keys.spread).map_err(|_| Refusal::Inconsistent)?;
         code.reconstruct_data(&mut slices).map_err(|_| Refusal::Inconsistent)?;
     }
     let mut masked: Vec<u8> = slices.into_iter().take(usize::from(k)).flatten().flatten().collect();
     masked.truncate(header.sealed_len as usize);
     let commitment = commit(&mask, &header, &masked).map_err(|_| Refusal::Inconsistent)?;
-    if commitment != first.commitment {
+    if !bool::from(commitment.ct_eq(&first.binding)) {
         return Err(Refusal::Inconsistent);
     }
     let sealed = apply_mask(&mask, masked).map_err(|_| Refusal::Inconsistent)?;
     keys.message
-        .open(PURPOSE_MESSAGE, header.id.0, &message_ad(header.id, k, n), &sealed)
+        .open(PURPOSE_MESSAGE, header.id.0, &message_ad(keys.spread, header.id), &sealed)
         .ok_or(Refusal::BadMessage)
 }
 
@@ -288,18 +193,18 @@ mod tests {
     use rand_core::SeedableRng;
 
     fn keys(k: u8, n: u8) -> SessionKeys {
-        SessionKeys::new(&Secret([6; 32]), Threshold::new(k, n).unwrap()).unwrap()
+        SessionKeys::new(&Secret([6; 32]), Spread::threshold(k, n).unwrap()).unwrap()
     }
 
     fn opened(keys: &SessionKeys, fragments: &[Vec<u8>], paths: &[usize]) -> Vec<Fragment> {
-        paths.iter().map(|&p| open_fragment(keys, p, &fragments[p]).unwrap()).collect()
+        paths.iter().map(|&p| fragment::open(keys, p, &fragments[p]).unwrap()).collect()
     }
 
     #[test]
     fn any_two_of_three_bring_the_message_back() {
         let keys = keys(2, 3);
         let mut rng = ChaCha20Rng::seed_from_u64(1);
-        let fragments = disperse(&keys, MessageId(4), b"vital signs", &mut rng).unwrap();
+        let fragments = disperse(&keys, MessageId(4), Priority::Routine, b"vital signs", &mut rng).unwrap();
         for paths in [[0, 1], [0, 2], [1, 2], [2, 0]] {
             assert_eq!(combine(&keys, &opened(&keys, &fragments, &paths)).unwrap(), b"vital signs");
         }
@@ -311,7 +216,7 @@ mod tests {
         let keys = keys(2, 3);
         let mut rng = ChaCha20Rng::seed_from_u64(1);
         let message = [0u8; 600];
-        let fragments = disperse(&keys, MessageId(0), &message, &mut rng).unwrap();
+        let fragments = disperse(&keys, MessageId(0), Priority::Routine, &message, &mut rng).unwrap();
         for (i, a) in fragments.iter().enumerate() {
             for b in fragments.iter().skip(i + 1) {
                 let common = a[1..].windows(6).any(|w| b[1..].windows(6).any(|v| v == w));
@@ -325,12 +230,12 @@ mod tests {
     fn a_fragment_is_bound_to_its_path_its_place_and_every_byte() {
         let keys = keys(2, 3);
         let mut rng = ChaCha20Rng::seed_from_u64(2);
-        let fragments = disperse(&keys, MessageId(9), b"m", &mut rng).unwrap();
-        assert_eq!(open_fragment(&keys, 1, &fragments[0]).unwrap_err(), Refusal::BadTag);
+        let fragments = disperse(&keys, MessageId(9), Priority::Routine, b"m", &mut rng).unwrap();
+        assert_eq!(fragment::open(&keys, 1, &fragments[0]).unwrap_err(), Refusal::BadTag);
         for i in 0..fragments[0].len() {
             let mut changed = fragments[0].clone();
             changed[i] ^= 0x10;
-            assert!(open_fragment(&keys, 0, &changed).is_err(), "byte {i}");
+            assert!(fragment::open(&keys, 0, &changed).is_err(), "byte {i}");
         }
     }
 
@@ -338,9 +243,9 @@ mod tests {
     fn fragments_of_different_messages_do_not_combine() {
         let keys = keys(2, 3);
         let mut rng = ChaCha20Rng::seed_from_u64(3);
-        let a = disperse(&keys, MessageId(1), b"aaaa", &mut rng).unwrap();
-        let b = disperse(&keys, MessageId(2), b"bbbb", &mut rng).unwrap();
-        let mixed = [open_fragment(&keys, 0, &a[0]).unwrap(), open_fragment(&keys, 1, &b[1]).unwrap()];
+        let a = disperse(&keys, MessageId(1), Priority::Routine, b"aaaa", &mut rng).unwrap();
+        let b = disperse(&keys, MessageId(2), Priority::Routine, b"bbbb", &mut rng).unwrap();
+        let mixed = [fragment::open(&keys, 0, &a[0]).unwrap(), fragment::open(&keys, 1, &b[1]).unwrap()];
         assert!(combine(&keys, &mixed).is_err());
     }
 
@@ -348,9 +253,16 @@ mod tests {
     fn limits_are_refused_before_any_work() {
         let keys = keys(2, 3);
         let mut rng = ChaCha20Rng::seed_from_u64(4);
-        assert!(disperse(&keys, MessageId(0), &vec![0; MESSAGE_BYTES_MAX], &mut rng).is_err());
-        assert!(disperse(&keys, MessageId(MESSAGES_PER_SESSION_MAX), b"", &mut rng).is_err());
-        assert!(disperse(&keys, MessageId(0), &vec![0; MESSAGE_BYTES_MAX - 16], &mut rng).is_ok());
+        assert!(
+            disperse(&keys, MessageId(0), Priority::Routine, &vec![0; MESSAGE_BYTES_MAX], &mut rng).is_err()
+        );
+        assert!(
+            disperse(&keys, MessageId(MESSAGES_PER_SESSION_MAX), Priority::Routine, b"", &mut rng).is_err()
+        );
+        assert!(
+            disperse(&keys, MessageId(0), Priority::Routine, &vec![0; MESSAGE_BYTES_MAX - 16], &mut rng)
+                .is_ok()
+        );
     }
 
     proptest! {
@@ -362,7 +274,7 @@ mod tests {
             let mut rng = ChaCha20Rng::seed_from_u64(seed);
             let mut message = vec![0u8; len];
             rand_core::Rng::fill_bytes(&mut rng, &mut message);
-            let fragments = disperse(&keys, MessageId(seed >> 41), &message, &mut rng).unwrap();
+            let fragments = disperse(&keys, MessageId(seed >> 41), Priority::Routine, &message, &mut rng).unwrap();
             prop_assert_eq!(fragments.len(), usize::from(n));
             let last: Vec<usize> = (usize::from(n - k)..usize::from(n)).collect();
             prop_assert_eq!(combine(&keys, &opened(&keys, &fragments, &last)).unwrap(), message);
@@ -371,8 +283,8 @@ mod tests {
         #[test]
         fn any_bytes_are_refused(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
             let keys = keys(2, 3);
-            let _ = pseudonym_of(&bytes);
-            prop_assert!(open_fragment(&keys, 0, &bytes).is_err());
+            let _ = fragment::pseudonym_of(&bytes);
+            prop_assert!(fragment::open(&keys, 0, &bytes).is_err());
         }
     }
 }

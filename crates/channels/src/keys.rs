@@ -1,7 +1,7 @@
 //! Keys of one session: everything is derived from one exported secret, one HKDF label each (RFC 5869).
 
 use crate::error::Error;
-use crate::{PATHS_MAX, Threshold};
+use crate::{Cipher, Mode, PATHS_MAX, Spread};
 use aes_gcm::aead::{Aead, KeyInit, Payload};
 use aes_gcm::{Aes256Gcm, Nonce};
 use hkdf::Hkdf;
@@ -63,7 +63,7 @@ impl Secret {
     }
 }
 
-fn nonce(purpose: u8, counter: u64) -> Nonce<aes_gcm::aead::consts::U12> {
+pub(crate) fn nonce(purpose: u8, counter: u64) -> Nonce<aes_gcm::aead::consts::U12> {
     let [c0, c1, c2, c3, c4, c5, c6, c7] = counter.to_be_bytes();
     [purpose, 0, 0, 0, c0, c1, c2, c3, c4, c5, c6, c7].into()
 }
@@ -88,39 +88,51 @@ pub(crate) struct PathKeys {
 /// Keys of one session, equal at the hub and at the clinic.
 #[derive(Debug, Clone)]
 pub struct SessionKeys {
-    pub(crate) threshold: Threshold,
-    /// End-to-end encryption of messages.
+    pub(crate) spread: Spread,
+    /// End-to-end encryption of messages; the split mode uses as many bytes of it as its cipher takes.
     pub(crate) message: Secret,
+    /// Paper M's message password, in the split mode.
+    pub(crate) password: Secret,
     /// Hedges the randomness of the mask.
     pub(crate) hedge: Secret,
     pub(crate) paths: Vec<PathKeys>,
 }
 
 impl SessionKeys {
-    /// Derives the keys of a session spread by `threshold` from its exported secret.
-    pub(crate) fn new(exported: &Secret, threshold: Threshold) -> Result<Self, Error> {
-        debug_assert!(threshold.n() <= PATHS_MAX);
+    /// Derives the keys of a session whose messages are spread so from its exported secret.
+    pub(crate) fn new(exported: &Secret, spread: Spread) -> Result<Self, Error> {
+        debug_assert!(spread.n() <= PATHS_MAX);
         let path = |i: usize| -> Result<PathKeys, Error> {
+            // In the paper the session number is the same on all channels.
+            let name = if spread.mode() == Mode::Threshold { i } else { 0 };
             Ok(PathKeys {
                 header: exported.derive(&format!("path {i} header"))?,
                 fragment: exported.derive(&format!("path {i} fragment"))?,
                 ack: exported.derive(&format!("path {i} ack"))?,
-                pseudonym: exported.expand(&format!("path {i} pseudonym"))?,
+                pseudonym: exported.expand(&format!("path {name} pseudonym"))?,
                 fragment_topic: exported.expand(&format!("path {i} fragment topic"))?,
                 ack_topic: exported.expand(&format!("path {i} ack topic"))?,
             })
         };
+        // A key of another length is another key, not a prefix.
+        let message = match spread.mode() {
+            Mode::Threshold => "message",
+            Mode::Split(Cipher::Aes128) => "message 128",
+            Mode::Split(Cipher::Aes192) => "message 192",
+            Mode::Split(Cipher::Aes256) => "message 256",
+        };
         Ok(Self {
-            threshold,
-            message: exported.derive("message")?,
+            spread,
+            message: exported.derive(message)?,
+            password: exported.derive("password")?,
             hedge: exported.derive("hedge")?,
-            paths: (0..threshold.n()).map(path).collect::<Result<_, _>>()?,
+            paths: (0..spread.n()).map(path).collect::<Result<_, _>>()?,
         })
     }
 
     /// How messages of this session are spread.
-    pub const fn threshold(&self) -> Threshold {
-        self.threshold
+    pub const fn spread(&self) -> Spread {
+        self.spread
     }
 
     /// The session's name on `path`, as it stands in each fragment.

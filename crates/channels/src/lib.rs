@@ -10,7 +10,8 @@
 //! Sharing Made Short", CRYPTO 1993. The crate knows no medicine and may be used by any program that speaks MQTT. It
 //! has no clock, no socket and no randomness of its own.
 //!
-//! The bytes on the wire are described in `docs/protocol.md`.
+//! The bytes on the wire are described in `docs/wire.md`, with test vectors; `examples/multipath.rs` adds it to a plain MQTT
+//! program.
 #![cfg_attr(
     not(test),
     deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)
@@ -19,35 +20,72 @@
 pub mod ack;
 pub mod disperse;
 mod error;
+pub mod fragment;
+pub mod health;
 mod keys;
+pub mod order;
 pub mod reassemble;
 pub mod sender;
 pub mod session;
+pub mod split;
+pub mod state;
+pub mod tapped;
 pub mod topic;
 
 pub use error::{Error, Refusal};
+pub use fragment::MessageId;
 pub use keys::SessionKeys;
-
-/// How many fragments a message is cut into, and how many of them bring it back.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Threshold {
-    k: u8,
-    n: u8,
-}
 
 /// Most paths a message may be spread over. More independent ways out of a ward do not exist.
 pub const PATHS_MAX: usize = 8;
 
-impl Threshold {
+/// How the messages of a session are encrypted and cut.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// AES-256-GCM, masked, Reed-Solomon and Shamir `k` of `n`: fewer than `k` paths say nothing.
+    Threshold,
+    /// Paper M as printed: one AES ciphertext cut into `n` slices, all of them needed, in the paper's framing. For
+    /// measurements and comparison; a path that lies spoils every message.
+    Split(Cipher),
+}
+
+/// Key length of the split mode (paper M, Table 1: 10, 12 and 14 rounds).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cipher {
+    /// AES-128-GCM.
+    Aes128,
+    /// AES-192-GCM.
+    Aes192,
+    /// AES-256-GCM.
+    Aes256,
+}
+
+/// How a message is spread: the mode, how many fragments it is cut into, and how many of them bring it back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Spread {
+    mode: Mode,
+    k: u8,
+    n: u8,
+}
+
+impl Spread {
     /// Any two of three paths.
-    pub const TWO_OF_THREE: Self = Self { k: 2, n: 3 };
+    pub const TWO_OF_THREE: Self = Self { mode: Mode::Threshold, k: 2, n: 3 };
 
     /// `k` of `n`, with `2 <= k <= n <= 8`.
-    pub const fn new(k: u8, n: u8) -> Result<Self, Error> {
+    pub const fn threshold(k: u8, n: u8) -> Result<Self, Error> {
         if k < 2 || k > n || n as usize > PATHS_MAX {
             return Err(Error::Misuse("a threshold needs 2 <= k <= n <= 8"));
         }
-        Ok(Self { k, n })
+        Ok(Self { mode: Mode::Threshold, k, n })
+    }
+
+    /// Paper M's slices over `n` paths, `1 <= n <= 8`; all of them are needed.
+    pub const fn split(cipher: Cipher, n: u8) -> Result<Self, Error> {
+        if n == 0 || n as usize > PATHS_MAX {
+            return Err(Error::Misuse("slices go over 1 to 8 paths"));
+        }
+        Ok(Self { mode: Mode::Split(cipher), k: n, n })
     }
 
     /// Fragments that bring the message back.
@@ -58,5 +96,62 @@ impl Threshold {
     /// Fragments, and paths.
     pub const fn n(self) -> usize {
         self.n as usize
+    }
+
+    /// How messages are encrypted and cut.
+    pub const fn mode(self) -> Mode {
+        self.mode
+    }
+
+    /// Mode, k and n as they stand in the start of a session.
+    pub(crate) const fn to_bytes(self) -> [u8; 3] {
+        let mode = match self.mode {
+            Mode::Threshold => 0,
+            Mode::Split(Cipher::Aes128) => 1,
+            Mode::Split(Cipher::Aes192) => 2,
+            Mode::Split(Cipher::Aes256) => 3,
+        };
+        [mode, self.k, self.n]
+    }
+
+    pub(crate) const fn from_bytes([mode, k, n]: [u8; 3]) -> Result<Self, Error> {
+        let cipher = match mode {
+            0 => return Self::threshold(k, n),
+            1 => Cipher::Aes128,
+            2 => Cipher::Aes192,
+            3 => Cipher::Aes256,
+            _ => return Err(Error::Misuse("there is no such mode")),
+        };
+        if k == n { Self::split(cipher, n) } else { Err(Error::Misuse("slices are all needed")) }
+    }
+}
+
+/// How important a message is, which decides how it is carried.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Priority {
+    /// Before everything else, repeated soonest, delivered out of turn: emergencies and alarms.
+    Emergency,
+    /// At least once, in order: what must not be lost.
+    Routine,
+    /// Once or not at all, never repeated and never acknowledged: what is worthless in a second.
+    Preview,
+}
+
+impl Priority {
+    pub(crate) const fn code(self) -> u8 {
+        match self {
+            Self::Routine => 0,
+            Self::Emergency => 1,
+            Self::Preview => 2,
+        }
+    }
+
+    pub(crate) const fn from_code(code: u8) -> Option<Self> {
+        match code {
+            0 => Some(Self::Routine),
+            1 => Some(Self::Emergency),
+            2 => Some(Self::Preview),
+            _ => None,
+        }
     }
 }

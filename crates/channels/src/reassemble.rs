@@ -1,19 +1,29 @@
-//! Putting messages together again, under limits, exactly once.
+//! Putting messages together again, under limits, exactly once, in order where that does not delay them.
+//!
+//! Drain [`Reassembler::poll`] to `None` after each call of [`Reassembler::handle`] and [`Reassembler::expire`].
 
-use crate::disperse::{Fragment, MessageId, combine, open_fragment, pseudonym_of};
+use crate::disperse::combine;
 use crate::error::Refusal;
+use crate::fragment::{self, FIRST_PREVIEW, Fragment, MessageId};
 use crate::keys::{PSEUDONYM_BYTES, SessionKeys};
+use crate::order::{Order, Turn};
+use crate::{PATHS_MAX, Priority};
 use core::time::Duration;
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 
 /// Messages of one session that wait for their second fragment: twice what a sender has in flight.
 pub const OPEN_MESSAGES_MAX: usize = 2 * crate::sender::IN_FLIGHT_MESSAGES_MAX;
-/// Bytes that the open messages of one session may hold: an hour's catch-up of one patient.
+/// Bytes that the messages of one session may hold that are open or wait for their turn: an hour's catch-up of one patient.
 pub const OPEN_BYTES_MAX: usize = 8 * 1024 * 1024;
 /// How long a message may wait. The sender repeats every 30 seconds at the latest, so that twice that is enough.
 pub const OPEN_AGE_MAX: Duration = Duration::from_secs(60);
-/// Ids below the highest that are remembered one by one; anything older counts as seen.
+/// Ids below the highest that are remembered one by one; anything older is refused, and not acknowledged.
 pub const SEEN_WINDOW: u64 = 4 * crate::sender::IN_FLIGHT_MESSAGES_MAX as u64;
+/// An incomplete message is named to the sender when it has waited this long: several times what lies between two
+/// healthy paths.
+pub const INCOMPLETE_AFTER: Duration = Duration::from_millis(600);
+/// And again after this long, when what was sent again has not come either.
+pub const INCOMPLETE_AGAIN: Duration = Duration::from_secs(2);
 /// Sessions of one hub: the running one and the one it replaces.
 pub const SESSIONS_PER_HUB_MAX: usize = 2;
 /// Names of sessions that are remembered after they are gone, so that a repeated start cannot bring one back: a hub
@@ -34,18 +44,22 @@ pub struct Delivered {
     pub session: SessionNumber,
     /// Its number there, to be acknowledged when it is stored.
     pub id: MessageId,
+    /// How important its sender said it is.
+    pub priority: Priority,
+    /// It comes after a message that was sent later.
+    pub late: bool,
     /// The plaintext.
     pub message: Vec<u8>,
 }
 
 /// What became of a fragment that was not refused.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
-    /// It waits for others of its message.
+    /// It waits for others of its message, or its message waits for its turn.
     Waiting,
-    /// The message is complete.
-    Delivered(Delivered),
-    /// The message had been complete before: acknowledge again, since the hub seems not to know.
+    /// Its message is complete: [`Reassembler::poll`] hands it out, now or when those before it are there.
+    Complete,
+    /// The message had been handed out before: acknowledge again when it is stored, since the hub seems not to know.
     Known {
         /// The session.
         session: SessionNumber,
@@ -57,6 +71,8 @@ pub enum Outcome {
 struct Open {
     fragments: Vec<Fragment>,
     since: Duration,
+    /// When it is named to the sender next.
+    report_at: Duration,
 }
 
 struct Session {
@@ -66,9 +82,41 @@ struct Session {
     used: u64,
     open: BTreeMap<MessageId, Open>,
     open_bytes: usize,
-    /// Every id below this was delivered, or is too old to be asked about.
-    seen_below: u64,
-    seen: std::collections::BTreeSet<u64>,
+    order: Order,
+    seen: Seen,
+    seen_previews: Seen,
+    received: [u32; PATHS_MAX],
+}
+
+/// Which numbers were complete.
+#[derive(Default)]
+struct Seen {
+    /// Below this nobody knows any more.
+    floor: u64,
+    /// From the floor up to this every id was.
+    below: u64,
+    ids: BTreeSet<u64>,
+}
+
+impl Seen {
+    /// Whether the id was complete; refused when it is too old to tell.
+    fn has(&self, id: u64) -> Result<bool, Refusal> {
+        if id < self.floor {
+            return Err(Refusal::Replayed);
+        }
+        Ok(id < self.below || self.ids.contains(&id))
+    }
+
+    fn add(&mut self, id: u64) {
+        self.ids.insert(id);
+        let highest = self.ids.last().copied().unwrap_or(0);
+        self.floor = self.floor.max(highest.saturating_sub(SEEN_WINDOW));
+        self.below = self.below.max(self.floor);
+        while self.ids.remove(&self.below) {
+            self.below += 1;
+        }
+        self.ids = self.ids.split_off(&self.below);
+    }
 }
 
 /// Puts the messages of many sessions together.
@@ -81,6 +129,7 @@ pub struct Reassembler {
     known: VecDeque<[u8; PSEUDONYM_BYTES]>,
     uses: u64,
     next: u64,
+    outputs: VecDeque<Delivered>,
 }
 
 impl Reassembler {
@@ -114,7 +163,7 @@ impl Reassembler {
         }
         let number = SessionNumber(self.next);
         self.next += 1;
-        for path in 0..keys.threshold().n() {
+        for path in 0..keys.spread().n() {
             if let Some(name) = keys.pseudonym(path) {
                 self.names.insert((path, name), number);
             }
@@ -125,8 +174,10 @@ impl Reassembler {
             used: self.uses,
             open: BTreeMap::new(),
             open_bytes: 0,
-            seen_below: 0,
-            seen: std::collections::BTreeSet::new(),
+            order: Order::default(),
+            seen: Seen::default(),
+            seen_previews: Seen::default(),
+            received: [0; PATHS_MAX],
         };
         self.sessions.insert(number, session);
         Ok(Some(number))
@@ -143,49 +194,109 @@ impl Reassembler {
         self.names.get(&(0, keys.pseudonym(0)?)).copied()
     }
 
+    /// The next message, or `None`.
+    pub fn poll(&mut self) -> Option<Delivered> {
+        self.outputs.pop_front()
+    }
+
     /// Takes a fragment that came in on `path` at `now` (any monotonic clock).
     pub fn handle(&mut self, now: Duration, path: usize, bytes: &[u8]) -> Result<Outcome, Refusal> {
-        let name = pseudonym_of(bytes)?;
+        let name = fragment::pseudonym_of(bytes)?;
         let number = *self.names.get(&(path, name)).ok_or(Refusal::UnknownSession)?;
         let session = self.sessions.get_mut(&number).ok_or(Refusal::UnknownSession)?;
         // The tag comes first: nothing is kept, counted or looked up for bytes that the hub has not sealed.
-        let fragment = open_fragment(&session.keys, path, bytes)?;
+        let fragment = fragment::open(&session.keys, path, bytes)?;
         self.uses += 1;
         session.used = self.uses;
-        let id = fragment.header.id;
-        if session.was_delivered(id) {
+        if let Some(count) = session.received.get_mut(path) {
+            *count = count.wrapping_add(1);
+        }
+        let (id, priority) = (fragment.header.id, fragment.header.priority);
+        if session.order.holds(id) {
+            return Ok(Outcome::Waiting);
+        }
+        if session.was_complete(id)? {
             return Ok(Outcome::Known { session: number, id });
         }
         session.keep(now, fragment)?;
-        match session.try_combine(id)? {
-            Some(message) => Ok(Outcome::Delivered(Delivered { session: number, id, message })),
-            None => Ok(Outcome::Waiting),
-        }
+        let Some(message) = session.try_combine(id)? else { return Ok(Outcome::Waiting) };
+        let turns = if priority == Priority::Preview {
+            vec![Turn { id, message, late: false }]
+        } else {
+            session.order.take(now, id, message, priority == Priority::Emergency)
+        };
+        // What comes out beside an emergency has waited for its turn, and is routine.
+        let priority_of = |turn: &Turn| if turn.id == id { priority } else { Priority::Routine };
+        let deliver = |turn: Turn| deliver(number, priority_of(&turn), turn);
+        self.outputs.extend(turns.into_iter().map(deliver));
+        Ok(Outcome::Complete)
     }
 
-    /// Forgets fragments that have waited longer than [`OPEN_AGE_MAX`]; returns how many messages were given up.
-    /// Nothing is lost by it: what was not acknowledged is sent again.
+    /// Forgets fragments that have waited longer than [`OPEN_AGE_MAX`], and hands out what has waited long enough for
+    /// its turn; returns how many messages were given up. Nothing is lost by it: what was not acknowledged is sent again.
     pub fn expire(&mut self, now: Duration) -> usize {
-        self.sessions.values_mut().map(|session| session.expire(now)).sum()
+        let mut given_up = 0;
+        for (number, session) in &mut self.sessions {
+            given_up += session.expire(now);
+            let turns = session.order.expire(now);
+            self.outputs.extend(turns.into_iter().map(|turn| deliver(*number, Priority::Routine, turn)));
+        }
+        given_up
+    }
+
+    /// When [`Self::expire`] has a message to hand out.
+    pub fn next_timeout(&self) -> Option<Duration> {
+        self.sessions.values().filter_map(|session| session.order.next_timeout()).min()
+    }
+
+    /// Messages of which fragments are missing for long, to be named to their senders, with a bit for each path whose
+    /// fragment is there. Each is named once in [`INCOMPLETE_AGAIN`].
+    pub fn incomplete(&mut self, now: Duration) -> Vec<(SessionNumber, Vec<(MessageId, u8)>)> {
+        let due = |(number, session): (&SessionNumber, &mut Session)| {
+            let messages = session.incomplete(now);
+            (!messages.is_empty()).then_some((*number, messages))
+        };
+        self.sessions.iter_mut().filter_map(due).collect()
+    }
+
+    /// Fragments of a session that verified on each path, modulo 2^32.
+    pub fn received(&self, number: SessionNumber) -> [u32; PATHS_MAX] {
+        self.sessions.get(&number).map_or([0; PATHS_MAX], |session| session.received)
+    }
+
+    /// Bytes that wait in all sessions.
+    pub fn waiting_bytes(&self) -> usize {
+        self.sessions.values().map(|session| session.open_bytes + session.order.bytes()).sum()
     }
 }
 
+fn deliver(session: SessionNumber, priority: Priority, turn: Turn) -> Delivered {
+    Delivered { session, id: turn.id, priority, late: turn.late, message: turn.message }
+}
+
 impl Session {
-    fn was_delivered(&self, id: MessageId) -> bool {
-        id.0 < self.seen_below || self.seen.contains(&id.0)
+    fn seen_of(&mut self, id: MessageId) -> (&mut Seen, u64) {
+        if id.is_preview() { (&mut self.seen_previews, id.0 - FIRST_PREVIEW) } else { (&mut self.seen, id.0) }
+    }
+
+    fn was_complete(&mut self, id: MessageId) -> Result<bool, Refusal> {
+        let (seen, number) = self.seen_of(id);
+        seen.has(number)
     }
 
     fn keep(&mut self, now: Duration, fragment: Fragment) -> Result<(), Refusal> {
         let (id, len) = (fragment.header.id, fragment.len());
-        if self.open_bytes + len > OPEN_BYTES_MAX
+        if self.open_bytes + self.order.bytes() + len > OPEN_BYTES_MAX
             || (self.open.len() >= OPEN_MESSAGES_MAX && !self.open.contains_key(&id))
         {
             return Err(Refusal::Limit);
         }
-        let open = self.open.entry(id).or_insert_with(|| Open { fragments: Vec::new(), since: now });
+        let fresh = || Open { fragments: Vec::new(), since: now, report_at: now + INCOMPLETE_AFTER };
+        let open = self.open.entry(id).or_insert_with(fresh);
         if let Some(first) = open.fragments.first() {
-            let same = first.commitment == fragment.commitment
-                && first.header.sealed_len == fragment.header.sealed_len;
+            let same = first.binding == fragment.binding
+                && first.header.sealed_len == fragment.header.sealed_len
+                && first.header.priority == fragment.header.priority;
             if !same {
                 return Err(Refusal::Inconsistent);
             }
@@ -200,30 +311,31 @@ impl Session {
 
     fn try_combine(&mut self, id: MessageId) -> Result<Option<Vec<u8>>, Refusal> {
         let Some(open) = self.open.get(&id) else { return Ok(None) };
-        if open.fragments.len() < self.keys.threshold().k() {
+        if open.fragments.len() < self.keys.spread().k() {
             return Ok(None);
         }
         let result = combine(&self.keys, &open.fragments);
         self.drop_open(id);
         let message = result?;
-        self.mark_delivered(id);
+        let (seen, number) = self.seen_of(id);
+        seen.add(number);
         Ok(Some(message))
+    }
+
+    fn incomplete(&mut self, now: Duration) -> Vec<(MessageId, u8)> {
+        let due = self.open.iter_mut().filter(|(id, open)| !id.is_preview() && now >= open.report_at);
+        due.map(|(id, open)| {
+            open.report_at = now + INCOMPLETE_AGAIN;
+            let bit = |fragment: &Fragment| 1u8.checked_shl(u32::from(fragment.header.index)).unwrap_or(0);
+            (*id, open.fragments.iter().map(bit).fold(0, |all, one| all | one))
+        })
+        .collect()
     }
 
     fn drop_open(&mut self, id: MessageId) {
         if let Some(open) = self.open.remove(&id) {
             self.open_bytes -= open.fragments.iter().map(Fragment::len).sum::<usize>();
         }
-    }
-
-    fn mark_delivered(&mut self, id: MessageId) {
-        self.seen.insert(id.0);
-        let highest = self.seen.last().copied().unwrap_or(0);
-        self.seen_below = self.seen_below.max(highest.saturating_sub(SEEN_WINDOW));
-        while self.seen.remove(&self.seen_below) {
-            self.seen_below += 1;
-        }
-        self.seen = self.seen.split_off(&self.seen_below);
     }
 
     fn expire(&mut self, now: Duration) -> usize {
@@ -241,7 +353,7 @@ impl Session {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Threshold;
+    use crate::Spread;
     use crate::disperse::disperse;
     use crate::keys::Secret;
     use proptest::prelude::*;
@@ -251,7 +363,7 @@ mod tests {
     const T0: Duration = Duration::ZERO;
 
     fn keys(seed: u8) -> SessionKeys {
-        SessionKeys::new(&Secret([seed; 32]), Threshold::TWO_OF_THREE).unwrap()
+        SessionKeys::new(&Secret([seed; 32]), Spread::TWO_OF_THREE).unwrap()
     }
 
     fn with_session(seed: u8) -> (Reassembler, SessionNumber) {
@@ -261,7 +373,8 @@ mod tests {
     }
 
     fn message(id: u64, text: &[u8]) -> Vec<Vec<u8>> {
-        disperse(&keys(1), MessageId(id), text, &mut ChaCha20Rng::seed_from_u64(id)).unwrap()
+        disperse(&keys(1), MessageId(id), Priority::Routine, text, &mut ChaCha20Rng::seed_from_u64(id))
+            .unwrap()
     }
 
     #[test]
@@ -271,8 +384,12 @@ mod tests {
         assert_eq!(r.handle(T0, 2, &f[2]), Ok(Outcome::Waiting));
         assert_eq!(r.handle(T0, 2, &f[2]), Err(Refusal::Replayed));
         assert_eq!(r.handle(T0, 1, &f[2]), Err(Refusal::UnknownSession));
-        let delivered = Delivered { session, id: MessageId(5), message: b"hello".to_vec() };
-        assert_eq!(r.handle(T0, 0, &f[0]), Ok(Outcome::Delivered(delivered)));
+        assert_eq!(r.handle(T0, 0, &f[0]), Ok(Outcome::Complete));
+        assert_eq!(r.poll(), None, "five others were sent before it");
+        assert_eq!(r.handle(T0, 1, &f[1]), Ok(Outcome::Waiting), "and it is not to be acknowledged yet");
+        r.expire(crate::order::HOLD_MAX);
+        let (id, priority, message) = (MessageId(5), Priority::Routine, b"hello".to_vec());
+        assert_eq!(r.poll(), Some(Delivered { session, id, priority, late: false, message }));
         assert_eq!(r.handle(T0, 1, &f[1]), Ok(Outcome::Known { session, id: MessageId(5) }));
     }
 
@@ -284,7 +401,7 @@ mod tests {
         *poisoned.last_mut().unwrap() ^= 1;
         assert_eq!(r.handle(T0, 0, &f[0]), Ok(Outcome::Waiting));
         assert_eq!(r.handle(T0, 1, &poisoned), Err(Refusal::BadTag));
-        assert!(matches!(r.handle(T0, 2, &f[2]), Ok(Outcome::Delivered(_))));
+        assert_eq!(r.handle(T0, 2, &f[2]), Ok(Outcome::Complete));
     }
 
     #[test]
@@ -327,15 +444,60 @@ mod tests {
     }
 
     #[test]
-    fn very_old_ids_count_as_seen() {
+    fn very_old_ids_are_refused_and_not_taken_for_delivered() {
         let (mut r, session) = with_session(1);
         let deliver = |r: &mut Reassembler, id: u64| {
             let f = message(id, b"x");
             r.handle(T0, 0, &f[0]).and_then(|_| r.handle(T0, 1, &f[1]))
         };
-        assert!(matches!(deliver(&mut r, SEEN_WINDOW + 10), Ok(Outcome::Delivered(_))));
-        assert!(matches!(deliver(&mut r, 10), Ok(Outcome::Delivered(_))));
-        assert_eq!(deliver(&mut r, 9), Ok(Outcome::Known { session, id: MessageId(9) }));
+        assert_eq!(deliver(&mut r, SEEN_WINDOW + 10), Ok(Outcome::Complete));
+        assert_eq!(deliver(&mut r, 10), Ok(Outcome::Complete));
+        r.expire(crate::order::HOLD_MAX);
+        assert_eq!(std::iter::from_fn(|| r.poll()).count(), 2);
+        assert_eq!(deliver(&mut r, 10), Ok(Outcome::Known { session, id: MessageId(10) }));
+        assert_eq!(deliver(&mut r, 9), Err(Refusal::Replayed));
+    }
+
+    fn prioritised(priority: Priority, id: u64) -> Vec<Vec<u8>> {
+        let mut rng = ChaCha20Rng::seed_from_u64(id);
+        disperse(&keys(1), MessageId(id), priority, b"x", &mut rng).unwrap()
+    }
+
+    #[test]
+    fn emergencies_and_previews_are_handed_out_at_once_and_what_is_late_says_so() {
+        let (mut r, _) = with_session(1);
+        let mut bring = |now: Duration, fragments: &[Vec<u8>]| {
+            fragments.iter().enumerate().take(2).for_each(|(path, f)| {
+                r.handle(now, path, f).unwrap();
+            });
+            r.expire(now);
+            let delivered = std::iter::from_fn(|| r.poll());
+            delivered.map(|d| (d.id.0, d.priority, d.late)).collect::<Vec<_>>()
+        };
+        use Priority::{Emergency, Preview, Routine};
+        let preview = FIRST_PREVIEW + 7;
+        assert_eq!(bring(T0, &prioritised(Routine, 1)), []);
+        assert_eq!(bring(T0, &prioritised(Emergency, 2)), [(2, Emergency, false)]);
+        assert_eq!(bring(T0, &prioritised(Preview, preview)), [(preview, Preview, false)]);
+        assert_eq!(
+            bring(crate::order::HOLD_MAX, &prioritised(Routine, 3)),
+            [(1, Routine, false), (3, Routine, false)]
+        );
+        assert_eq!(bring(crate::order::HOLD_MAX, &prioritised(Routine, 0)), [(0, Routine, true)]);
+    }
+
+    #[test]
+    fn what_is_missing_is_named_with_what_is_there_once_in_a_while() {
+        let (mut r, session) = with_session(1);
+        r.handle(T0, 2, &message(4, b"x")[2]).unwrap();
+        r.handle(T0, 0, &message(5, b"x")[0]).unwrap();
+        r.handle(T0, 1, &message(5, b"x")[1]).unwrap();
+        assert_eq!(r.incomplete(INCOMPLETE_AFTER / 2), []);
+        let named = [(session, vec![(MessageId(4), 0b100)])];
+        assert_eq!(r.incomplete(INCOMPLETE_AFTER), named);
+        assert_eq!(r.incomplete(INCOMPLETE_AFTER), []);
+        assert_eq!(r.incomplete(INCOMPLETE_AFTER + INCOMPLETE_AGAIN), named);
+        assert_eq!(r.received(session)[..4], [1, 1, 1, 0]);
     }
 
     proptest! {
@@ -348,10 +510,12 @@ mod tests {
             let mut sent = std::collections::BTreeMap::<u64, std::collections::BTreeSet<usize>>::new();
             for (id, path) in order {
                 sent.entry(id).or_default().insert(path);
-                if let Ok(Outcome::Delivered(d)) = r.handle(T0, path, &messages[id as usize][path]) {
-                    prop_assert_eq!(&d.message[..], &id.to_be_bytes()[..]);
-                    *delivered.entry(id).or_default() += 1;
-                }
+                let _ = r.handle(T0, path, &messages[id as usize][path]);
+            }
+            r.expire(crate::order::HOLD_MAX);
+            while let Some(d) = r.poll() {
+                prop_assert_eq!(&d.message[..], &d.id.0.to_be_bytes()[..]);
+                *delivered.entry(d.id.0).or_default() += 1;
             }
             for (id, paths) in sent {
                 prop_assert_eq!(delivered.get(&id).copied().unwrap_or(0), u32::from(paths.len() >= 2));

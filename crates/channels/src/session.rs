@@ -6,13 +6,13 @@
 //!
 //! ```text
 //! prekey   version 1 | id 4 | not_after_ms 8 | X-Wing public key 1216 | Ed25519 signature of the clinic 64
-//! start    version 1 | prekey id 4 | X-Wing ciphertext 1120 | HPKE-sealed( hub 2 | created_ms 8 | k 1 | n 1 | signature 64 ) | tag 16
-//!          signature of the hub over "bodywire session" ‖ prekey ‖ X-Wing ciphertext ‖ hub ‖ created_ms ‖ k ‖ n
+//! start    version 1 | prekey id 4 | X-Wing ciphertext 1120 | HPKE-sealed( hub 2 | created_ms 8 | mode 1 | k 1 | n 1 | signature 64 ) | tag 16
+//!          signature of the hub over "bodywire session" ‖ prekey ‖ X-Wing ciphertext ‖ hub ‖ created_ms ‖ mode ‖ k ‖ n
 //! ```
 //!
 //! The hub's number and signature are inside the sealed part: a broker learns only that somebody started something.
 
-use crate::Threshold;
+use crate::Spread;
 use crate::error::{Error, Refusal};
 use crate::keys::{Secret, SessionKeys};
 use ed25519_dalek::{Signature, Signer, SigningKey, VerifyingKey};
@@ -38,7 +38,7 @@ pub const START_BYTES: usize = 1 + 4 + ENCAPPED_KEY_BYTES + START_FIELDS_BYTES +
 const PUBLIC_KEY_BYTES: usize = 1216;
 const ENCAPPED_KEY_BYTES: usize = 1120;
 const SIGNATURE_BYTES: usize = 64;
-const START_FIELDS_BYTES: usize = 2 + 8 + 1 + 1;
+const START_FIELDS_BYTES: usize = 2 + 8 + 3;
 const INFO: &[u8] = b"bodywire channels v1";
 const PREKEY_CONTEXT: &[u8] = b"bodywire prekey";
 const START_CONTEXT: &[u8] = b"bodywire session";
@@ -107,7 +107,7 @@ pub fn start(
     hub_key: &SigningKey,
     clinic: &VerifyingKey,
     prekey: &[u8],
-    threshold: Threshold,
+    spread: Spread,
     now_ms: u64,
     rng: &mut impl CryptoRng,
 ) -> Result<Started, Error> {
@@ -118,7 +118,7 @@ pub fn start(
     let encapped = encapped.to_bytes();
     let mut fields = hub.0.to_be_bytes().to_vec();
     fields.extend_from_slice(&now_ms.to_be_bytes());
-    fields.extend_from_slice(&[threshold.k, threshold.n]);
+    fields.extend_from_slice(&spread.to_bytes());
     let signature = hub_key.sign(&[START_CONTEXT, prekey, &encapped, &fields].concat());
     fields.extend_from_slice(&signature.to_bytes());
     let mut start = vec![VERSION];
@@ -128,7 +128,7 @@ pub fn start(
     start.extend_from_slice(&sealed);
     let mut exported = Secret([0u8; 32]);
     context.export(INFO, &mut exported.0).map_err(|_| Error::Crypto("HPKE export"))?;
-    Ok(Started { start, keys: SessionKeys::new(&exported, threshold)? })
+    Ok(Started { start, keys: SessionKeys::new(&exported, spread)? })
 }
 
 fn checked_prekey(clinic: &VerifyingKey, prekey: &[u8], now_ms: u64) -> Result<PublicKey, Refusal> {
@@ -179,10 +179,10 @@ pub fn accept(
             .map_err(|_| Refusal::BadMessage)?;
     let fields = context.open(sealed, clear).map_err(|_| Refusal::BadMessage)?;
     let (signed, signature) = fields.split_last_chunk::<SIGNATURE_BYTES>().ok_or(Refusal::Malformed)?;
-    let &[h0, h1, t0, t1, t2, t3, t4, t5, t6, t7, k, n] =
+    let &[h0, h1, t0, t1, t2, t3, t4, t5, t6, t7, mode, k, n] =
         signed.first_chunk::<START_FIELDS_BYTES>().ok_or(Refusal::Malformed)?;
     let hub = HubNumber(u16::from_be_bytes([h0, h1]));
-    let threshold = Threshold::new(k, n).map_err(|_| Refusal::Malformed)?;
+    let spread = Spread::from_bytes([mode, k, n]).map_err(|_| Refusal::Malformed)?;
     hub_key(hub)
         .ok_or(Refusal::UnknownHub)?
         .verify_strict(
@@ -195,7 +195,7 @@ pub fn accept(
     Ok(Accepted {
         hub,
         created_ms: u64::from_be_bytes([t0, t1, t2, t3, t4, t5, t6, t7]),
-        keys: SessionKeys::new(&exported, threshold)?,
+        keys: SessionKeys::new(&exported, spread)?,
     })
 }
 
@@ -224,7 +224,7 @@ mod tests {
     impl World {
         fn start(&mut self, prekey: &[u8], now_ms: u64) -> Result<Started, Error> {
             let clinic = self.clinic_key.verifying_key();
-            start(HUB, &self.hub_key, &clinic, prekey, Threshold::TWO_OF_THREE, now_ms, &mut self.rng)
+            start(HUB, &self.hub_key, &clinic, prekey, Spread::TWO_OF_THREE, now_ms, &mut self.rng)
         }
 
         fn accept(&self, bytes: &[u8]) -> Result<Accepted, Error> {

@@ -5,6 +5,7 @@
 //! bw/1/<shard>/<opaque>/a      acknowledgements, clinic to hub     the same
 //! bw/1/<shard>/<opaque>/i      start of a session, hub to clinic   <opaque> from the hub's rendezvous secret
 //! bw/1/<shard>/<opaque>/p      prekey, clinic to hub, retained     the same
+//! bw/1/<shard>/<opaque>/s      state of the hub's connection       the same
 //! ```
 
 use crate::error::Error;
@@ -48,6 +49,11 @@ impl Shard {
         format!("bw/1/{}/+/i", self.0)
     }
 
+    /// The filter with which a clinic receives the states of its hubs' connections.
+    pub fn states_filter(&self) -> String {
+        format!("bw/1/{}/+/s", self.0)
+    }
+
     /// Where the fragments of a session go on `path`.
     pub fn fragments(&self, keys: &SessionKeys, path: usize) -> Option<String> {
         keys.paths.get(path).map(|p| self.topic(&p.fragment_topic, "f"))
@@ -79,6 +85,16 @@ impl Rendezvous {
     pub fn session_topic(&self, shard: &Shard, path: usize) -> Result<String, Error> {
         Ok(shard.topic(&self.0.expand(&format!("session topic {path}"))?, "i"))
     }
+
+    /// Where the hub says whether it is connected on `path`, and its will lies.
+    pub fn state_topic(&self, shard: &Shard, path: usize) -> Result<String, Error> {
+        Ok(shard.topic(&self.0.expand(&format!("state topic {path}"))?, "s"))
+    }
+
+    /// The key under which the state on `path` is authenticated.
+    pub(crate) fn state_key(&self, path: usize) -> Result<Secret, Error> {
+        self.0.derive(&format!("state key {path}"))
+    }
 }
 
 #[cfg(test)]
@@ -91,10 +107,14 @@ mod tests {
         let rendezvous = Rendezvous::new([1; 32]);
         let names: std::collections::BTreeSet<_> = (0..3)
             .flat_map(|p| {
-                [rendezvous.prekey_topic(&shard, p).unwrap(), rendezvous.session_topic(&shard, p).unwrap()]
+                [
+                    rendezvous.prekey_topic(&shard, p).unwrap(),
+                    rendezvous.session_topic(&shard, p).unwrap(),
+                    rendezvous.state_topic(&shard, p).unwrap(),
+                ]
             })
             .collect();
-        assert_eq!(names.len(), 6);
+        assert_eq!(names.len(), 9);
         assert!(names.iter().all(|name| name.starts_with("bw/1/ward-4b/") && name.split('/').count() == 5));
         assert_eq!(shard.fragments_filter(), "bw/1/ward-4b/+/f");
     }

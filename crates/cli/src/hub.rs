@@ -5,7 +5,7 @@ use crate::exit::Failure;
 use crate::house::{HUB, House};
 use crate::radio::udp::{self, Radio};
 use crate::state::{Holder, State};
-use bodywire_channels::Threshold;
+use bodywire_channels::Spread;
 use bodywire_channels::topic::Shard;
 use bodywire_hub::bedside::SensorProfile;
 use bodywire_hub::spool::Spool;
@@ -21,7 +21,7 @@ pub fn run(options: &HubOptions) -> Result<(), Failure> {
 }
 
 async fn serve(options: &HubOptions) -> Result<(), Failure> {
-    let paths = Threshold::TWO_OF_THREE.n();
+    let paths = Spread::TWO_OF_THREE.n();
     if !options.brokers.is_empty() && options.brokers.len() != paths {
         return Err(Failure::Configuration {
             what: "--broker".to_owned(),
@@ -58,7 +58,7 @@ async fn serve(options: &HubOptions) -> Result<(), Failure> {
         rendezvous: house.rendezvous,
         shard: Shard::new("0")?,
         paths: options.brokers.iter().enumerate().map(path).collect(),
-        threshold: Threshold::TWO_OF_THREE,
+        spread: Spread::TWO_OF_THREE,
         sensors,
     };
     let radio = Radio::bind(options.listen, options.air.weather(), options.air.seed).await?;

@@ -19,6 +19,9 @@ use std::collections::HashMap;
 use std::ops::Range;
 use std::path::Path;
 
+/// Flag of an entry whose report came late: long after it was made, or after one that was made later.
+pub const FLAG_LATE: u16 = 1;
+
 /// One report on its way into the ledger.
 #[derive(Debug, Clone)]
 pub struct Item {
@@ -30,6 +33,8 @@ pub struct Item {
     pub sensor: SensorId,
     /// The hub's clock, milliseconds since 1970.
     pub hub_time_ms: u64,
+    /// It came late: long after it was made, or after one that was made later.
+    pub late: bool,
     /// The report.
     pub report: Vec<u8>,
 }
@@ -85,7 +90,7 @@ impl Archive {
             let stream = self.stream(item.hub, item.sensor).await?;
             drafts.push(Draft {
                 kind: EntryKind::Telemetry,
-                flags: 0,
+                flags: if item.late { FLAG_LATE } else { 0 },
                 time_ms: item.hub_time_ms,
                 stream,
                 stream_seq: item.number,

@@ -1,21 +1,23 @@
 //! From fragments to messages, and from stored messages to acknowledgements. No input or output of its own.
 
-use bodywire_channels::ack::{AckWriter, IDS_PER_ACK_MAX};
-use bodywire_channels::disperse::MessageId;
-use bodywire_channels::reassemble::{Outcome, Reassembler, SessionNumber};
+use bodywire_channels::ack::{AckWriter, IDS_PER_ACK_MAX, Status};
+use bodywire_channels::health::{Counts, Health};
+use bodywire_channels::reassemble::{Delivered, Outcome, Reassembler, SessionNumber};
 use bodywire_channels::sender::RESEND_MIN;
 use bodywire_channels::session::{self, HubNumber, Prekey};
 use bodywire_channels::topic::Shard;
-use bodywire_channels::{Error, Refusal, SessionKeys};
+use bodywire_channels::{Error, MessageId, PATHS_MAX, Priority, Refusal, SessionKeys};
 use ed25519_dalek::{SigningKey, VerifyingKey};
 use rand_core::CryptoRng;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::time::Duration;
 
 /// Prekeys that are still accepted: the one offered now and the one before.
 pub const PREKEYS_KEPT: usize = 2;
 /// Acknowledged messages remembered, to tell a lost acknowledgement from a third fragment that comes late.
 pub const ACKED_REMEMBERED: usize = 4_096;
+/// How long a path is said to lie after the last fragment on it that was forged or damaged.
+pub const LYING_FOR: Duration = Duration::from_secs(60);
 
 /// A message to be put on one path.
 #[derive(Debug, PartialEq, Eq)]
@@ -35,8 +37,23 @@ pub struct Arrived {
     pub receipt: Receipt,
     /// The hub that sent it.
     pub hub: HubNumber,
+    /// How important the hub said it is.
+    pub priority: Priority,
+    /// It comes after a message that was sent later.
+    pub late: bool,
     /// The message.
     pub message: Vec<u8>,
+}
+
+/// What is known of a path by what comes in on it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum PathQuality {
+    /// Nothing is wrong.
+    Good,
+    /// This share of what the best path brought is missing on it.
+    Losing(f64),
+    /// Forged or damaged fragments came in on it lately.
+    Lying,
 }
 
 /// Names a message for its acknowledgement.
@@ -60,10 +77,16 @@ pub struct Ingest {
     prekeys: Vec<Prekey>,
     reassembler: Reassembler,
     sessions: BTreeMap<SessionNumber, Session>,
+    arrived: VecDeque<Arrived>,
     /// Messages that have arrived and are not stored yet.
     in_hand: BTreeSet<Receipt>,
     acked: HashMap<Receipt, Duration>,
     refusals: BTreeMap<(usize, Refusal), u64>,
+    /// Fragments that verified on each path.
+    verified: Counts,
+    health: Health,
+    /// When something forged or damaged came in last on each path.
+    lied: [Option<Duration>; PATHS_MAX],
 }
 
 impl Ingest {
@@ -80,9 +103,13 @@ impl Ingest {
             prekeys: Vec::new(),
             reassembler: Reassembler::default(),
             sessions: BTreeMap::new(),
+            arrived: VecDeque::new(),
             in_hand: BTreeSet::new(),
             acked: HashMap::new(),
             refusals: BTreeMap::new(),
+            verified: [0; PATHS_MAX],
+            health: Health::default(),
+            lied: [None; PATHS_MAX],
         }
     }
 
@@ -102,6 +129,33 @@ impl Ingest {
         &self.refusals
     }
 
+    /// Fragments that verified on each path.
+    pub const fn verified(&self) -> Counts {
+        self.verified
+    }
+
+    /// Bytes of messages that are not complete or wait for their turn.
+    pub fn waiting_bytes(&self) -> usize {
+        self.reassembler.waiting_bytes()
+    }
+
+    /// Sessions that are open.
+    pub fn sessions(&self) -> usize {
+        self.sessions.len()
+    }
+
+    /// What is known of a path at `now` by what comes in on it.
+    pub fn quality(&self, now: Duration, path: usize) -> PathQuality {
+        let lied = self.lied.get(path).copied().flatten();
+        if lied.is_some_and(|at| now.saturating_sub(at) < LYING_FOR) {
+            return PathQuality::Lying;
+        }
+        match self.health.loss(path).filter(|_| self.health.is_degraded(path)) {
+            Some(loss) => PathQuality::Losing(loss),
+            None => PathQuality::Good,
+        }
+    }
+
     /// Takes the start of a session from `path`; answers with an empty acknowledgement on every path.
     pub fn start(&mut self, path: usize, bytes: &[u8], now_ms: u64) -> Vec<Publication> {
         let hubs = &self.hubs;
@@ -116,7 +170,7 @@ impl Ingest {
             Ok(known)
         });
         match result {
-            Ok(Some(number)) => self.seal_ack(number, &[]),
+            Ok(Some(number)) => self.seal_ack(number, &[], &[]),
             Ok(None) => Vec::new(),
             Err(refusal) => {
                 self.refuse(path, refusal);
@@ -125,26 +179,46 @@ impl Ingest {
         }
     }
 
-    /// Takes a fragment from `path` at `now` (any monotonic clock). Gives the message when it is complete, and what to
-    /// publish when the hub seems to have missed an acknowledgement.
-    pub fn fragment(
-        &mut self,
-        now: Duration,
-        path: usize,
-        bytes: &[u8],
-    ) -> (Option<Arrived>, Vec<Publication>) {
-        match self.reassembler.handle(now, path, bytes) {
-            Ok(Outcome::Waiting) => (None, Vec::new()),
-            Ok(Outcome::Delivered(delivered)) => {
-                let receipt = Receipt { session: delivered.session, id: delivered.id };
-                let Some(session) = self.sessions.get(&delivered.session) else { return (None, Vec::new()) };
-                self.in_hand.insert(receipt);
-                (Some(Arrived { receipt, hub: session.hub, message: delivered.message }), Vec::new())
-            }
-            Ok(Outcome::Known { session, id }) => (None, self.again(now, Receipt { session, id })),
+    /// Takes a fragment from `path` at `now` (any monotonic clock). Gives what to publish when the hub seems to have missed
+    /// an acknowledgement; complete messages come from [`Self::poll`].
+    pub fn fragment(&mut self, now: Duration, path: usize, bytes: &[u8]) -> Vec<Publication> {
+        let outcome = self.reassembler.handle(now, path, bytes);
+        self.take_delivered();
+        if matches!(outcome, Ok(_) | Err(Refusal::Replayed))
+            && let Some(count) = self.verified.get_mut(path)
+        {
+            *count += 1;
+        }
+        match outcome {
+            Ok(Outcome::Waiting | Outcome::Complete) => Vec::new(),
+            Ok(Outcome::Known { session, id }) => self.again(now, Receipt { session, id }),
             Err(refusal) => {
                 self.refuse(path, refusal);
-                (None, Vec::new())
+                let lie = [Refusal::BadTag, Refusal::Inconsistent, Refusal::BadMessage].contains(&refusal);
+                if lie && let Some(slot) = self.lied.get_mut(path) {
+                    *slot = Some(now);
+                }
+                Vec::new()
+            }
+        }
+    }
+
+    /// The next message that has arrived whole, or `None`.
+    pub fn poll(&mut self) -> Option<Arrived> {
+        self.arrived.pop_front()
+    }
+
+    /// Takes what the reassembler hands out. At once, or a third fragment would look like a lost acknowledgement.
+    fn take_delivered(&mut self) {
+        while let Some(delivered) = self.reassembler.poll() {
+            let Delivered { session, id, priority, late, message } = delivered;
+            let receipt = Receipt { session, id };
+            // A session that has gone takes its messages with it; the hub sends them in the next one.
+            if let Some(hub) = self.sessions.get(&session).map(|session| session.hub) {
+                if priority != Priority::Preview {
+                    self.in_hand.insert(receipt);
+                }
+                self.arrived.push_back(Arrived { receipt, hub, priority, late, message });
             }
         }
     }
@@ -176,15 +250,30 @@ impl Ingest {
         let mut out = Vec::new();
         for (session, ids) in by_session {
             for chunk in ids.chunks(IDS_PER_ACK_MAX) {
-                out.extend(self.seal_ack(session, chunk));
+                out.extend(self.seal_ack(session, chunk, &[]));
             }
         }
         out
     }
 
-    /// Forgets what has waited too long, and sessions that have been replaced.
+    /// Tells the hubs which messages lack fragments, and keeps an eye on the paths.
+    pub fn complain(&mut self, now: Duration) -> Vec<Publication> {
+        // Every path carries one fragment of each message, so the best of them says how many there were.
+        let most = self.verified.iter().copied().max().unwrap_or(0);
+        self.health.record(now, [most; PATHS_MAX], self.verified);
+        let mut out = Vec::new();
+        for (session, messages) in self.reassembler.incomplete(now) {
+            for chunk in messages.chunks(IDS_PER_ACK_MAX) {
+                out.extend(self.seal_ack(session, &[], chunk));
+            }
+        }
+        out
+    }
+
+    /// Forgets what has waited too long, and sessions that have been replaced; lets go what has waited for its turn.
     pub fn expire(&mut self, now: Duration) {
         let given_up = self.reassembler.expire(now);
+        self.take_delivered();
         if given_up > 0 {
             tracing::debug!(given_up, "incomplete messages were given up; the hub will repeat them");
         }
@@ -194,9 +283,16 @@ impl Ingest {
         self.in_hand.retain(|receipt| sessions.contains_key(&receipt.session));
     }
 
-    fn seal_ack(&mut self, number: SessionNumber, ids: &[MessageId]) -> Vec<Publication> {
+    fn seal_ack(
+        &mut self,
+        number: SessionNumber,
+        stored: &[MessageId],
+        incomplete: &[(MessageId, u8)],
+    ) -> Vec<Publication> {
+        let received = self.reassembler.received(number);
         let Some(session) = self.sessions.get_mut(&number) else { return Vec::new() };
-        let payloads = session.acks.seal(ids).unwrap_or_default();
+        let status = Status { received, stored: stored.to_vec(), incomplete: incomplete.to_vec() };
+        let payloads = session.acks.seal(&status).unwrap_or_default();
         let publication = |(path, payload)| {
             Some(Publication { path, topic: self.shard.acks(&session.keys, path)?, payload })
         };
@@ -222,7 +318,8 @@ fn refusal_of(error: Error) -> Refusal {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use bodywire_channels::Threshold;
+    use bodywire_channels::Spread;
+    use bodywire_channels::reassemble::INCOMPLETE_AFTER;
     use bodywire_channels::sender::{Input, Output, Sender, Token};
     use rand::SeedableRng;
     use rand::rngs::StdRng;
@@ -246,7 +343,7 @@ mod tests {
         let prekey = ingest.prekey().unwrap().to_vec();
         let key = clinic.verifying_key();
         let started =
-            session::start(HUB, &hub, &key, &prekey, Threshold::TWO_OF_THREE, 1_500, &mut rng).unwrap();
+            session::start(HUB, &hub, &key, &prekey, Spread::TWO_OF_THREE, 1_500, &mut rng).unwrap();
         let mut sender = Sender::new(started, T0);
         (0..3).for_each(|path| sender.handle(T0, Input::PathUp(path), &mut rng).unwrap());
         World { ingest, sender, rng }
@@ -275,9 +372,11 @@ mod tests {
         }
 
         fn fragments(&mut self, message: &[u8]) -> Vec<(usize, Vec<u8>)> {
-            self.sender.handle(T0, Input::Submit(Token(7), message), &mut self.rng).unwrap();
+            self.sender
+                .handle(T0, Input::Submit(Token(7), Priority::Routine, message), &mut self.rng)
+                .unwrap();
             let fragment =
-                |o| if let Output::Fragment { path, payload } = o { Some((path, payload)) } else { None };
+                |o| if let Output::Fragment { path, payload, .. } = o { Some((path, payload)) } else { None };
             self.outputs().into_iter().filter_map(fragment).collect()
         }
     }
@@ -287,13 +386,11 @@ mod tests {
         let mut w = world();
         w.open_session();
         let fragments = w.fragments(b"report");
-        let mut arrived = None;
         for (path, bytes) in &fragments {
-            let (message, answers) = w.ingest.fragment(T0, *path, bytes);
-            assert!(answers.is_empty(), "not stored yet");
-            arrived = arrived.or(message);
+            assert!(w.ingest.fragment(T0, *path, bytes).is_empty(), "not stored yet");
         }
-        let arrived = arrived.unwrap();
+        let arrived = w.ingest.poll().unwrap();
+        assert!(w.ingest.poll().is_none());
         assert_eq!((arrived.message.as_slice(), arrived.hub), (&b"report"[..], HUB));
         let answer = w.ingest.acknowledge(T0, &[arrived.receipt]);
         w.deliver(&answer);
@@ -305,12 +402,13 @@ mod tests {
         let mut w = world();
         w.open_session();
         let fragments = w.fragments(b"report");
-        let (_, _) = w.ingest.fragment(T0, fragments[0].0, &fragments[0].1);
-        let (arrived, _) = w.ingest.fragment(T0, fragments[1].0, &fragments[1].1);
-        w.ingest.acknowledge(T0, &[arrived.unwrap().receipt]);
-        let (_, third) = w.ingest.fragment(T0, fragments[2].0, &fragments[2].1);
+        w.ingest.fragment(T0, fragments[0].0, &fragments[0].1);
+        w.ingest.fragment(T0, fragments[1].0, &fragments[1].1);
+        let arrived = w.ingest.poll().unwrap();
+        w.ingest.acknowledge(T0, &[arrived.receipt]);
+        let third = w.ingest.fragment(T0, fragments[2].0, &fragments[2].1);
         assert!(third.is_empty());
-        let (_, repeated) = w.ingest.fragment(RESEND_MIN, fragments[2].0, &fragments[2].1);
+        let repeated = w.ingest.fragment(RESEND_MIN, fragments[2].0, &fragments[2].1);
         assert_eq!(repeated.len(), 3);
     }
 
@@ -343,8 +441,49 @@ mod tests {
         let mut poisoned = w.fragments(b"report")[2].1.clone();
         *poisoned.last_mut().unwrap() ^= 1;
         w.ingest.fragment(T0, 2, &poisoned);
+        assert_eq!(w.ingest.quality(T0, 2), PathQuality::Lying);
+        assert_eq!(w.ingest.quality(LYING_FOR, 2), PathQuality::Good);
         assert!(w.ingest.start(1, b"nonsense", 2_000).is_empty());
         let expected = BTreeMap::from([((1, Refusal::Malformed), 1), ((2, Refusal::BadTag), 1)]);
         assert_eq!(w.ingest.refusals(), &expected);
+    }
+
+    #[test]
+    fn a_hub_learns_what_is_missing_and_sends_just_that() {
+        let mut w = world();
+        w.open_session();
+        let fragments = w.fragments(b"report");
+        w.ingest.fragment(T0, fragments[1].0, &fragments[1].1);
+        assert!(w.ingest.complain(T0).is_empty());
+        let complaint = w.ingest.complain(INCOMPLETE_AFTER);
+        w.deliver(&complaint[..1]);
+        let again: Vec<usize> = w
+            .outputs()
+            .into_iter()
+            .filter_map(|o| if let Output::Fragment { path, .. } = o { Some(path) } else { None })
+            .collect();
+        assert_eq!(again, [0, 2]);
+    }
+
+    #[test]
+    fn a_path_that_brings_less_than_the_others_is_named() {
+        let mut w = world();
+        w.open_session();
+        for second in 0..60 {
+            let now = Duration::from_secs(second);
+            for (path, bytes) in w.fragments(b"report") {
+                if path != 1 || second % 3 == 0 {
+                    w.ingest.fragment(now, path, &bytes);
+                }
+            }
+            w.ingest.complain(now);
+            while w.ingest.poll().is_some() {}
+        }
+        let now = Duration::from_secs(60);
+        assert!(matches!(w.ingest.quality(now, 1), PathQuality::Losing(loss) if loss > 0.5));
+        assert_eq!(
+            (w.ingest.quality(now, 0), w.ingest.quality(now, 2)),
+            (PathQuality::Good, PathQuality::Good)
+        );
     }
 }

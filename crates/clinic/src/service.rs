@@ -5,10 +5,10 @@
 
 use crate::Error;
 use crate::alarm_log::AlarmLog;
-use crate::archive::{Archive, Item};
+use crate::archive::{Archive, FLAG_LATE, Item};
 use crate::board::{AlarmInput, Board, PathCondition, Priority};
-use crate::chart::{AlarmChange, Chart, SensorCard};
-use crate::ingest::{Arrived, Ingest, Publication, Receipt};
+use crate::chart::{AlarmChange, Chart, LATE_AFTER_MS, SensorCard};
+use crate::ingest::{Arrived, Ingest, PathQuality, Publication, Receipt};
 use crate::mqtt::{Path as MqttPath, PathEvent};
 use crate::scrub::scrub;
 use bodywire_channels::session::{HubNumber, PREKEY_LIFETIME_MS};
@@ -83,6 +83,10 @@ pub struct Counters {
     pub stored: AtomicU64,
     /// Reports that came again and were stored already.
     pub repeated: AtomicU64,
+    /// Reports that came long after they were made, or after one that was made later.
+    pub late: AtomicU64,
+    /// Reports that came after one that was made later; they are among the late ones.
+    pub out_of_order: AtomicU64,
     /// Messages that were not reports, or whose report was malformed.
     pub malformed: AtomicU64,
     /// Alarms of high priority raised.
@@ -120,6 +124,8 @@ pub struct Clinic {
     enrolled: HashSet<(HubId, SensorId)>,
     ingest: Ingest,
     paths: Vec<MqttPath>,
+    /// Which paths' brokers have accepted the connection.
+    up: Vec<bool>,
     alarm_log: AlarmLog,
     prekey_made_ms: u64,
     published: Instant,
@@ -171,6 +177,7 @@ impl Clinic {
         }
         let clinic = Self {
             alarm_log: AlarmLog::new(&board),
+            up: vec![false; config.paths.len()],
             config,
             store,
             archive: Arc::new(Mutex::new(archive)),
@@ -216,7 +223,7 @@ impl Clinic {
             let mut arrived = Vec::new();
             tokio::select! {
                 Some((path, event)) = events.recv() => self.path_event(path, event, &mut arrived)?,
-                _ = tick.tick() => self.timers().await?,
+                _ = tick.tick() => self.timers(&mut arrived).await?,
                 _ = stop.changed() => {}
             }
             while arrived.len() < COMMIT_MESSAGES_MAX
@@ -239,12 +246,14 @@ impl Clinic {
         let now = self.started.elapsed();
         match event {
             PathEvent::Up => {
+                self.set_up(path, true);
                 self.offer_prekey(path)?;
                 self.show_path(path, PathCondition::Up, "")
             }
             PathEvent::Down(reason) => {
                 // The operator learns why; a clinician learns that it is.
                 tracing::warn!(path, reason, "a path is down");
+                self.set_up(path, false);
                 self.show_path(path, PathCondition::Down, "connection lost")
             }
             PathEvent::Start(bytes) => {
@@ -253,9 +262,9 @@ impl Clinic {
                 Ok(())
             }
             PathEvent::Fragment(bytes) => {
-                let (message, answers) = self.ingest.fragment(now, path, &bytes);
-                arrived.extend(message);
+                let answers = self.ingest.fragment(now, path, &bytes);
                 self.publish(answers);
+                arrived.extend(std::iter::from_fn(|| self.ingest.poll()));
                 Ok(())
             }
         }
@@ -271,6 +280,31 @@ impl Clinic {
             }
         }
         Ok(())
+    }
+
+    /// Says of each path that is up how well it carries what it is given.
+    fn judge_paths(&self, now: Duration) -> Result<(), Error> {
+        for (path, config) in self.config.paths.iter().enumerate() {
+            if self.up.get(path) != Some(&true) {
+                continue;
+            }
+            let (condition, reason) = match self.ingest.quality(now, path) {
+                PathQuality::Good => (PathCondition::Up, String::new()),
+                PathQuality::Losing(loss) => {
+                    (PathCondition::Degraded, format!("{:.0} % of the fragments are missing", loss * 100.0))
+                }
+                PathQuality::Lying => (PathCondition::Degraded, "forged fragments were refused".to_owned()),
+            };
+            let Ok(index) = u8::try_from(path) else { continue };
+            self.board.path_state(index, &config.name, condition, &reason)?;
+        }
+        Ok(())
+    }
+
+    fn set_up(&mut self, path: usize, up: bool) {
+        if let Some(slot) = self.up.get_mut(path) {
+            *slot = up;
+        }
     }
 
     fn show_path(&self, path: usize, condition: PathCondition, reason: &str) -> Result<(), Error> {
@@ -363,7 +397,10 @@ impl Clinic {
             return Ok(None);
         }
         let (sensor, hub_time_ms) = (report.header.sensor, report.header.hub_time_ms);
-        Ok(Some(Item { hub, number, sensor, hub_time_ms, report: message.message.clone() }))
+        let late = message.late || now_ms().saturating_sub(hub_time_ms) > LATE_AFTER_MS;
+        self.counters.late.fetch_add(u64::from(late), Ordering::Relaxed);
+        self.counters.out_of_order.fetch_add(u64::from(message.late), Ordering::Relaxed);
+        Ok(Some(Item { hub, number, sensor, hub_time_ms, late, report: message.message.clone() }))
     }
 
     async fn show(&mut self, row: &ReportRow, item: &Item) -> Result<(), Error> {
@@ -388,8 +425,13 @@ impl Clinic {
         Ok(())
     }
 
-    async fn timers(&mut self) -> Result<(), Error> {
-        self.ingest.expire(self.started.elapsed());
+    async fn timers(&mut self, arrived: &mut Vec<Arrived>) -> Result<(), Error> {
+        let now = self.started.elapsed();
+        self.ingest.expire(now);
+        arrived.extend(std::iter::from_fn(|| self.ingest.poll()));
+        let complaints = self.ingest.complain(now);
+        self.publish(complaints);
+        self.judge_paths(now)?;
         self.charts.values().for_each(|chart| chart.listen(now_ms()));
         let refused: u64 = self
             .ingest
@@ -430,7 +472,8 @@ async fn rebuild_index(archive: &mut Archive, store: &Store) -> Result<u64, Erro
     let mut rows = Vec::new();
     for index in first..archive.size() {
         let (hub, sensor, entry, report) = archive.read(index).await?;
-        let item = Item { hub, number: entry.stream_seq, sensor, hub_time_ms: entry.time_ms, report };
+        let late = entry.flags & FLAG_LATE != 0;
+        let item = Item { hub, number: entry.stream_seq, sensor, hub_time_ms: entry.time_ms, late, report };
         rows.extend(row_of(index, &item));
     }
     store.index_reports(&rows).await?;

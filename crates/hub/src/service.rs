@@ -4,12 +4,13 @@ use crate::bedside::{Bedside, SensorProfile};
 use crate::error::Error;
 use crate::link::{Link, Output as LinkOutput};
 use crate::mqtt::{Path, PathEvent};
-use crate::spool::Spool;
+use crate::spool::{Outgoing, Spool};
 use bodywire_channels::sender::{Input, Output, Sender, Token};
 use bodywire_channels::session::{self, HubNumber};
 use bodywire_channels::topic::{Rendezvous, Shard};
-use bodywire_channels::{Threshold, ack};
+use bodywire_channels::{Priority, Spread, ack};
 use bodywire_proto::puf::Challenge;
+use bodywire_proto::report::{self, Kind, Report, ReportHeader};
 use bodywire_proto::wire::{Frame, HubId, SensorId, claimed_sensor};
 use bodywire_store::PairPool;
 use ed25519_dalek::{SigningKey, VerifyingKey};
@@ -63,8 +64,8 @@ pub struct Config {
     pub shard: Shard,
     /// The paths, one for each fragment.
     pub paths: Vec<PathConfig>,
-    /// How many fragments bring a message back.
-    pub threshold: Threshold,
+    /// How messages are spread over the paths.
+    pub spread: Spread,
     /// The sensors.
     pub sensors: Vec<SensorProfile>,
 }
@@ -78,9 +79,11 @@ pub struct Counters {
     pub acknowledged: AtomicU64,
     /// Reports that wait in the spool.
     pub pending: AtomicU64,
+    /// Bytes of the reports that wait in the spool.
+    pub spool_bytes: AtomicU64,
     /// Reports that were not even made, because the spool was full.
     pub dropped: AtomicU64,
-    /// Messages that had to be sent again.
+    /// Fragments that had to be sent again.
     pub resent: AtomicU64,
     /// Completed authentications.
     pub authentications: AtomicU64,
@@ -128,7 +131,8 @@ pub struct Hub {
     prekey: Option<Vec<u8>>,
     /// When the clinic was heard last, or the session was started.
     heard: Duration,
-    /// Reports below this number have been given to the sender of this session.
+    /// Reports below these numbers have been given to the sender of this session, alarms and others.
+    submitted_urgent: u64,
     submitted: u64,
     rng: StdRng,
     started: Instant,
@@ -158,6 +162,7 @@ impl Hub {
             sender: None,
             prekey: None,
             heard: Duration::ZERO,
+            submitted_urgent: 0,
             submitted: 0,
             rng: StdRng::from_rng(&mut rand::rng()),
             started: Instant::now(),
@@ -239,6 +244,12 @@ impl Hub {
             };
             self.refused_if(refused);
             self.drain_link(sensor).await?;
+        }
+        if self.sender.as_ref().is_some_and(|sender| sender.is_spent(now))
+            && let Some(prekey) = self.prekey.take()
+        {
+            // An expired prekey starts nothing; then the old session goes on until the clinic offers a new one.
+            self.begin_session(prekey)?;
         }
         if let Some(sender) = &mut self.sender
             && sender.next_timeout().is_some_and(|at| now >= at)
@@ -352,41 +363,67 @@ impl Hub {
     fn report(&mut self, everything: bool) -> Result<(), Error> {
         let reports =
             self.bedside.take(now_ms(), self.spool.next_number(), self.spool.pending(), everything)?;
-        if !reports.is_empty() {
-            match blocking(|| self.spool.push(&reports)) {
-                Err(error @ Error::SpoolFull { .. }) => {
-                    // What is older is kept: it has been promised. The jump of the sample numbers will show the gap.
-                    tracing::error!(%error, "new reports are dropped");
-                    self.counters.dropped.fetch_add(reports.len() as u64, Ordering::Relaxed);
-                    return Ok(());
-                }
-                other => other?,
+        if reports.is_empty() {
+            return Ok(());
+        }
+        let mut reports: Vec<Outgoing> = reports.into_iter().map(outgoing).collect();
+        let mut pushed = blocking(|| self.spool.push(&reports));
+        if let Err(error @ Error::SpoolFull { .. }) = pushed {
+            // What is older is kept: it has been promised. The jump of the sample numbers will show the gap. Alarms still
+            // have room.
+            tracing::error!(%error, "new reports are dropped");
+            let made = reports.len();
+            reports = renumbered(reports.into_iter().filter(|one| one.urgent), self.spool.next_number())?;
+            pushed = blocking(|| self.spool.push(&reports));
+            if let Err(Error::SpoolFull { .. }) = pushed {
+                reports.clear();
+                pushed = Ok(());
             }
-            self.counters.reports.fetch_add(reports.len() as u64, Ordering::Relaxed);
-            self.counters.pending.store(self.spool.pending(), Ordering::Relaxed);
+            self.counters.dropped.fetch_add((made - reports.len()) as u64, Ordering::Relaxed);
+        }
+        pushed?;
+        self.counters.reports.fetch_add(reports.len() as u64, Ordering::Relaxed);
+        self.counters.pending.store(self.spool.pending(), Ordering::Relaxed);
+        self.counters.spool_bytes.store(self.spool.bytes(), Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Gives the sender what it can take, from the spool and in order, alarms first.
+    fn submit(&mut self) -> Result<(), Error> {
+        while self.may_submit(Priority::Emergency) && self.submitted_urgent < self.spool.next_number() {
+            let batch = self.spool.urgent(self.submitted_urgent, SPOOL_READ)?;
+            self.submitted_urgent = self.submit_batch(Priority::Emergency, batch, self.submitted_urgent)?;
+        }
+        while self.may_submit(Priority::Routine) && self.submitted < self.spool.next_number() {
+            let batch = self.spool.waiting(self.submitted, SPOOL_READ)?;
+            self.submitted = self.submit_batch(Priority::Routine, batch, self.submitted)?;
         }
         Ok(())
     }
 
-    /// Gives the sender what it can take, from the spool and in order.
-    fn submit(&mut self) -> Result<(), Error> {
+    fn may_submit(&self, priority: Priority) -> bool {
+        self.sender.as_ref().is_some_and(|sender| sender.ready(priority))
+    }
+
+    /// Submits what the sender takes of a batch; the result is the number up to which everything is submitted.
+    fn submit_batch(
+        &mut self,
+        priority: Priority,
+        batch: Vec<(u64, Vec<u8>)>,
+        submitted: u64,
+    ) -> Result<u64, Error> {
         let now = self.now();
-        while self.sender.as_ref().is_some_and(Sender::ready) && self.submitted < self.spool.next_number() {
-            let batch = self.spool.waiting(self.submitted, SPOOL_READ)?;
-            let Some(sender) = &mut self.sender else { return Ok(()) };
-            if batch.is_empty() {
-                self.submitted = self.spool.next_number();
+        let Some(sender) = &mut self.sender else { return Ok(submitted) };
+        let mut up_to = if batch.is_empty() { self.spool.next_number() } else { submitted };
+        for (number, report) in batch {
+            if !sender.ready(priority) {
+                break;
             }
-            for (number, report) in batch {
-                if !sender.ready() {
-                    break;
-                }
-                sender.handle(now, Input::Submit(Token(number), &report), &mut self.rng)?;
-                self.submitted = number + 1;
-            }
-            self.drain_sender()?;
+            sender.handle(now, Input::Submit(Token(number), priority, &report), &mut self.rng)?;
+            up_to = number + 1;
         }
-        Ok(())
+        self.drain_sender()?;
+        Ok(up_to)
     }
 
     fn drain_sender(&mut self) -> Result<(), Error> {
@@ -398,7 +435,7 @@ impl Hub {
                     let topic = self.config.rendezvous.session_topic(&self.config.shard, path)?;
                     publish(&self.paths, path, &topic, payload);
                 }
-                Output::Fragment { path, payload } => {
+                Output::Fragment { path, payload, .. } => {
                     self.counters.fragment_bytes.fetch_add(payload.len() as u64, Ordering::Relaxed);
                     if let Some(topic) = self.config.shard.fragments(sender.keys(), path) {
                         publish(&self.paths, path, &topic, payload);
@@ -412,6 +449,7 @@ impl Hub {
             let removed = blocking(|| self.spool.acknowledge(&acknowledged))?;
             self.counters.acknowledged.fetch_add(removed as u64, Ordering::Relaxed);
             self.counters.pending.store(self.spool.pending(), Ordering::Relaxed);
+            self.counters.spool_bytes.store(self.spool.bytes(), Ordering::Relaxed);
         }
         Ok(())
     }
@@ -487,10 +525,14 @@ impl Hub {
                 return Ok(());
             }
         }
-        let Config { hub, signing_key, clinic, threshold, .. } = &self.config;
+        self.begin_session(prekey)
+    }
+
+    /// Starts a session with this prekey, in place of the running one.
+    fn begin_session(&mut self, prekey: Vec<u8>) -> Result<(), Error> {
+        let Config { hub, signing_key, clinic, spread, .. } = &self.config;
         let number = HubNumber(hub.0);
-        let started =
-            session::start(number, signing_key, clinic, &prekey, *threshold, now_ms(), &mut self.rng);
+        let started = session::start(number, signing_key, clinic, &prekey, *spread, now_ms(), &mut self.rng);
         let started = match started {
             Ok(started) => started,
             Err(error) => {
@@ -500,6 +542,7 @@ impl Hub {
             }
         };
         self.prekey = Some(prekey);
+        self.submitted_urgent = 0;
         self.submitted = 0;
         let now = self.now();
         self.heard = now;
@@ -512,6 +555,23 @@ impl Hub {
         (0..self.paths.len()).for_each(|path| self.listen_for_acks(path));
         self.drain_sender()
     }
+}
+
+/// A report on its way into the spool; alarms go before the others.
+fn outgoing(report: Vec<u8>) -> Outgoing {
+    let urgent = Report::parse(&report).is_ok_and(|report| report.header.kind == Kind::Alarm);
+    Outgoing { report, urgent }
+}
+
+/// Reports with new numbers, from `first` on without a gap.
+fn renumbered(reports: impl Iterator<Item = Outgoing>, first: u64) -> Result<Vec<Outgoing>, Error> {
+    let renumber = |(number, outgoing): (u64, Outgoing)| {
+        let report = Report::parse(&outgoing.report)?;
+        let header = ReportHeader { number, ..report.header };
+        let report = [&report::emit_header(&header)?[..], report.body()].concat();
+        Ok(Outgoing { report, ..outgoing })
+    };
+    (first..).zip(reports).map(renumber).collect()
 }
 
 /// True when a peer's input was refused. What is refused is counted; the peer gets no answer.
@@ -556,7 +616,7 @@ mod tests {
             rendezvous: Rendezvous::new([4; 32]),
             shard: Shard::new("0").unwrap(),
             paths: Vec::new(),
-            threshold: Threshold::TWO_OF_THREE,
+            spread: Spread::TWO_OF_THREE,
             sensors: Vec::new(),
         };
         let spool = Spool::open(&directory.join("spool.redb")).unwrap();
@@ -584,7 +644,7 @@ mod tests {
         hub.prekey(new).unwrap();
         assert_eq!(session(&hub), Some(second), "the session goes on");
         // The clinic has been silent for long while a report waits: perhaps its clock was set back.
-        hub.spool.push(&[b"report".to_vec()]).unwrap();
+        hub.spool.push(&[Outgoing { report: b"report".to_vec(), urgent: false }]).unwrap();
         hub.prekey(old.clone()).unwrap();
         assert_eq!(session(&hub), Some(second), "not yet");
         hub.started -= CLINIC_SILENT + Duration::from_secs(1);

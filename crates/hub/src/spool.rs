@@ -10,6 +10,8 @@ use std::path::Path;
 
 /// Report number to the report's bytes.
 const OUTBOX: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("outbox");
+/// Numbers of the reports in the outbox that go before the others.
+const URGENT: TableDefinition<'_, u64, ()> = TableDefinition::new("urgent");
 /// Sensor number to its [`HubRecord`].
 const SENSORS: TableDefinition<'_, u16, &[u8]> = TableDefinition::new("sensors");
 /// Named counters.
@@ -19,12 +21,24 @@ const NEXT_NUMBER: &str = "next report number";
 
 /// Bytes of unacknowledged reports at most: a full bed makes about 3 KiB a second, so this is four days.
 pub const SPOOL_BYTES_MAX: u64 = 1 << 30;
+/// Beyond that there is room for alarms only: a hundred thousand of them.
+pub const SPOOL_URGENT_BYTES: u64 = 16 << 20;
 /// Memory for the file's pages. The default of a gibibyte is meant for servers.
 const CACHE_BYTES: usize = 8 << 20;
+
+/// A report on its way into the spool.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outgoing {
+    /// Its bytes.
+    pub report: Vec<u8>,
+    /// It goes before the others.
+    pub urgent: bool,
+}
 
 /// The hub's durable state.
 pub struct Spool {
     database: Database,
+    limit: u64,
     next_number: u64,
     pending: u64,
     bytes: u64,
@@ -38,11 +52,17 @@ impl Spool {
                 redb::DatabaseError::DatabaseAlreadyOpen => Error::SpoolTaken(file.display().to_string()),
                 other => Error::Spool(other.into()),
             })?;
+        Self::on(database)
+    }
+
+    /// A spool in a database that is open already; the tests' may lose power.
+    fn on(database: Database) -> Result<Self, Error> {
         let transaction = database.begin_write()?;
         let (next_number, pending, bytes);
         {
             let outbox = transaction.open_table(OUTBOX)?;
             transaction.open_table(SENSORS)?;
+            transaction.open_table(URGENT)?;
             let counters = transaction.open_table(COUNTERS)?;
             next_number = counters.get(NEXT_NUMBER)?.map_or(0, |value| value.value());
             pending = outbox.len()?;
@@ -53,7 +73,18 @@ impl Spool {
             bytes = total;
         }
         transaction.commit()?;
-        Ok(Self { database, next_number, pending, bytes })
+        Ok(Self { database, limit: SPOOL_BYTES_MAX, next_number, pending, bytes })
+    }
+
+    /// Holds at most so many bytes of reports, and [`SPOOL_URGENT_BYTES`] more of alarms.
+    #[must_use]
+    pub fn with_limit(self, bytes: u64) -> Self {
+        Self { limit: bytes, ..self }
+    }
+
+    /// Bytes of the reports that wait.
+    pub const fn bytes(&self) -> u64 {
+        self.bytes
     }
 
     /// The number that the next report will get.
@@ -66,18 +97,24 @@ impl Spool {
         self.pending
     }
 
-    /// Appends reports that were made with the numbers from [`Self::next_number`] on. Durable when it returns.
-    pub fn push(&mut self, reports: &[Vec<u8>]) -> Result<(), Error> {
-        let added: u64 = reports.iter().map(|report| report.len() as u64).sum();
-        if self.bytes + added > SPOOL_BYTES_MAX {
-            return Err(Error::SpoolFull { bytes: SPOOL_BYTES_MAX });
+    /// Appends reports that were made with the numbers from [`Self::next_number`] on. Durable when it returns. When there is
+    /// no room for all of them, none is taken.
+    pub fn push(&mut self, reports: &[Outgoing]) -> Result<(), Error> {
+        let added: u64 = reports.iter().map(|outgoing| outgoing.report.len() as u64).sum();
+        let reserve = if reports.iter().all(|outgoing| outgoing.urgent) { SPOOL_URGENT_BYTES } else { 0 };
+        if self.bytes + added > self.limit + reserve {
+            return Err(Error::SpoolFull { bytes: self.limit });
         }
         let transaction = self.database.begin_write()?;
         let next = self.next_number + reports.len() as u64;
         {
             let mut outbox = transaction.open_table(OUTBOX)?;
-            for (number, report) in (self.next_number..).zip(reports) {
-                outbox.insert(number, report.as_slice())?;
+            let mut urgent = transaction.open_table(URGENT)?;
+            for (number, outgoing) in (self.next_number..).zip(reports) {
+                outbox.insert(number, outgoing.report.as_slice())?;
+                if outgoing.urgent {
+                    urgent.insert(number, ())?;
+                }
             }
             transaction.open_table(COUNTERS)?.insert(NEXT_NUMBER, next)?;
         }
@@ -88,15 +125,34 @@ impl Spool {
         Ok(())
     }
 
-    /// Up to `limit` waiting reports with numbers from `from` on, oldest first.
+    /// Up to `limit` waiting reports that are not urgent, with numbers from `from` on, oldest first.
     pub fn waiting(&self, from: u64, limit: usize) -> Result<Vec<(u64, Vec<u8>)>, Error> {
         let transaction = self.database.begin_read()?;
         let outbox = transaction.open_table(OUTBOX)?;
-        let rows = outbox.range(from..)?.take(limit);
-        rows.map(|row| {
-            row.map(|(number, report)| (number.value(), report.value().to_vec())).map_err(Error::from)
-        })
-        .collect()
+        let urgent = transaction.open_table(URGENT)?;
+        let mut found = Vec::new();
+        for row in outbox.range(from..)? {
+            let (number, report) = row?;
+            if found.len() >= limit {
+                break;
+            }
+            if urgent.get(number.value())?.is_none() {
+                found.push((number.value(), report.value().to_vec()));
+            }
+        }
+        Ok(found)
+    }
+
+    /// Up to `limit` waiting urgent reports with numbers from `from` on, oldest first.
+    pub fn urgent(&self, from: u64, limit: usize) -> Result<Vec<(u64, Vec<u8>)>, Error> {
+        let transaction = self.database.begin_read()?;
+        let outbox = transaction.open_table(OUTBOX)?;
+        let mut found = Vec::new();
+        for row in transaction.open_table(URGENT)?.range(from..)?.take(limit) {
+            let number = row?.0.value();
+            found.extend(outbox.get(number)?.map(|report| (number, report.value().to_vec())));
+        }
+        Ok(found)
     }
 
     /// Drops acknowledged reports; returns how many were there. Not synced: after a crash they are sent once more,
@@ -107,7 +163,9 @@ impl Spool {
         let mut removed = Vec::new();
         {
             let mut outbox = transaction.open_table(OUTBOX)?;
+            let mut urgent = transaction.open_table(URGENT)?;
             for number in numbers {
+                urgent.remove(number)?;
                 removed.extend(outbox.remove(number)?.map(|report| report.value().len() as u64));
             }
         }
@@ -134,40 +192,4 @@ impl Spool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use bodywire_proto::handshake::HubSecret;
-    use bodywire_proto::handshake::hardened::HubChain;
-    use bodywire_proto::prf::Key;
-    use bodywire_proto::wire::{HubId, SensorId, Suite};
-
-    #[test]
-    fn reports_wait_until_they_are_acknowledged_and_numbers_never_repeat() {
-        let directory = tempfile::tempdir().unwrap();
-        let file = directory.path().join("spool.redb");
-        let mut spool = Spool::open(&file).unwrap();
-        spool.push(&[b"a".to_vec(), b"b".to_vec(), b"c".to_vec()]).unwrap();
-        assert_eq!(spool.waiting(1, 9).unwrap(), [(1, b"b".to_vec()), (2, b"c".to_vec())]);
-        assert_eq!(spool.acknowledge(&[1, 1, 7]).unwrap(), 1);
-        drop(spool);
-        let mut spool = Spool::open(&file).unwrap();
-        assert_eq!((spool.pending(), spool.next_number()), (2, 3));
-        spool.acknowledge(&[0, 2]).unwrap();
-        drop(spool);
-        let spool = Spool::open(&file).unwrap();
-        assert_eq!((spool.pending(), spool.next_number()), (0, 3));
-    }
-
-    #[test]
-    fn sensor_records_survive() {
-        let directory = tempfile::tempdir().unwrap();
-        let file = directory.path().join("spool.redb");
-        let chain = HubChain::enrolled(Suite::Polar512, Key::new([3; 32]));
-        let secret = HubSecret::Hardened(chain);
-        let record = HubRecord { sensor: SensorId(4), hub: HubId(1), secret };
-        Spool::open(&file).unwrap().save_sensor(&record).unwrap();
-        let spool = Spool::open(&file).unwrap();
-        assert_eq!(spool.sensors().unwrap(), [record]);
-        assert!(matches!(Spool::open(&file), Err(Error::SpoolTaken(_))));
-    }
-}
+mod tests;

@@ -12,7 +12,7 @@ use crate::house::{self, HUB, House};
 use crate::recording;
 use crate::state::{Holder, State};
 use crate::{now_ms, print};
-use bodywire_channels::Threshold;
+use bodywire_channels::Spread;
 use bodywire_channels::topic::Shard;
 use bodywire_clinic::board::{Board, PathCondition, PathView, Source};
 use bodywire_clinic::web::{Console, DemoCommand, OneTimeLink, router};
@@ -86,7 +86,7 @@ pub(super) async fn run(options: &DemoOptions) -> Result<(), Failure> {
 }
 
 async fn start_brokers(options: &DemoOptions) -> Result<Vec<Broker>, Failure> {
-    let paths = Threshold::TWO_OF_THREE.n();
+    let paths = Spread::TWO_OF_THREE.n();
     if !options.brokers.is_empty() {
         if options.brokers.len() != paths {
             return Err(Failure::Configuration {
@@ -152,7 +152,7 @@ impl Ward {
             rendezvous,
             shard,
             paths: (0..).zip(&brokers).map(|(i, broker)| hub_path(named(i), broker)).collect(),
-            threshold: Threshold::TWO_OF_THREE,
+            spread: Spread::TWO_OF_THREE,
             sensors: SENSORS.to_vec(),
         };
         let hub = Hub::new(hub_config, store.pairs(), spool, bed.transmit())?;
