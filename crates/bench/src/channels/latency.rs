@@ -5,7 +5,7 @@ use super::throughput::SIZES;
 use super::{Ends, Hub};
 use crate::figure::Figure;
 use crate::rounds::median;
-use bodywire_channels::Threshold;
+use bodywire_channels::Spread;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
@@ -45,7 +45,7 @@ struct Line {
 
 impl Line {
     async fn ours(brokers: &[Broker]) -> Self {
-        let Ends { hub, clinic } = Ends::new(Threshold::TWO_OF_THREE);
+        let Ends { hub, clinic } = Ends::new(Spread::TWO_OF_THREE);
         let clinic = Arc::new(Mutex::new(clinic));
         let (arrived, arrivals) = unbounded_channel();
         let (mut speaking, mut listening) = (Vec::new(), Vec::new());

@@ -7,11 +7,11 @@ mod mqtt;
 pub(crate) mod paths;
 pub(crate) mod throughput;
 
-use bodywire_channels::disperse::{MessageId, disperse};
-use bodywire_channels::reassemble::{Outcome, Reassembler};
+use bodywire_channels::disperse::disperse;
+use bodywire_channels::reassemble::Reassembler;
 use bodywire_channels::session::{self, HubNumber, Prekey};
 use bodywire_channels::topic::Shard;
-use bodywire_channels::{SessionKeys, Threshold};
+use bodywire_channels::{Cipher, MessageId, Mode, Priority, SessionKeys, Spread};
 use ed25519_dalek::SigningKey;
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng;
@@ -34,13 +34,14 @@ impl Hub {
     pub(crate) fn split(&mut self, message: &[u8]) -> Vec<Vec<u8>> {
         let id = MessageId(self.next_id);
         self.next_id += 1;
-        disperse(&self.keys, id, message, &mut self.rng).expect("a message and a session within the limits")
+        disperse(&self.keys, id, Priority::Routine, message, &mut self.rng)
+            .expect("a message and a session within the limits")
     }
 
     /// Where the fragments of each path go.
     pub(crate) fn topics(&self) -> Vec<String> {
         let shard = Shard::new("0").expect("a shard of one digit");
-        (0..self.keys.threshold().n()).filter_map(|path| shard.fragments(&self.keys, path)).collect()
+        (0..self.keys.spread().n()).filter_map(|path| shard.fragments(&self.keys, path)).collect()
     }
 }
 
@@ -53,10 +54,8 @@ pub(crate) struct Clinic {
 impl Clinic {
     /// Takes a fragment; the message when it is complete.
     pub(crate) fn join(&mut self, path: usize, fragment: &[u8]) -> Option<Vec<u8>> {
-        match self.reassembler.handle(self.now, path, fragment).expect("an honest fragment is accepted") {
-            Outcome::Delivered(delivered) => Some(delivered.message),
-            Outcome::Waiting | Outcome::Known { .. } => None,
-        }
+        self.reassembler.handle(self.now, path, fragment).expect("an honest fragment is accepted");
+        self.reassembler.poll().map(|delivered| delivered.message)
     }
 
     /// Lets time pass, and forgets what has waited too long for its other fragments.
@@ -73,12 +72,12 @@ pub(crate) struct Ends {
 }
 
 impl Ends {
-    pub(crate) fn new(threshold: Threshold) -> Self {
+    pub(crate) fn new(spread: Spread) -> Self {
         let mut rng = ChaCha20Rng::seed_from_u64(1);
         let (clinic_key, hub_key) = (SigningKey::from_bytes(&[1; 32]), SigningKey::from_bytes(&[2; 32]));
         let prekey = Prekey::generate(&clinic_key, NOW_MS, &mut rng);
         let (published, clinic) = (prekey.published(), clinic_key.verifying_key());
-        let started = session::start(HUB, &hub_key, &clinic, published, threshold, NOW_MS, &mut rng)
+        let started = session::start(HUB, &hub_key, &clinic, published, spread, NOW_MS, &mut rng)
             .expect("a fresh prekey");
         let accepted = session::accept(&[prekey], |_| Some(hub_key.verifying_key()), &started.start, NOW_MS)
             .expect("an honest start");
@@ -108,6 +107,17 @@ impl Ends {
     }
 }
 
+/// What a way to spread messages is called in the tables.
+pub(crate) fn named(spread: Spread) -> String {
+    let (k, n) = (spread.k(), spread.n());
+    match spread.mode() {
+        Mode::Threshold => format!("{k} of {n}"),
+        Mode::Split(Cipher::Aes128) => format!("{k} of {n} slices, AES-128"),
+        Mode::Split(Cipher::Aes192) => format!("{k} of {n} slices, AES-192"),
+        Mode::Split(Cipher::Aes256) => format!("{k} of {n} slices, AES-256"),
+    }
+}
+
 /// One byte of type and flags, the remaining length in base 128, topic and its length, packet identifier, an empty
 /// property list, the payload.
 pub(crate) const fn publication_bytes(topic: usize, payload: usize) -> usize {
@@ -127,7 +137,7 @@ mod tests {
 
     #[test]
     fn a_message_comes_back_whole_from_every_path() {
-        let mut ends = Ends::new(Threshold::TWO_OF_THREE);
+        let mut ends = Ends::new(Spread::TWO_OF_THREE);
         assert_eq!(ends.round_trip(b"vital signs"), b"vital signs");
         let fragments = ends.hub.split(b"again");
         assert_eq!(ends.clinic.join(2, &fragments[2]), None);

@@ -3,7 +3,7 @@
 use super::Ends;
 use crate::figure::Figure;
 use crate::predict;
-use bodywire_channels::Threshold;
+use bodywire_channels::Spread;
 use rand_chacha::ChaCha20Rng;
 use rand_core::{Rng, SeedableRng};
 
@@ -14,8 +14,8 @@ const LOSSES: [f64; 4] = [0.01, 0.05, 0.09, 0.20];
 const OUTSIDE: f64 = 0.05;
 
 /// Ways to spread a message.
-fn spreads() -> Vec<Threshold> {
-    [(2, 3), (3, 4)].map(|(k, n)| Threshold::new(k, n).expect("within the limits")).to_vec()
+fn spreads() -> Vec<Spread> {
+    [(2, 3), (3, 4)].map(|(k, n)| Spread::threshold(k, n).expect("within the limits")).to_vec()
 }
 
 /// Every cell. False when one is not what the binomial law allows.
@@ -23,15 +23,14 @@ pub(crate) fn figures(messages: u32) -> (Vec<Figure>, bool) {
     let spreads = spreads();
     let outside = OUTSIDE / (LOSSES.len() * spreads.len()) as f64;
     let (mut figures, mut sound) = (Vec::new(), true);
-    for threshold in spreads {
+    for spread in spreads {
         for loss in LOSSES {
-            let delivered = delivered(threshold, loss, messages);
-            let expected = arrives(threshold, loss);
+            let delivered = delivered(spread, loss, messages);
+            let expected = arrives(spread, loss);
             let (low, high) = predict::interval(messages as usize, expected, outside);
             sound &= (low..=high).contains(&(delivered as usize));
             let share = |count: usize| count as f64 / f64::from(messages);
-            let name =
-                format!("{} of {}, {:.0} % lost, delivered", threshold.k(), threshold.n(), 100.0 * loss);
+            let name = format!("{} of {}, {:.0} % lost, delivered", spread.k(), spread.n(), 100.0 * loss);
             let peer = format!("binomial, {:.5} to {:.5}", share(low), share(high));
             figures.push(Figure::new(name, "share", share(delivered as usize), peer, expected));
         }
@@ -40,14 +39,14 @@ pub(crate) fn figures(messages: u32) -> (Vec<Figure>, bool) {
 }
 
 /// Chance that at least `k` of `n` fragments arrive.
-fn arrives(threshold: Threshold, loss: f64) -> f64 {
+fn arrives(spread: Spread, loss: f64) -> f64 {
     // More than k - 1 of n arrive when each does with probability 1 - loss.
-    predict::tail(threshold.n(), threshold.k() - 1, 1.0 - loss)
+    predict::tail(spread.n(), spread.k() - 1, 1.0 - loss)
 }
 
 /// Messages that opened at the clinic, of so many that were sent once.
-fn delivered(threshold: Threshold, loss: f64, messages: u32) -> u32 {
-    let mut ends = Ends::new(threshold);
+fn delivered(spread: Spread, loss: f64, messages: u32) -> u32 {
+    let mut ends = Ends::new(spread);
     let mut air = ChaCha20Rng::seed_from_u64(9);
     let lost_below = (loss * 4_294_967_296.0) as u32;
     let mut opened = 0;
@@ -71,7 +70,7 @@ mod tests {
 
     #[test]
     fn the_prediction_is_the_one_of_the_literature() {
-        let at = |k, n| arrives(Threshold::new(k, n).unwrap(), 0.09);
+        let at = |k, n| arrives(Spread::threshold(k, n).unwrap(), 0.09);
         assert!((at(2, 3) - 0.977).abs() < 5e-4 && (at(3, 4) - 0.957).abs() < 5e-4);
     }
 
