@@ -45,7 +45,9 @@ pub(crate) fn table(figures: &[Figure]) -> String {
 }
 
 fn short(value: f64) -> String {
-    if value == 0.0 || (0.01..1e7).contains(&value.abs()) {
+    if (0.01..10.0).contains(&value.abs()) {
+        format!("{value:.4}")
+    } else if value == 0.0 || (10.0..1e7).contains(&value.abs()) {
         format!("{value:.3}")
     } else {
         format!("{value:.2e}")

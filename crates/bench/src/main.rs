@@ -3,15 +3,21 @@
 //! ```text
 //! cargo run --release -p bodywire-bench -- link            a hub's handshakes a second, beside the schemes compared with
 //! cargo run --release -p bodywire-bench -- link-noise      false rejects and false accepts over a PUF's noise
+//! cargo run --release -p bodywire-bench -- channels        a message over three paths beside plain AES-256-GCM, one core
+//! cargo run --release -p bodywire-bench -- channels-latency  the same through Mosquitto beside a plain publication
+//! cargo run --release -p bodywire-bench -- channels-delay  paper M's Table 3 again: 1200 bits, ten runs
+//! cargo run --release -p bodywire-bench -- channels-paths  delivery over lossy paths, beside what is predicted
 //! ```
 //!
 //! `--output json` prints a list of `{name, unit, ours, peer, peer_value, ratio}`. Nothing here is ever shipped.
 #![expect(clippy::expect_used, reason = "a bench that cannot go on has failed")]
 
+mod channels;
 mod figure;
 mod link;
 mod noise;
 mod predict;
+mod rounds;
 
 use clap::{Parser, Subcommand, ValueEnum};
 use std::io::Write;
@@ -41,6 +47,32 @@ enum Bench {
         #[arg(long, default_value_t = 100_000)]
         handshakes: u32,
     },
+    /// Bytes a second of seal, split, reassemble and open, beside plain AES-256-GCM; bytes on the wire.
+    Channels {
+        /// Seconds for each size.
+        #[arg(long, default_value_t = 4.0)]
+        seconds: f64,
+        /// Only messages of so many bytes, for a profiler.
+        #[arg(long)]
+        size: Option<usize>,
+    },
+    /// Messages a second and latency through three Mosquitto processes, beside a plain publication through one.
+    ChannelsLatency {
+        /// Seconds for each size.
+        #[arg(long, default_value_t = 20.0)]
+        seconds: f64,
+        /// Only messages of so many bytes.
+        #[arg(long)]
+        size: Option<usize>,
+    },
+    /// Paper M's Table 3 again: 1200 bits, ten runs, beside improved ECC and plain AES-256-GCM.
+    ChannelsDelay,
+    /// Share of messages that arrive without being sent again, beside the binomial prediction.
+    ChannelsPaths {
+        /// Messages for each cell.
+        #[arg(long, default_value_t = 20_000)]
+        messages: u32,
+    },
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -56,6 +88,16 @@ fn main() -> ExitCode {
     let (figures, sound) = match arguments.bench {
         Bench::Link { seconds } => (link::figures(seconds), true),
         Bench::LinkNoise { handshakes } => noise::figures(handshakes),
+        Bench::ChannelsLatency { seconds, size } => match channels::latency::figures(seconds, size) {
+            Ok(figures) => (figures, true),
+            Err(missing) => {
+                let _ = writeln!(std::io::stderr(), "{missing}");
+                return ExitCode::FAILURE;
+            }
+        },
+        Bench::ChannelsDelay => (channels::delay::figures(), true),
+        Bench::ChannelsPaths { messages } => channels::paths::figures(messages),
+        Bench::Channels { seconds, size } => (channels::throughput::figures(seconds, size), true),
     };
     let text = match arguments.output {
         Output::Table => figure::table(&figures),

@@ -11,7 +11,7 @@
 
 use crate::error::{Error, Refusal};
 use crate::fragment::MessageId;
-use crate::keys::SessionKeys;
+use crate::keys::{PathKeys, SessionKeys};
 use crate::{PATHS_MAX, Spread};
 
 /// Version of the format.
@@ -90,11 +90,12 @@ impl AckWriter {
         self.counter += 1;
         let mut clear = vec![VERSION];
         clear.extend_from_slice(&counter.to_be_bytes());
-        self.keys
-            .paths
-            .iter()
-            .map(|path| Ok([clear.clone(), path.ack.seal(PURPOSE_ACK, counter, &clear, &body)?].concat()))
-            .collect()
+        let sealed = |path: &PathKeys| {
+            let mut out = [clear.as_slice(), &body].concat();
+            path.ack.seal((PURPOSE_ACK, counter), &clear, &mut out, CLEAR_BYTES)?;
+            Ok(out)
+        };
+        self.keys.paths.iter().map(sealed).collect()
     }
 }
 
@@ -108,7 +109,8 @@ pub fn open(keys: &SessionKeys, path: usize, bytes: &[u8]) -> Result<Status, Ref
         return Err(Refusal::Malformed);
     }
     let counter = u64::from_be_bytes([c0, c1, c2, c3, c4, c5, c6, c7]);
-    let body = path.ack.open(PURPOSE_ACK, counter, clear, sealed).ok_or(Refusal::BadTag)?;
+    let mut body = sealed.to_vec();
+    path.ack.open((PURPOSE_ACK, counter), clear, &mut body).ok_or(Refusal::BadTag)?;
     Status::from_body(keys.spread(), &body).ok_or(Refusal::Malformed)
 }
 

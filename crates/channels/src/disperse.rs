@@ -1,32 +1,27 @@
 //! From one message to `n` fragments, and from `k` fragments back.
 //!
 //! ```text
-//! C0 = AES-256-GCM(message key, id, message)                       end to end
-//! L  = HKDF(salt = 32 random bytes, hedge key ‖ id ‖ SHA-256(C0))  fresh for each message, even if the salt were not
-//! C1 = C0 XOR AES-256-CTR(HKDF(L, "mask"))                         nothing of C0 without L
-//! J  = HMAC-SHA-256(HKDF(L, "commit"), header with index 0 ‖ C1)[..16]
-//! c_1..c_n = Reed-Solomon k of n of C1;  l_1..l_n = Shamir k of n of L
+//! L      = BLAKE3(hedge key, "mask seed" | id | 32 random bytes)[..32]   fresh for each message, even if they were not
+//! K | J' = BLAKE3(L, message key | header with index 0)[..64]            nobody has them without both
+//! C      = AES-256-GCM(K, id, message)                                   end to end
+//! J      = BLAKE3(J', C)[..16]                                           commits to the message and its seed
+//! c_1..c_n = C cut into k, parity k of n;  l_1..l_n = Shamir k of n of L
 //! ```
 //!
-//! Krawczyk, "Secret Sharing Made Short", CRYPTO 1993, with hedged randomness and a commitment (Bellare, Dai, Rogaway,
+//! BLAKE3 is used in its keyed mode, the key first. Krawczyk, "Secret Sharing Made Short", CRYPTO 1993, with hedged randomness and a commitment (Bellare, Dai, Rogaway,
 //! PETS 2020). Each fragment is then sealed for its path ([`crate::fragment`]).
 
+use crate::aead::Aead;
+use crate::erasure::{self, Slices};
 use crate::error::{Error, Refusal};
 use crate::fragment::{
     self, BINDING_BYTES, Fragment, Header, MESSAGE_BYTES_MAX, MESSAGES_PER_SESSION_MAX, MessageId,
 };
 use crate::keys::{Secret, SessionKeys, TAG_BYTES};
-use crate::{Mode, Priority, Spread, split};
-use aes::Aes256;
-use aes::cipher::{KeyIvInit, StreamCipher};
-use aes_gcm::aead::KeyInit;
-use blahaj::{Share, Sharks};
-use hkdf::Hkdf;
-use hmac::{Hmac, Mac};
+use crate::{Mode, Priority, Spread, shamir, split};
 use rand_core::CryptoRng;
-use reed_solomon_erasure::galois_8::ReedSolomon;
-use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
+use zeroize::{Zeroize, Zeroizing};
 
 /// Nonce purpose of the end-to-end layer.
 pub(crate) const PURPOSE_MESSAGE: u8 = 1;
@@ -65,21 +60,18 @@ fn spread(
     rng: &mut impl CryptoRng,
 ) -> Result<Vec<Vec<u8>>, Error> {
     let Spread { k, n, .. } = keys.spread;
-    let sealed = keys.message.seal(PURPOSE_MESSAGE, id.0, &message_ad(keys.spread, id), message)?;
-    let mask = fresh_mask(keys, id, &sealed, rng)?;
-    let masked = apply_mask(&mask, sealed)?;
-    let header = |index| Header { id, sealed_len: masked.len() as u32, index, k, n, priority };
-    let commitment = commit(&mask, &header(0), &masked)?;
-    let slices = encode(keys.spread, &masked, header(0).slice_len())?;
-    let shares = Sharks(k).dealer_rng(&mask.0, rng).take(usize::from(n));
-    let parts = slices.iter().zip(shares).zip(keys.paths.iter().zip(0u8..));
+    let seed = fresh_seed(keys, id, rng);
+    let header = |index| Header { id, sealed_len: (message.len() + TAG_BYTES) as u32, index, k, n, priority };
+    let Once { seal, commit } = Once::new(keys, &seed, &header(0))?;
+    let mut sealed = Vec::with_capacity(message.len() + TAG_BYTES);
+    sealed.extend_from_slice(message);
+    seal.seal((PURPOSE_MESSAGE, id.0), &message_ad(keys.spread, id), &mut sealed, 0)?;
+    let commitment = commitment(&commit, &sealed)?;
+    let slices = Slices::new(keys.spread, &sealed, header(0).slice_len())?;
+    let shares = shamir::split(&seed, usize::from(k), usize::from(n), rng);
+    let parts = keys.paths.iter().zip(shares).zip(0u8..);
     parts
-        .map(|((slice, share), (path, index))| {
-            let share = Vec::from(&share);
-            let share = share.get(1..).ok_or(Error::Crypto("Shamir share"))?;
-            let inner = [&commitment, share, slice].concat();
-            fragment::seal(path, &header(index), &inner)
-        })
+        .map(|((path, share), index)| fragment::seal(path, &header(index), &commitment, &share, &slices))
         .collect()
 }
 
@@ -90,51 +82,44 @@ pub(crate) fn message_ad(spread: Spread, id: MessageId) -> [u8; 11] {
     [mode, i0, i1, i2, i3, i4, i5, i6, i7, k, n]
 }
 
-fn fresh_mask(
-    keys: &SessionKeys,
-    id: MessageId,
-    sealed: &[u8],
-    rng: &mut impl CryptoRng,
-) -> Result<Secret, Error> {
+fn fresh_seed(keys: &SessionKeys, id: MessageId, rng: &mut impl CryptoRng) -> Secret {
     let mut salt = Secret([0u8; 32]);
     rng.fill_bytes(&mut salt.0);
     let mut out = Secret([0u8; 32]);
-    Hkdf::<Sha256>::new(Some(&salt.0), &keys.hedge.0)
-        .expand_multi_info(&[b"mask seed", &id.0.to_be_bytes(), &Sha256::digest(sealed)], &mut out.0)
-        .map_err(|_| Error::Crypto("HKDF length"))?;
-    Ok(out)
+    derive(&keys.hedge, &[b"mask seed", &id.0.to_be_bytes(), &salt.0], &mut out.0);
+    out
 }
 
-fn apply_mask(mask: &Secret, mut bytes: Vec<u8>) -> Result<Vec<u8>, Error> {
-    let key = mask.derive("mask")?;
-    // The key is used for this one message, so that the counter may start at zero.
-    ctr::Ctr64BE::<Aes256>::new(&key.0.into(), &[0u8; 16].into()).apply_keystream(&mut bytes);
-    Ok(bytes)
+/// Keys of one message, from its seed and the session's message key together: with fewer than `k` paths there is no
+/// seed, and a seed without the message key is of no use either.
+struct Once {
+    seal: Aead,
+    commit: Secret,
 }
 
-fn commit(mask: &Secret, header: &Header, masked: &[u8]) -> Result<[u8; BINDING_BYTES], Error> {
-    let key = mask.derive("commit")?;
-    let mut mac = <Hmac<Sha256> as KeyInit>::new_from_slice(&key.0).map_err(|_| Error::Crypto("HMAC key"))?;
-    mac.update(&Header { index: 0, ..*header }.to_block());
-    mac.update(masked);
-    let mut out = [0u8; BINDING_BYTES];
-    out.iter_mut().zip(mac.finalize().into_bytes()).for_each(|(slot, byte)| *slot = byte);
-    Ok(out)
-}
-
-fn encode(spread: Spread, masked: &[u8], slice_len: usize) -> Result<Vec<Vec<u8>>, Error> {
-    let mut slices: Vec<Vec<u8>> = masked.chunks(slice_len.max(1)).map(<[u8]>::to_vec).collect();
-    slices.resize(spread.k(), Vec::new());
-    slices.iter_mut().for_each(|slice| slice.resize(slice_len, 0));
-    slices.resize(spread.n(), vec![0; slice_len]);
-    if spread.n() > spread.k() {
-        code(spread)?.encode(&mut slices).map_err(|_| Error::Crypto("Reed-Solomon encode"))?;
+impl Once {
+    fn new(keys: &SessionKeys, seed: &Secret, header: &Header) -> Result<Self, Error> {
+        let mut both = Zeroizing::new([0u8; 64]);
+        derive(seed, &[&keys.message.0, &header.to_block()], both.as_mut_slice());
+        let ([seal, commit], []) = both.as_chunks::<32>() else { return Err(Error::Crypto("BLAKE3 length")) };
+        Ok(Self { seal: Aead::new(&Secret(*seal))?, commit: Secret(*commit) })
     }
-    Ok(slices)
 }
 
-fn code(spread: Spread) -> Result<ReedSolomon, Error> {
-    ReedSolomon::new(spread.k(), spread.n() - spread.k()).map_err(|_| Error::Crypto("Reed-Solomon code"))
+fn derive(key: &Secret, parts: &[&[u8]], out: &mut [u8]) {
+    let mut hasher = blake3::Hasher::new_keyed(&key.0);
+    parts.iter().for_each(|part| {
+        hasher.update(part);
+    });
+    let mut reader = hasher.finalize_xof();
+    reader.fill(out);
+    reader.zeroize();
+    hasher.zeroize();
+}
+
+fn commitment(key: &Secret, sealed: &[u8]) -> Result<[u8; BINDING_BYTES], Error> {
+    let hash = blake3::keyed_hash(&key.0, sealed);
+    hash.as_bytes().first_chunk().copied().ok_or(Error::Crypto("BLAKE3 length"))
 }
 
 /// The message of `k` fragments with different indices and equal headers and bindings.
@@ -146,43 +131,33 @@ pub(crate) fn combine(keys: &SessionKeys, fragments: &[Fragment]) -> Result<Vec<
 }
 
 fn gather(keys: &SessionKeys, fragments: &[Fragment]) -> Result<Vec<u8>, Refusal> {
-    let Spread { k, n, .. } = keys.spread;
     let first = fragments.first().ok_or(Refusal::Inconsistent)?;
     let header = Header { index: 0, ..first.header };
-    let mask = recover_mask(k, fragments)?;
-    let mut slices: Vec<Option<Vec<u8>>> = vec![None; usize::from(n)];
-    for fragment in fragments {
-        if let Some(slot) = slices.get_mut(usize::from(fragment.header.index)) {
-            *slot = Some(fragment.slice.clone());
-        }
-    }
-    if n > k {
-        let code = code(keys.spread).map_err(|_| Refusal::Inconsistent)?;
-        code.reconstruct_data(&mut slices).map_err(|_| Refusal::Inconsistent)?;
-    }
-    let mut masked: Vec<u8> = slices.into_iter().take(usize::from(k)).flatten().flatten().collect();
-    masked.truncate(header.sealed_len as usize);
-    let commitment = commit(&mask, &header, &masked).map_err(|_| Refusal::Inconsistent)?;
+    let seed = recover_seed(keys.spread, fragments)?;
+    let slices = fragments.iter().map(|f| (usize::from(f.header.index), f.slice()));
+    let mut text =
+        erasure::join(keys.spread, header.sealed_len as usize, slices).ok_or(Refusal::Inconsistent)?;
+    let Once { seal, commit } = Once::new(keys, &seed, &header).map_err(|_| Refusal::Inconsistent)?;
+    let commitment = commitment(&commit, &text).map_err(|_| Refusal::Inconsistent)?;
     if !bool::from(commitment.ct_eq(&first.binding)) {
         return Err(Refusal::Inconsistent);
     }
-    let sealed = apply_mask(&mask, masked).map_err(|_| Refusal::Inconsistent)?;
-    keys.message
-        .open(PURPOSE_MESSAGE, header.id.0, &message_ad(keys.spread, header.id), &sealed)
-        .ok_or(Refusal::BadMessage)
+    seal.open((PURPOSE_MESSAGE, header.id.0), &message_ad(keys.spread, header.id), &mut text)
+        .ok_or(Refusal::BadMessage)?;
+    Ok(text)
 }
 
-fn recover_mask(k: u8, fragments: &[Fragment]) -> Result<Secret, Refusal> {
-    let shares: Vec<Share> = fragments
+fn recover_seed(spread: Spread, fragments: &[Fragment]) -> Result<Secret, Refusal> {
+    let place = |fragment: &Fragment| fragment.header.index.checked_add(1).ok_or(Refusal::Inconsistent);
+    let shares: Vec<(u8, &[u8; 32])> = fragments
         .iter()
-        .filter_map(|f| {
-            let mut bytes = vec![f.header.index.checked_add(1)?];
-            bytes.extend_from_slice(&f.share);
-            Share::try_from(bytes.as_slice()).ok()
-        })
-        .collect();
-    let secret = Sharks(k).recover(&shares).map_err(|_| Refusal::Inconsistent)?;
-    <[u8; 32]>::try_from(secret).map(Secret).map_err(|_| Refusal::Inconsistent)
+        .take(spread.k())
+        .map(|fragment| Ok((place(fragment)?, &fragment.share)))
+        .collect::<Result<_, Refusal>>()?;
+    if shares.len() < spread.k() {
+        return Err(Refusal::Inconsistent);
+    }
+    shamir::recover(&shares).ok_or(Refusal::Inconsistent)
 }
 
 #[cfg(test)]

@@ -9,11 +9,11 @@
 //! Pseudonym, header block and commitment differ from path to path, so that two brokers cannot join what they carry.
 //! The fragments of paper M's split mode have a form of their own ([`crate::split`]).
 
+use crate::erasure::Slices;
 use crate::error::{Error, Refusal};
 use crate::keys::{PSEUDONYM_BYTES, PathKeys, SessionKeys, TAG_BYTES};
 use crate::{Mode, Priority, Spread, split};
-use aes::Aes256;
-use aes::cipher::{BlockCipherDecrypt, BlockCipherEncrypt, KeyInit};
+use aes::cipher::{BlockCipherDecrypt, BlockCipherEncrypt};
 
 /// Version of a threshold fragment.
 pub(crate) const VERSION_THRESHOLD: u8 = 1;
@@ -110,26 +110,47 @@ pub(crate) struct Fragment {
     pub(crate) binding: [u8; BINDING_BYTES],
     /// The share of the mask's seed; zeros in the split mode.
     pub(crate) share: [u8; SHARE_BYTES],
-    pub(crate) slice: Vec<u8>,
+    /// What was opened, the slice at its end: moving it would cost as much as opening it did.
+    body: Vec<u8>,
+    slice_at: usize,
 }
 
 impl Fragment {
+    /// A fragment that is nothing but its slice, of the split mode.
+    pub(crate) const fn bare(header: Header, binding: [u8; BINDING_BYTES], slice: Vec<u8>) -> Self {
+        Self { header, binding, share: [0; SHARE_BYTES], body: slice, slice_at: 0 }
+    }
+
+    /// Its part of the ciphertext.
+    pub(crate) fn slice(&self) -> &[u8] {
+        self.body.get(self.slice_at..).unwrap_or_default()
+    }
+
     /// Bytes it holds in memory.
     pub(crate) const fn len(&self) -> usize {
-        self.slice.len() + SHARE_BYTES + BINDING_BYTES
+        self.body.len() + SHARE_BYTES + BINDING_BYTES
     }
 }
 
-/// Seals a threshold fragment for its path; `inner` is `J | l_i | c_i`.
-pub(crate) fn seal(path: &PathKeys, header: &Header, inner: &[u8]) -> Result<Vec<u8>, Error> {
+/// Writes and seals a threshold fragment for its path, in one buffer.
+pub(crate) fn seal(
+    path: &PathKeys,
+    header: &Header,
+    binding: &[u8; BINDING_BYTES],
+    share: &[u8; SHARE_BYTES],
+    slices: &Slices<'_>,
+) -> Result<Vec<u8>, Error> {
     let mut block = header.to_block().into();
-    Aes256::new(&path.header.0.into()).encrypt_block(&mut block);
-    let mut out = Vec::with_capacity(CLEAR_BYTES + inner.len() + TAG_BYTES);
+    path.header.encrypt_block(&mut block);
+    let mut out = Vec::with_capacity(FRAGMENT_OVERHEAD_BYTES + header.slice_len());
     out.push(VERSION_THRESHOLD);
     out.extend_from_slice(&path.pseudonym);
     out.extend_from_slice(&block);
-    let sealed = path.fragment.seal(PURPOSE_FRAGMENT, header.id.0, &out, inner)?;
-    out.extend_from_slice(&sealed);
+    let clear: [u8; CLEAR_BYTES] = *out.first_chunk().ok_or(Error::Crypto("fragment"))?;
+    out.extend_from_slice(binding);
+    out.extend_from_slice(share);
+    slices.append(usize::from(header.index), &mut out);
+    path.fragment.seal((PURPOSE_FRAGMENT, header.id.0), &clear, &mut out, CLEAR_BYTES)?;
     Ok(out)
 }
 
@@ -156,15 +177,15 @@ fn open_sealed(keys: &SessionKeys, path: usize, bytes: &[u8]) -> Result<Fragment
     let (clear, sealed) = bytes.split_at_checked(CLEAR_BYTES).ok_or(Refusal::Malformed)?;
     let block: [u8; BLOCK_BYTES] = *clear.last_chunk().ok_or(Refusal::Malformed)?;
     let mut block = block.into();
-    Aes256::new(&path_keys.header.0.into()).decrypt_block(&mut block);
+    path_keys.header.decrypt_block(&mut block);
     // Nothing in the header is believed before the tag has verified, except the nonce that it takes to verify it.
     let header = Header::from_block(block.into()).ok_or(Refusal::BadTag)?;
-    let inner =
-        path_keys.fragment.open(PURPOSE_FRAGMENT, header.id.0, clear, sealed).ok_or(Refusal::BadTag)?;
-    let (binding, rest) = inner.split_first_chunk().ok_or(Refusal::Malformed)?;
+    let mut body = sealed.to_vec();
+    path_keys.fragment.open((PURPOSE_FRAGMENT, header.id.0), clear, &mut body).ok_or(Refusal::BadTag)?;
+    let (binding, rest) = body.split_first_chunk().ok_or(Refusal::Malformed)?;
     let (share, slice) = rest.split_first_chunk().ok_or(Refusal::Malformed)?;
     if !header.fits(keys.spread, path) || slice.len() != header.slice_len() {
         return Err(Refusal::Inconsistent);
     }
-    Ok(Fragment { header, binding: *binding, share: *share, slice: slice.to_vec() })
+    Ok(Fragment { header, binding: *binding, share: *share, slice_at: BINDING_BYTES + SHARE_BYTES, body })
 }

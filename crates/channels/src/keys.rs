@@ -1,9 +1,10 @@
 //! Keys of one session: everything is derived from one exported secret, one HKDF label each (RFC 5869).
 
+use crate::aead::Aead;
 use crate::error::Error;
 use crate::{Cipher, Mode, PATHS_MAX, Spread};
-use aes_gcm::aead::{Aead, KeyInit, Payload};
-use aes_gcm::{Aes256Gcm, Nonce};
+use aes::Aes256;
+use aes::cipher::KeyInit;
 use hkdf::Hkdf;
 use sha2::Sha256;
 use zeroize::{Zeroize, ZeroizeOnDrop};
@@ -39,44 +40,17 @@ impl Secret {
     pub(crate) fn derive(&self, label: &str) -> Result<Self, Error> {
         self.expand(label).map(Self)
     }
-
-    fn cipher(&self) -> Aes256Gcm {
-        Aes256Gcm::new(&self.0.into())
-    }
-
-    /// AES-256-GCM seal; `purpose` and `counter` make the nonce and must not repeat under this key.
-    pub(crate) fn seal(
-        &self,
-        purpose: u8,
-        counter: u64,
-        ad: &[u8],
-        message: &[u8],
-    ) -> Result<Vec<u8>, Error> {
-        self.cipher()
-            .encrypt(&nonce(purpose, counter), Payload { msg: message, aad: ad })
-            .map_err(|_| Error::Crypto("AES-GCM seal"))
-    }
-
-    /// AES-256-GCM open; `None` when the tag does not verify.
-    pub(crate) fn open(&self, purpose: u8, counter: u64, ad: &[u8], sealed: &[u8]) -> Option<Vec<u8>> {
-        self.cipher().decrypt(&nonce(purpose, counter), Payload { msg: sealed, aad: ad }).ok()
-    }
 }
 
-pub(crate) fn nonce(purpose: u8, counter: u64) -> Nonce<aes_gcm::aead::consts::U12> {
-    let [c0, c1, c2, c3, c4, c5, c6, c7] = counter.to_be_bytes();
-    [purpose, 0, 0, 0, c0, c1, c2, c3, c4, c5, c6, c7].into()
-}
-
-/// What one path of a session needs.
+/// What one path of a session needs. The keys are expanded once, and not for each fragment.
 #[derive(Debug, Clone)]
 pub(crate) struct PathKeys {
     /// Encrypts the header block of a fragment.
-    pub(crate) header: Secret,
+    pub(crate) header: Aes256,
     /// Seals the rest of a fragment.
-    pub(crate) fragment: Secret,
+    pub(crate) fragment: Aead,
     /// Seals acknowledgements, clinic to hub.
-    pub(crate) ack: Secret,
+    pub(crate) ack: Aead,
     /// The session's name on this path.
     pub(crate) pseudonym: [u8; PSEUDONYM_BYTES],
     /// Topic level of the fragments on this path.
@@ -106,9 +80,9 @@ impl SessionKeys {
             // In the paper the session number is the same on all channels.
             let name = if spread.mode() == Mode::Threshold { i } else { 0 };
             Ok(PathKeys {
-                header: exported.derive(&format!("path {i} header"))?,
-                fragment: exported.derive(&format!("path {i} fragment"))?,
-                ack: exported.derive(&format!("path {i} ack"))?,
+                header: Aes256::new(&exported.derive(&format!("path {i} header"))?.0.into()),
+                fragment: Aead::new(&exported.derive(&format!("path {i} fragment"))?)?,
+                ack: Aead::new(&exported.derive(&format!("path {i} ack"))?)?,
                 pseudonym: exported.expand(&format!("path {name} pseudonym"))?,
                 fragment_topic: exported.expand(&format!("path {i} fragment topic"))?,
                 ack_topic: exported.expand(&format!("path {i} ack topic"))?,

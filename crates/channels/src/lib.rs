@@ -18,7 +18,9 @@
 )]
 
 pub mod ack;
+mod aead;
 pub mod disperse;
+mod erasure;
 mod error;
 pub mod fragment;
 pub mod health;
@@ -27,6 +29,7 @@ pub mod order;
 pub mod reassemble;
 pub mod sender;
 pub mod session;
+mod shamir;
 pub mod split;
 pub mod state;
 pub mod tapped;

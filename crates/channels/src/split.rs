@@ -13,9 +13,9 @@
 //! the design stays: the labels are in clear and equal on all paths, a changed block is only found when all of them are
 //! there, it cannot be said which one it was, and the secrecy rests on the one key.
 
-use crate::disperse::message_ad;
+use crate::disperse::{PURPOSE_MESSAGE, message_ad};
 use crate::error::{Error, Refusal};
-use crate::fragment::{BINDING_BYTES, Fragment, Header, MessageId, SHARE_BYTES, VERSION_SPLIT};
+use crate::fragment::{BINDING_BYTES, Fragment, Header, MessageId, VERSION_SPLIT};
 use crate::keys::{PSEUDONYM_BYTES, SessionKeys};
 use crate::{Cipher, Priority};
 use aes::{Aes128, Aes192, Aes256};
@@ -86,7 +86,7 @@ pub(crate) fn open(keys: &SessionKeys, path: usize, bytes: &[u8]) -> Result<Frag
     if !header.fits(keys.spread, path) || slice.len() != slice_of(sealed_len as usize, index, n).len() {
         return Err(Refusal::Inconsistent);
     }
-    Ok(Fragment { header, binding: *password, share: [0; SHARE_BYTES], slice: slice.to_vec() })
+    Ok(Fragment::bare(header, *password, slice.to_vec()))
 }
 
 /// The message of all its blocks, in any order.
@@ -95,7 +95,8 @@ pub(crate) fn join(keys: &SessionKeys, cipher: Cipher, fragments: &[Fragment]) -
     let header = Header { index: 0, ..first.header };
     let mut ordered: Vec<&Fragment> = fragments.iter().collect();
     ordered.sort_by_key(|fragment| fragment.header.index);
-    let sealed: Vec<u8> = ordered.iter().flat_map(|fragment| fragment.slice.iter().copied()).collect();
+    let mut sealed = Vec::with_capacity(header.sealed_len as usize);
+    ordered.iter().for_each(|fragment| sealed.extend_from_slice(fragment.slice()));
     let expected = password(keys, &header, &sealed).map_err(|_| Refusal::Inconsistent)?;
     if sealed.len() != header.sealed_len as usize || !bool::from(expected.ct_eq(&first.binding)) {
         return Err(Refusal::Inconsistent);
@@ -120,7 +121,7 @@ fn crypt(
     payload: Payload<'_, '_>,
     seal: bool,
 ) -> Option<Vec<u8>> {
-    let nonce = crate::keys::nonce(crate::disperse::PURPOSE_MESSAGE, id.0);
+    let nonce = Nonce::from(crate::aead::nonce(PURPOSE_MESSAGE, id.0));
     match cipher {
         Cipher::Aes128 => {
             crypt_with::<AesGcm<Aes128, U12>>(keys.message.0.first_chunk::<16>()?, &nonce, payload, seal)

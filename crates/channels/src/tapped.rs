@@ -40,13 +40,13 @@ fn decrypt_slice(keys: &SessionKeys, fragment: &Fragment) -> Option<Learnt> {
     let header = &fragment.header;
     let range = split::slice_of(header.sealed_len as usize, header.index, header.n);
     let message_len = (header.sealed_len as usize).checked_sub(crate::keys::TAG_BYTES)?;
-    let nonce = crate::keys::nonce(crate::disperse::PURPOSE_MESSAGE, header.id.0);
+    let nonce = crate::aead::nonce(crate::disperse::PURPOSE_MESSAGE, header.id.0);
     let mut counter = [0u8; 16];
     counter.iter_mut().zip(nonce.iter()).for_each(|(slot, byte)| *slot = *byte);
     // SP 800-38D: block 1 is the tag's, the text begins with block 2.
     counter[15] = 2;
     let mut text = vec![0u8; range.start];
-    text.extend_from_slice(&fragment.slice);
+    text.extend_from_slice(fragment.slice());
     let key = &keys.message.0;
     match keys.spread().mode() {
         Mode::Split(crate::Cipher::Aes128) => {

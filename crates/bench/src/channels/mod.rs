@@ -1,0 +1,153 @@
+//! What a message over several paths costs, beside one that is only encrypted.
+
+pub(crate) mod delay;
+mod improved_ecc;
+pub(crate) mod latency;
+mod mqtt;
+pub(crate) mod paths;
+pub(crate) mod throughput;
+
+use bodywire_channels::disperse::disperse;
+use bodywire_channels::reassemble::Reassembler;
+use bodywire_channels::session::{self, HubNumber, Prekey};
+use bodywire_channels::topic::Shard;
+use bodywire_channels::{Cipher, MessageId, Mode, Priority, SessionKeys, Spread};
+use ed25519_dalek::SigningKey;
+use rand_chacha::ChaCha20Rng;
+use rand_core::SeedableRng;
+use std::time::Duration;
+
+/// How far apart messages are for the reassembler: what lacks a fragment is forgotten in time, as in a running clinic.
+const BETWEEN_MESSAGES: Duration = Duration::from_secs(1);
+const NOW_MS: u64 = 1_000;
+const HUB: HubNumber = HubNumber(1);
+
+/// The hub's end of a session.
+pub(crate) struct Hub {
+    keys: SessionKeys,
+    next_id: u64,
+    rng: ChaCha20Rng,
+}
+
+impl Hub {
+    /// All fragments of the next message.
+    pub(crate) fn split(&mut self, message: &[u8]) -> Vec<Vec<u8>> {
+        let id = MessageId(self.next_id);
+        self.next_id += 1;
+        disperse(&self.keys, id, Priority::Routine, message, &mut self.rng)
+            .expect("a message and a session within the limits")
+    }
+
+    /// Where the fragments of each path go.
+    pub(crate) fn topics(&self) -> Vec<String> {
+        let shard = Shard::new("0").expect("a shard of one digit");
+        (0..self.keys.spread().n()).filter_map(|path| shard.fragments(&self.keys, path)).collect()
+    }
+}
+
+/// The clinic's end.
+pub(crate) struct Clinic {
+    reassembler: Reassembler,
+    now: Duration,
+}
+
+impl Clinic {
+    /// Takes a fragment; the message when it is complete.
+    pub(crate) fn join(&mut self, path: usize, fragment: &[u8]) -> Option<Vec<u8>> {
+        self.reassembler.handle(self.now, path, fragment).expect("an honest fragment is accepted");
+        self.reassembler.poll().map(|delivered| delivered.message)
+    }
+
+    /// Lets time pass, and forgets what has waited too long for its other fragments.
+    pub(crate) fn wait(&mut self) {
+        self.now += BETWEEN_MESSAGES;
+        self.reassembler.expire(self.now);
+    }
+}
+
+/// Both ends of one session.
+pub(crate) struct Ends {
+    pub(crate) hub: Hub,
+    pub(crate) clinic: Clinic,
+}
+
+impl Ends {
+    pub(crate) fn new(spread: Spread) -> Self {
+        let mut rng = ChaCha20Rng::seed_from_u64(1);
+        let (clinic_key, hub_key) = (SigningKey::from_bytes(&[1; 32]), SigningKey::from_bytes(&[2; 32]));
+        let prekey = Prekey::generate(&clinic_key, NOW_MS, &mut rng);
+        let (published, clinic) = (prekey.published(), clinic_key.verifying_key());
+        let started = session::start(HUB, &hub_key, &clinic, published, spread, NOW_MS, &mut rng)
+            .expect("a fresh prekey");
+        let accepted = session::accept(&[prekey], |_| Some(hub_key.verifying_key()), &started.start, NOW_MS)
+            .expect("an honest start");
+        let mut reassembler = Reassembler::default();
+        reassembler.add(HUB.0, accepted.keys).expect("room for one session");
+        Self {
+            hub: Hub { keys: started.keys, next_id: 0, rng },
+            clinic: Clinic { reassembler, now: Duration::ZERO },
+        }
+    }
+
+    /// A message there and back. Every path delivers: what comes too late costs its opening all the same.
+    pub(crate) fn round_trip(&mut self, message: &[u8]) -> Vec<u8> {
+        let fragments = self.hub.split(message);
+        let mut back = None;
+        for (path, fragment) in fragments.iter().enumerate() {
+            back = self.clinic.join(path, fragment).or(back);
+        }
+        back.expect("all fragments bring the message back")
+    }
+
+    /// Bytes of all fragments as MQTT 5 publications with QoS 1 (OASIS MQTT 5.0, 3.3).
+    pub(crate) fn wire_bytes(&mut self, message: &[u8]) -> usize {
+        let fragments = self.hub.split(message);
+        let topics = self.hub.topics();
+        fragments.iter().zip(topics).map(|(bytes, topic)| publication_bytes(topic.len(), bytes.len())).sum()
+    }
+}
+
+/// What a way to spread messages is called in the tables.
+pub(crate) fn named(spread: Spread) -> String {
+    let (k, n) = (spread.k(), spread.n());
+    match spread.mode() {
+        Mode::Threshold => format!("{k} of {n}"),
+        Mode::Split(Cipher::Aes128) => format!("{k} of {n} slices, AES-128"),
+        Mode::Split(Cipher::Aes192) => format!("{k} of {n} slices, AES-192"),
+        Mode::Split(Cipher::Aes256) => format!("{k} of {n} slices, AES-256"),
+    }
+}
+
+/// One byte of type and flags, the remaining length in base 128, topic and its length, packet identifier, an empty
+/// property list, the payload.
+pub(crate) const fn publication_bytes(topic: usize, payload: usize) -> usize {
+    let remaining = 2 + topic + 2 + 1 + payload;
+    let length_bytes = match remaining {
+        0..128 => 1,
+        128..16_384 => 2,
+        16_384..2_097_152 => 3,
+        _ => 4,
+    };
+    1 + length_bytes + remaining
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_comes_back_whole_from_every_path() {
+        let mut ends = Ends::new(Spread::TWO_OF_THREE);
+        assert_eq!(ends.round_trip(b"vital signs"), b"vital signs");
+        let fragments = ends.hub.split(b"again");
+        assert_eq!(ends.clinic.join(2, &fragments[2]), None);
+        assert_eq!(ends.clinic.join(0, &fragments[0]).as_deref(), Some(&b"again"[..]));
+    }
+
+    #[test]
+    fn a_publication_is_counted_as_mqtt_5_writes_it() {
+        // Topic "a", payload "b": 32 07 00 01 61 00 01 00 62 would be eight bytes after the type.
+        assert_eq!(publication_bytes(1, 1), 9);
+        assert_eq!(publication_bytes(1, 127) - publication_bytes(1, 121), 7);
+    }
+}
