@@ -1,15 +1,15 @@
 //! From one message to `n` fragments, and from `k` fragments back.
 //!
 //! ```text
-//! L      = BLAKE3(hedge key, "mask seed" | id | 32 random bytes)[..32]   fresh for each message, even if they were not
-//! K | J' = BLAKE3(L, message key | header with index 0)[..64]            nobody has them without both
-//! C      = AES-256-GCM(K, id, message)                                   end to end
-//! J      = BLAKE3(J', C)[..16]                                           commits to the message and its seed
+//! L     = HKDF(salt = 32 random bytes, hedge key, "mask seed" | id)       fresh for each message, even if they were not
+//! K | J = HKDF(salt = L, message key, "once" | header with index 0)      nobody has them without both
+//! C     = AES-256-GCM(K, id, message)                                    end to end
 //! c_1..c_n = C cut into k, parity k of n;  l_1..l_n = Shamir k of n of L
 //! ```
 //!
-//! BLAKE3 is used in its keyed mode, the key first. Krawczyk, "Secret Sharing Made Short", CRYPTO 1993, with hedged randomness and a commitment (Bellare, Dai, Rogaway,
-//! PETS 2020). Each fragment is then sealed for its path ([`crate::fragment`]).
+//! HKDF is that of RFC 5869 with SHA-256. Krawczyk, "Secret Sharing Made Short", CRYPTO 1993, with hedged randomness and a commitment (Bellare, Dai, Rogaway, PETS 2020): J commits to the seed, and so to K, under which C is
+//! authenticated; hashing C as well would cost two more passes over the message. Each fragment is then sealed for its
+//! path ([`crate::fragment`]).
 
 use crate::aead::Aead;
 use crate::erasure::{self, Slices};
@@ -17,11 +17,14 @@ use crate::error::{Error, Refusal};
 use crate::fragment::{
     self, BINDING_BYTES, Fragment, Header, MESSAGE_BYTES_MAX, MESSAGES_PER_SESSION_MAX, MessageId,
 };
-use crate::keys::{Secret, SessionKeys, TAG_BYTES};
-use crate::{Mode, Priority, Spread, shamir, split};
+use crate::keys::{KEY_BYTES, Secret, SessionKeys, TAG_BYTES};
+use crate::{Mode, Priority, Spread, split};
+use blahaj::{Share, Sharks};
+use hkdf::Hkdf;
 use rand_core::CryptoRng;
+use sha2::Sha256;
 use subtle::ConstantTimeEq;
-use zeroize::{Zeroize, Zeroizing};
+use zeroize::Zeroizing;
 
 /// Nonce purpose of the end-to-end layer.
 pub(crate) const PURPOSE_MESSAGE: u8 = 1;
@@ -60,18 +63,22 @@ fn spread(
     rng: &mut impl CryptoRng,
 ) -> Result<Vec<Vec<u8>>, Error> {
     let Spread { k, n, .. } = keys.spread;
-    let seed = fresh_seed(keys, id, rng);
+    let seed = fresh_seed(keys, id, rng)?;
     let header = |index| Header { id, sealed_len: (message.len() + TAG_BYTES) as u32, index, k, n, priority };
-    let Once { seal, commit } = Once::new(keys, &seed, &header(0))?;
+    let Once { seal, commitment } = Once::new(keys, &seed, &header(0))?;
     let mut sealed = Vec::with_capacity(message.len() + TAG_BYTES);
     sealed.extend_from_slice(message);
     seal.seal((PURPOSE_MESSAGE, id.0), &message_ad(keys.spread, id), &mut sealed, 0)?;
-    let commitment = commitment(&commit, &sealed)?;
     let slices = Slices::new(keys.spread, &sealed, header(0).slice_len())?;
-    let shares = shamir::split(&seed, usize::from(k), usize::from(n), rng);
+    let shares = Sharks(k).dealer_rng(&seed.0, rng).take(usize::from(n));
     let parts = keys.paths.iter().zip(shares).zip(0u8..);
     parts
-        .map(|((path, share), index)| fragment::seal(path, &header(index), &commitment, &share, &slices))
+        .map(|((path, share), index)| {
+            let share = Zeroizing::new(Vec::from(&share));
+            // Behind its place, which is the fragment's.
+            let share = share.get(1..).and_then(<[u8]>::first_chunk).ok_or(Error::Crypto("Shamir share"))?;
+            fragment::seal(path, &header(index), &commitment, share, &slices)
+        })
         .collect()
 }
 
@@ -82,44 +89,35 @@ pub(crate) fn message_ad(spread: Spread, id: MessageId) -> [u8; 11] {
     [mode, i0, i1, i2, i3, i4, i5, i6, i7, k, n]
 }
 
-fn fresh_seed(keys: &SessionKeys, id: MessageId, rng: &mut impl CryptoRng) -> Secret {
+fn fresh_seed(keys: &SessionKeys, id: MessageId, rng: &mut impl CryptoRng) -> Result<Secret, Error> {
     let mut salt = Secret([0u8; 32]);
     rng.fill_bytes(&mut salt.0);
     let mut out = Secret([0u8; 32]);
-    derive(&keys.hedge, &[b"mask seed", &id.0.to_be_bytes(), &salt.0], &mut out.0);
-    out
+    derive(&salt.0, &keys.hedge, &[b"mask seed", &id.0.to_be_bytes()], &mut out.0)?;
+    Ok(out)
 }
 
-/// Keys of one message, from its seed and the session's message key together: with fewer than `k` paths there is no
-/// seed, and a seed without the message key is of no use either.
+/// What belongs to one message, from its seed and the session's message key together: with fewer than `k` paths there is
+/// no seed, and a seed without the message key is of no use either.
 struct Once {
     seal: Aead,
-    commit: Secret,
+    commitment: [u8; BINDING_BYTES],
 }
 
 impl Once {
     fn new(keys: &SessionKeys, seed: &Secret, header: &Header) -> Result<Self, Error> {
-        let mut both = Zeroizing::new([0u8; 64]);
-        derive(seed, &[&keys.message.0, &header.to_block()], both.as_mut_slice());
-        let ([seal, commit], []) = both.as_chunks::<32>() else { return Err(Error::Crypto("BLAKE3 length")) };
-        Ok(Self { seal: Aead::new(&Secret(*seal))?, commit: Secret(*commit) })
+        let mut both = Zeroizing::new([0u8; KEY_BYTES + BINDING_BYTES]);
+        derive(&seed.0, &keys.message, &[b"once", &header.to_block()], both.as_mut_slice())?;
+        let (key, rest) = both.split_first_chunk().ok_or(Error::Crypto("HKDF length"))?;
+        let commitment = *rest.first_chunk().ok_or(Error::Crypto("HKDF length"))?;
+        Ok(Self { seal: Aead::new(&Secret(*key))?, commitment })
     }
 }
 
-fn derive(key: &Secret, parts: &[&[u8]], out: &mut [u8]) {
-    let mut hasher = blake3::Hasher::new_keyed(&key.0);
-    parts.iter().for_each(|part| {
-        hasher.update(part);
-    });
-    let mut reader = hasher.finalize_xof();
-    reader.fill(out);
-    reader.zeroize();
-    hasher.zeroize();
-}
-
-fn commitment(key: &Secret, sealed: &[u8]) -> Result<[u8; BINDING_BYTES], Error> {
-    let hash = blake3::keyed_hash(&key.0, sealed);
-    hash.as_bytes().first_chunk().copied().ok_or(Error::Crypto("BLAKE3 length"))
+fn derive(salt: &[u8; 32], key: &Secret, info: &[&[u8]], out: &mut [u8]) -> Result<(), Error> {
+    Hkdf::<Sha256>::new(Some(salt), &key.0)
+        .expand_multi_info(info, out)
+        .map_err(|_| Error::Crypto("HKDF length"))
 }
 
 /// The message of `k` fragments with different indices and equal headers and bindings.
@@ -134,30 +132,27 @@ fn gather(keys: &SessionKeys, fragments: &[Fragment]) -> Result<Vec<u8>, Refusal
     let first = fragments.first().ok_or(Refusal::Inconsistent)?;
     let header = Header { index: 0, ..first.header };
     let seed = recover_seed(keys.spread, fragments)?;
-    let slices = fragments.iter().map(|f| (usize::from(f.header.index), f.slice()));
-    let mut text =
-        erasure::join(keys.spread, header.sealed_len as usize, slices).ok_or(Refusal::Inconsistent)?;
-    let Once { seal, commit } = Once::new(keys, &seed, &header).map_err(|_| Refusal::Inconsistent)?;
-    let commitment = commitment(&commit, &text).map_err(|_| Refusal::Inconsistent)?;
+    let Once { seal, commitment } = Once::new(keys, &seed, &header).map_err(|_| Refusal::Inconsistent)?;
     if !bool::from(commitment.ct_eq(&first.binding)) {
         return Err(Refusal::Inconsistent);
     }
+    let slices = fragments.iter().map(|f| (usize::from(f.header.index), f.slice()));
+    let mut text =
+        erasure::join(keys.spread, header.sealed_len as usize, slices).ok_or(Refusal::Inconsistent)?;
     seal.open((PURPOSE_MESSAGE, header.id.0), &message_ad(keys.spread, header.id), &mut text)
         .ok_or(Refusal::BadMessage)?;
     Ok(text)
 }
 
 fn recover_seed(spread: Spread, fragments: &[Fragment]) -> Result<Secret, Refusal> {
-    let place = |fragment: &Fragment| fragment.header.index.checked_add(1).ok_or(Refusal::Inconsistent);
-    let shares: Vec<(u8, &[u8; 32])> = fragments
-        .iter()
-        .take(spread.k())
-        .map(|fragment| Ok((place(fragment)?, &fragment.share)))
-        .collect::<Result<_, Refusal>>()?;
-    if shares.len() < spread.k() {
-        return Err(Refusal::Inconsistent);
-    }
-    shamir::recover(&shares).ok_or(Refusal::Inconsistent)
+    let share = |fragment: &Fragment| {
+        let place = fragment.header.index.checked_add(1)?;
+        let bytes = Zeroizing::new([&[place][..], &fragment.share].concat());
+        Share::try_from(bytes.as_slice()).ok()
+    };
+    let shares: Vec<Share> = fragments.iter().filter_map(share).collect();
+    let secret = Sharks(spread.k).recover(&shares).map_err(|_| Refusal::Inconsistent)?;
+    <[u8; KEY_BYTES]>::try_from(secret).map(Secret).map_err(|_| Refusal::Inconsistent)
 }
 
 #[cfg(test)]

@@ -29,7 +29,6 @@ pub mod order;
 pub mod reassemble;
 pub mod sender;
 pub mod session;
-mod shamir;
 pub mod split;
 pub mod state;
 pub mod tapped;
