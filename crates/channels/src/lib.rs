@@ -33,6 +33,8 @@ pub mod split;
 pub mod state;
 pub mod tapped;
 pub mod topic;
+#[cfg(test)]
+mod vectors;
 
 pub use error::{Error, Refusal};
 pub use fragment::MessageId;
