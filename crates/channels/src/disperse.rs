@@ -1,8 +1,8 @@
 //! From one message to `n` fragments, and from `k` fragments back.
 //!
 //! ```text
-//! L     = HKDF(salt = 32 random bytes, hedge key, "mask seed" | id)       fresh for each message, even if they were not
-//! K | J = HKDF(salt = L, message key, "once" | header with index 0)      nobody has them without both
+//! L     = HKDF-Expand(hedge key, "mask seed" | id | 32 random bytes)     fresh for each message, even if they were not
+//! K | J = HKDF-Expand(message key, "once" | L | header with index 0)     nobody has them without both
 //! C     = AES-256-GCM(K, id, message)                                    end to end
 //! c_1..c_n = C cut into k, parity k of n;  l_1..l_n = Shamir k of n of L
 //! ```
@@ -93,7 +93,7 @@ fn fresh_seed(keys: &SessionKeys, id: MessageId, rng: &mut impl CryptoRng) -> Re
     let mut salt = Secret([0u8; 32]);
     rng.fill_bytes(&mut salt.0);
     let mut out = Secret([0u8; 32]);
-    derive(&salt.0, &keys.hedge, &[b"mask seed", &id.0.to_be_bytes()], &mut out.0)?;
+    derive(&keys.hedge, &[b"mask seed", &id.0.to_be_bytes(), &salt.0], &mut out.0)?;
     Ok(out)
 }
 
@@ -107,15 +107,16 @@ struct Once {
 impl Once {
     fn new(keys: &SessionKeys, seed: &Secret, header: &Header) -> Result<Self, Error> {
         let mut both = Zeroizing::new([0u8; KEY_BYTES + BINDING_BYTES]);
-        derive(&seed.0, &keys.message, &[b"once", &header.to_block()], both.as_mut_slice())?;
+        derive(&keys.message, &[b"once", &seed.0, &header.to_block()], both.as_mut_slice())?;
         let (key, rest) = both.split_first_chunk().ok_or(Error::Crypto("HKDF length"))?;
         let commitment = *rest.first_chunk().ok_or(Error::Crypto("HKDF length"))?;
         Ok(Self { seal: Aead::new(&Secret(*key))?, commitment })
     }
 }
 
-fn derive(salt: &[u8; 32], key: &Secret, info: &[&[u8]], out: &mut [u8]) -> Result<(), Error> {
-    Hkdf::<Sha256>::new(Some(salt), &key.0)
+fn derive(key: &Secret, info: &[&[u8]], out: &mut [u8]) -> Result<(), Error> {
+    Hkdf::<Sha256>::from_prk(&key.0)
+        .map_err(|_| Error::Crypto("HKDF key"))?
         .expand_multi_info(info, out)
         .map_err(|_| Error::Crypto("HKDF length"))
 }
