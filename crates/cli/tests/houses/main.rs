@@ -1,6 +1,9 @@
 //! Hub, clinic, brokers and sensors as processes of their own, with nothing in common but what a card says.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod engines;
+mod outages;
 mod process;
+mod relay;
 mod trust;
 mod world;

@@ -17,6 +17,7 @@ pub(crate) struct World {
     directory: tempfile::TempDir,
     pub(crate) brokers: Vec<Process>,
     paths: String,
+    clinic: std::cell::Cell<Option<Process>>,
 }
 
 impl World {
@@ -31,7 +32,13 @@ impl World {
             paths.push_str(&format!("[[path]]\nname = \"{name}\"\nhost = \"127.0.0.1\"\nport = {port}\n"));
             brokers.push(broker);
         }
-        let world = Self { directory: tempfile::tempdir().unwrap(), brokers, paths };
+        Self { brokers, ..Self::over(&paths) }
+    }
+
+    /// The two configurations, over paths that are somebody else's.
+    pub(crate) fn over(paths: &str) -> Self {
+        let (directory, brokers) = (tempfile::tempdir().unwrap(), Vec::new());
+        let world = Self { directory, brokers, paths: paths.to_owned(), clinic: None.into() };
         world.configure_clinic("");
         let card = json(&["clinic", "card", "--config", &world.file("clinic.toml")]);
         world.configure_hub(card["verify_key"].as_str().unwrap(), "");
@@ -90,6 +97,16 @@ impl World {
         clinic
     }
 
+    /// Looks after the clinic while somebody else may kill it.
+    pub(crate) fn keep(&self, clinic: Process) {
+        self.clinic.set(Some(clinic));
+    }
+
+    /// The clinic that was given to be kept.
+    pub(crate) fn kept(&self) -> Process {
+        self.clinic.take().unwrap()
+    }
+
     /// The hub, and where its radio listens.
     pub(crate) fn hub(&self) -> (Process, String) {
         let hub = Process::start(&["hub", "--output", "json", "--config", &self.file("hub.toml")]);
@@ -141,6 +158,31 @@ impl World {
             store.reports(HubId(HUB)).await.unwrap().iter().map(|row| row.number).collect();
         assert_eq!(indexed, times.keys().copied().collect::<Vec<_>>(), "index and ledger agree");
         times
+    }
+
+    /// Reports that stand in the ledger behind a later one of their sensor and are not marked late; alarms go out of turn.
+    pub(crate) async fn unmarked(&self) -> usize {
+        let secret = |name: &str| secret(&self.path("clinic/keys").join(name));
+        let key = SigningKey::from_bytes(&secret("ledger"));
+        let disk = FileDisk::open(&self.path("clinic/clinic/ledger")).unwrap();
+        let (log, _) = Log::open(disk, Origin::new(ORIGIN).unwrap(), key, Floor::NONE).unwrap();
+        let flags: BTreeMap<u64, u16> = log
+            .entries_from(0)
+            .map(|entry| entry.map(|(index, entry, _)| (index, entry.flags)).unwrap())
+            .collect();
+        let database = self.path("clinic/clinic/bodywire.db");
+        let store = Store::open(&database, &DatabaseKey::new(secret("database"))).await.unwrap();
+        let mut rows = store.reports(HubId(HUB)).await.unwrap();
+        rows.sort_by_key(|row| row.ledger_index);
+        let mut newest = BTreeMap::new();
+        let mut unmarked = 0;
+        for row in rows.iter().filter(|row| row.kind != bodywire_proto::report::Kind::Alarm as u8) {
+            let place = newest.entry(row.sensor).or_insert(0);
+            let late = flags[&row.ledger_index] & bodywire_clinic::archive::FLAG_LATE != 0;
+            unmarked += usize::from(row.number < *place && !late);
+            *place = row.number.max(*place);
+        }
+        unmarked
     }
 }
 
