@@ -20,6 +20,7 @@ use std::io::Read;
 use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -69,6 +70,17 @@ async fn serve(loaded: &Loaded, output: Output) -> Result<(), Failure> {
     leave_link(&console, address, &state)?;
     let mut renewed = signal(SignalKind::hangup()).map_err(|error| Failure::Failed(error.to_string()))?;
     let totals = Counters::default();
+    // The counters of the clinic that runs now; it is begun anew when a card was admitted.
+    let running: Arc<Mutex<Arc<Counters>>> = Arc::default();
+    if let Some(listen) = loaded.config.metrics {
+        let running = Arc::clone(&running);
+        let figures = move || {
+            let counters = running.lock().map(|counters| Arc::clone(&counters));
+            counters.map(|counters| crate::metrics::of_clinic(&counters)).unwrap_or_default()
+        };
+        let address = crate::metrics::serve(listen, Arc::new(figures)).await?;
+        logging::say(&format!("metrics at http://{address}/metrics"));
+    }
     loop {
         let hubs = admitted(&side, section).await?;
         let known = fingerprint(&side).await?;
@@ -86,6 +98,9 @@ async fn serve(loaded: &Loaded, output: Output) -> Result<(), Failure> {
         };
         let (clinic, _) = Clinic::open(config, side.store.clone(), board.clone()).await?;
         let handle = clinic.handle();
+        if let Ok(mut counters) = running.lock() {
+            *counters = Arc::clone(&handle.counters);
+        }
         let (stop, stopped) = watch::channel(false);
         let mut task = tokio::spawn(clinic.run(stopped));
         ready();

@@ -18,7 +18,8 @@ use bodywire_paths::Broker;
 use bodywire_proto::handshake::Profile;
 use ed25519_dalek::{SigningKey, VerifyingKey};
 use serde_json::json;
-use std::net::SocketAddrV4;
+use std::net::{SocketAddr, SocketAddrV4};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
@@ -33,6 +34,7 @@ struct Told {
     shard: Shard,
     paths: Vec<Broker>,
     spread: Spread,
+    metrics: Option<SocketAddr>,
 }
 
 /// Runs the hub until its time is over or it is interrupted.
@@ -61,6 +63,7 @@ async fn told_by_file(loaded: &Loaded) -> Result<Told, Failure> {
         shard: section.shard.clone(),
         paths: brokers,
         spread: loaded.config.spread,
+        metrics: loaded.config.metrics,
     })
 }
 
@@ -101,6 +104,7 @@ async fn told_by_options(options: &HubOptions) -> Result<Told, Failure> {
         shard: Shard::new("0")?,
         paths: options.brokers.iter().enumerate().map(path).collect(),
         spread: Spread::TWO_OF_THREE,
+        metrics: None,
     })
 }
 
@@ -110,7 +114,7 @@ async fn serve(
     duration: Option<Duration>,
     output: Output,
 ) -> Result<(), Failure> {
-    let Told { side, state, listen, clinic, shard, paths, spread } = told;
+    let Told { side, state, listen, clinic, shard, paths, spread, metrics } = told;
     let mut rows = side.sensors().await?;
     rows.retain(|row| row.revoked_ms.is_none());
     if rows.is_empty() {
@@ -138,6 +142,12 @@ async fn serve(
     let (transmit, heard) = udp::serve(radio);
     let hub = Hub::new(config, side.store.pairs(), Spool::open(&state.spool())?, transmit)?;
     let counters = hub.counters();
+    if let Some(listen) = metrics {
+        let counters = Arc::clone(&counters);
+        let address =
+            crate::metrics::serve(listen, Arc::new(move || crate::metrics::of_hub(&counters))).await?;
+        logging::say(&format!("metrics at http://{address}/metrics"));
+    }
     let (stop, stopped) = watch::channel(false);
     logging::say(&format!("listening on {address} for {} sensors", rows.len()));
     if spread.mode() != Mode::Threshold {

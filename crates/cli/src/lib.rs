@@ -18,6 +18,7 @@ mod house;
 pub mod hub;
 pub mod ledger;
 pub mod logging;
+mod metrics;
 pub mod puf;
 pub mod radio;
 mod recording;

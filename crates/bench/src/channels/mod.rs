@@ -10,6 +10,7 @@ pub(crate) mod throughput;
 use bodywire_channels::disperse::disperse;
 use bodywire_channels::reassemble::Reassembler;
 use bodywire_channels::session::{self, HubNumber, Prekey};
+use bodywire_channels::tapped::{Learnt, open_with_stolen_keys};
 use bodywire_channels::topic::Shard;
 use bodywire_channels::{Cipher, MessageId, Mode, Priority, SessionKeys, Spread};
 use ed25519_dalek::SigningKey;
@@ -32,10 +33,20 @@ pub(crate) struct Hub {
 impl Hub {
     /// All fragments of the next message.
     pub(crate) fn split(&mut self, message: &[u8]) -> Vec<Vec<u8>> {
+        self.split_as(Priority::Routine, message)
+    }
+
+    /// All fragments of the next message, of this priority.
+    pub(crate) fn split_as(&mut self, priority: Priority, message: &[u8]) -> Vec<Vec<u8>> {
         let id = MessageId(self.next_id);
         self.next_id += 1;
-        disperse(&self.keys, id, Priority::Routine, message, &mut self.rng)
+        disperse(&self.keys, id, priority, message, &mut self.rng)
             .expect("a message and a session within the limits")
+    }
+
+    /// What somebody learns who has these fragments of one message and has stolen all keys.
+    pub(crate) fn stolen(&self, recorded: &[(usize, &[u8])]) -> Vec<Learnt> {
+        open_with_stolen_keys(&self.keys, recorded)
     }
 
     /// Where the fragments of each path go.
