@@ -322,7 +322,7 @@ impl Hub {
             Ok(revoked) => {
                 for sensor in revoked {
                     if self.links.remove(&sensor).is_some() {
-                        tracing::warn!(sensor = sensor.0, "the sensor was revoked");
+                        tracing::warn!("a sensor was revoked");
                     }
                 }
             }

@@ -5,5 +5,6 @@ mod engines;
 mod outages;
 mod process;
 mod relay;
+mod telemetry;
 mod trust;
 mod world;

@@ -4,7 +4,7 @@ use serde_json::Value;
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::{Arc, Mutex, mpsc};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How long anybody waits for a line; a busy machine has time to spare.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -54,8 +54,9 @@ impl Process {
 
     /// The first line of standard error that holds these words.
     pub(crate) fn until(&self, words: &str) -> String {
+        let deadline = Instant::now() + PATIENCE;
         loop {
-            let line = self.lines.recv_timeout(PATIENCE);
+            let line = self.lines.recv_timeout(deadline.saturating_duration_since(Instant::now()));
             let line =
                 line.unwrap_or_else(|_| panic!("nobody says {words:?}: {}", self.said.lock().unwrap()));
             if line.contains(words) {

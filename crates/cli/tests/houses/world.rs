@@ -91,8 +91,16 @@ impl World {
         std::fs::remove_file(card).unwrap();
     }
 
+    pub(crate) fn start_clinic(&self) -> Process {
+        Process::start(&["clinic", "--output", "json", "--config", &self.file("clinic.toml")])
+    }
+
+    pub(crate) fn start_hub(&self) -> Process {
+        Process::start(&["hub", "--output", "json", "--config", &self.file("hub.toml")])
+    }
+
     pub(crate) fn clinic(&self) -> Process {
-        let clinic = Process::start(&["clinic", "--output", "json", "--config", &self.file("clinic.toml")]);
+        let clinic = self.start_clinic();
         clinic.until("one-time link in");
         clinic
     }
@@ -109,7 +117,7 @@ impl World {
 
     /// The hub, and where its radio listens.
     pub(crate) fn hub(&self) -> (Process, String) {
-        let hub = Process::start(&["hub", "--output", "json", "--config", &self.file("hub.toml")]);
+        let hub = self.start_hub();
         let line = hub.until("listening on ");
         let address = line.split("listening on ").nth(1).unwrap().split(' ').next().unwrap().to_owned();
         (hub, address)
