@@ -203,7 +203,10 @@ fn leave_link(console: &Console, address: SocketAddr, state: &State) -> Result<(
     Ok(())
 }
 
-const COUNTED: [(&str, fn(&Counters) -> &AtomicU64); 8] = [
+/// Picks one of the counters.
+type Pick = fn(&Counters) -> &AtomicU64;
+
+const COUNTED: [(&str, Pick); 8] = [
     ("stored", |c| &c.stored),
     ("repeated", |c| &c.repeated),
     ("malformed", |c| &c.malformed),

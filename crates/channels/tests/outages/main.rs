@@ -13,7 +13,7 @@ const MINUTE: u64 = 60_000;
 /// Runs a ward for so many simulated minutes and checks what must hold whatever happened.
 fn run(seed: u64, minutes: u64, faults: Faults) -> Summary {
     let summary = World::new(seed, faults).run(minutes * MINUTE);
-    println!("seed {seed}: {summary:?}");
+    eprintln!("seed {seed}: {summary:?}");
     assert_eq!(summary.lost, 0, "seed {seed}: lost");
     assert_eq!(summary.duplicated, 0, "seed {seed}: stored twice");
     assert_eq!(summary.unmarked, 0, "seed {seed}: out of order and not marked late");

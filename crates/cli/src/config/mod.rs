@@ -1,7 +1,7 @@
 //! The configuration of hub, clinic and brokers: one TOML file.
 //!
 //! [`keys`] is the table of all keys, from which the parser knows them, the example is printed and the documentation is
-//! made; [`parse`] turns text into types without touching a file; [`files`] reads what the text names. Secrets are never
+//! made; `parse` turns text into types without touching a file; [`files`] reads what the text names. Secrets are never
 //! in the text: they come from files, or from systemd as credentials.
 
 mod command;

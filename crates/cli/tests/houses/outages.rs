@@ -54,7 +54,7 @@ async fn ward(make: Make, test: &str, seconds: u32, day: impl FnOnce(&World, &mu
     let verified = json(&["ledger", "verify", &world.file("clinic/clinic/ledger")]);
     assert_eq!(verified["verified"], true);
     let stored = world.stored().await;
-    println!("{test}: {reports} reports; hub {done}; clinic {kept}");
+    eprintln!("{test}: {reports} reports; hub {done}; clinic {kept}");
     assert!(reports > u64::from(seconds), "{done}");
     assert_eq!(stored.keys().copied().collect::<Vec<_>>(), (0..reports).collect::<Vec<_>>(), "lost");
     assert!(stored.values().all(|times| *times == 1), "stored twice: {stored:?}");
