@@ -4,7 +4,7 @@ mod config;
 mod roles;
 mod sensor;
 
-pub use config::{ConfigCheckOptions, ConfigCommand, ConfigPrintOptions, PrintAs};
+pub use config::{ConfigCheckOptions, ConfigCommand, ConfigPrintOptions, DoctorOptions, PrintAs};
 pub use roles::{
     AdmitOptions, BrokerOptions, ClinicCardOptions, ClinicCommand, ClinicOptions, HubCardOptions, HubCommand,
     HubOptions,
@@ -52,6 +52,11 @@ pub enum Command {
     Clinic(ClinicOptions),
     /// Runs embedded MQTT brokers, each a path of its own.
     Broker(BrokerOptions),
+    /// Looks at a configuration and everything it names, and says what is insecure though it works.
+    ///
+    /// Exit code 5 when a path cannot be reached, 6 when the configuration cannot be used, 1 for other problems; warnings
+    /// are no failure.
+    Doctor(DoctorOptions),
     /// Configurations of hub, clinic and brokers: checks one, or shows every key.
     Config {
         /// Which.

@@ -13,6 +13,7 @@ pub mod card;
 pub mod clinic;
 pub mod config;
 pub mod demo;
+pub mod doctor;
 pub mod exit;
 mod house;
 pub mod hub;

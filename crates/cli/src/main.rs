@@ -4,7 +4,7 @@ use bodywire_cli::args::{
     Arguments, ClinicCommand, Command, ConfigCommand, HubCommand, LedgerCommand, SensorCommand,
 };
 use bodywire_cli::exit::Failure;
-use bodywire_cli::{attacks, brokers, clinic, config, demo, hub, ledger, logging, sensor};
+use bodywire_cli::{attacks, brokers, clinic, config, demo, doctor, hub, ledger, logging, sensor};
 use clap::{CommandFactory, Parser};
 use std::process::ExitCode;
 
@@ -43,6 +43,7 @@ fn run(arguments: Arguments) -> Result<(), Failure> {
             None => clinic::run(&options),
         },
         Command::Broker(options) => brokers::run(&options),
+        Command::Doctor(options) => doctor::run(&options),
         Command::Config { command } => match command {
             ConfigCommand::Check(options) => config::check(&options),
             ConfigCommand::Print(options) => config::print_example(&options),

@@ -1,5 +1,6 @@
 //! `bodywire config`.
 
+use crate::args::Output;
 use crate::config::keys::Role;
 use clap::{Args, Subcommand, ValueEnum};
 use std::path::PathBuf;
@@ -39,4 +40,15 @@ pub enum PrintAs {
     Toml,
     /// Tables for the documentation.
     Markdown,
+}
+
+/// Options of `bodywire doctor`.
+#[derive(Debug, Clone, Args)]
+pub struct DoctorOptions {
+    /// The configuration that is looked at.
+    #[arg(long, value_name = "FILE")]
+    pub config: PathBuf,
+    /// How the result is printed.
+    #[arg(long, value_enum, default_value_t = Output::Table)]
+    pub output: Output,
 }
