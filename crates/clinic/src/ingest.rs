@@ -156,6 +156,11 @@ impl Ingest {
         }
     }
 
+    /// A path is there again: what it missed while it was away is not held against it.
+    pub fn path_up(&mut self) {
+        self.health = Health::default();
+    }
+
     /// Takes the start of a session from `path`; answers with an empty acknowledgement on every path.
     pub fn start(&mut self, path: usize, bytes: &[u8], now_ms: u64) -> Vec<Publication> {
         let hubs = &self.hubs;

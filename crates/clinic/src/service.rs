@@ -270,6 +270,7 @@ impl Clinic {
         match event {
             PathEvent::Up { .. } => {
                 self.set_up(path, true);
+                self.ingest.path_up();
                 self.listen(path);
                 self.offer_prekey(path)?;
                 self.show_path(path, PathCondition::Up, "")

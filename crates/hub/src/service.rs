@@ -140,8 +140,9 @@ pub struct Hub {
     submitted_urgent: u64,
     submitted: u64,
     rng: StdRng,
-    /// Tells this run of the hub from the one before, in what it says of its connections.
-    connection: u64,
+    /// Tell this run of the hub from the one before, in what it says of its connection on each path. They differ, so that
+    /// two brokers cannot join them.
+    connections: Vec<u64>,
     started: Instant,
     counters: Arc<Counters>,
 }
@@ -153,6 +154,7 @@ impl Hub {
         let links = spool.sensors()?.into_iter().map(|record| (record.sensor, Link::new(record))).collect();
         let bedside = Bedside::new(config.sensors.iter().copied());
         let paths = config.paths.iter().map(|_| PathCounters::default()).collect();
+        let connections = config.paths.iter().map(|_| rand::rng().next_u64()).collect();
         let counters = Arc::new(Counters { paths, ..Counters::default() });
         counters.pending.store(spool.pending(), Ordering::Relaxed);
         Ok(Self {
@@ -173,7 +175,7 @@ impl Hub {
             submitted_urgent: 0,
             submitted: 0,
             rng: StdRng::from_rng(&mut rand::rng()),
-            connection: rand::rng().next_u64(),
+            connections,
             started: Instant::now(),
             counters,
         })
@@ -507,7 +509,8 @@ impl Hub {
     /// What this hub says of its connection to a path's broker, or its will says for it.
     fn state(&self, path: usize, online: bool) -> Result<Publication, Error> {
         let Config { rendezvous, shard, .. } = &self.config;
-        let payload = State { online, connection: self.connection }.to_bytes(rendezvous, path)?;
+        let connection = self.connections.get(path).copied().unwrap_or_default();
+        let payload = State { online, connection }.to_bytes(rendezvous, path)?;
         let topic = rendezvous.state_topic(shard, path)?;
         Ok(Publication { topic, payload, delivery: Delivery::AtLeastOnce, retain: true })
     }

@@ -99,6 +99,7 @@ fn every_slip_is_named_with_its_line_and_what_was_meant() {
             "line 8, path 1.host: is missing; write it as in host = \"broker-a.example\"",
             "line 8, path 1.port: is missing; write it as in port = 8883",
             "line 10, path 1.prot: there is no such key; did you mean `port`?",
+            "threshold.k: misuse: a threshold needs 2 <= k <= n <= 8; write a k of 2 or more, and as many paths or more",
         ]
     );
     let broken = problems("[hub]\nlisten = \n");

@@ -88,7 +88,7 @@ fn no_broker_sees_plaintext_names_or_a_whole_message() {
             let [bw, version, shard, opaque, leaf] = levels[..] else { panic!("topic {topic}") };
             assert_eq!((bw, version, shard), ("bw", "1", "0"));
             assert!(opaque.len() == 24 && opaque.bytes().all(|b| b.is_ascii_hexdigit()), "topic {topic}");
-            assert!(["f", "a", "i", "p"].contains(&leaf), "topic {topic}");
+            assert!(["f", "a", "i", "p", "s"].contains(&leaf), "topic {topic}");
             assert!(
                 !payload.windows(8).any(|window| windows.contains(window)),
                 "path {path} shows plaintext"
