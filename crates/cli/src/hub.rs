@@ -10,7 +10,7 @@ use crate::state::{Holder, State, replace_private};
 use crate::{logging, ready};
 use bodywire_channels::topic::Shard;
 use bodywire_channels::{Mode, Spread};
-use bodywire_hub::bedside::SensorProfile;
+use bodywire_hub::bedside::{REPORT_AGE, SensorProfile};
 use bodywire_hub::service::{FRAMES_QUEUE, Heard};
 use bodywire_hub::spool::Spool;
 use bodywire_hub::{Config, Counters, Hub};
@@ -34,6 +34,7 @@ struct Told {
     shard: Shard,
     paths: Vec<Broker>,
     spread: Spread,
+    report_age: Duration,
     metrics: Option<SocketAddr>,
 }
 
@@ -63,6 +64,7 @@ async fn told_by_file(loaded: &Loaded) -> Result<Told, Failure> {
         shard: section.shard.clone(),
         paths: brokers,
         spread: loaded.config.spread,
+        report_age: section.report_age,
         metrics: loaded.config.metrics,
     })
 }
@@ -104,6 +106,7 @@ async fn told_by_options(options: &HubOptions) -> Result<Told, Failure> {
         shard: Shard::new("0")?,
         paths: options.brokers.iter().enumerate().map(path).collect(),
         spread: Spread::TWO_OF_THREE,
+        report_age: REPORT_AGE,
         metrics: None,
     })
 }
@@ -114,7 +117,7 @@ async fn serve(
     duration: Option<Duration>,
     output: Output,
 ) -> Result<(), Failure> {
-    let Told { side, state, listen, clinic, shard, paths, spread, metrics } = told;
+    let Told { side, state, listen, clinic, shard, paths, spread, report_age, metrics } = told;
     let mut rows = side.sensors().await?;
     rows.retain(|row| row.revoked_ms.is_none());
     if rows.is_empty() {
@@ -136,6 +139,7 @@ async fn serve(
             .iter()
             .map(|row| SensorProfile { sensor: row.sensor, kind: row.kind, class: row.class })
             .collect(),
+        report_age,
     };
     let radio = Radio::bind(listen, air.weather(), air.seed).await?;
     let address = radio.address().map_err(|error| Failure::Failed(error.to_string()))?;

@@ -11,7 +11,8 @@ use bodywire_proto::{Error, RiskClass, consent};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// Observations are sent when the oldest has waited this long: short enough for a live trace.
+/// Observations are sent when the oldest has waited this long, unless the hub is told otherwise: short enough for a live
+/// trace.
 pub const REPORT_AGE: Duration = Duration::from_millis(400);
 /// Observations are sent earlier when they fill this much: a recording played fast must not make giant reports.
 pub const REPORT_PARTS_BYTES: usize = 16 * 1024;
@@ -55,18 +56,19 @@ struct Bed {
 
 /// The sensors of one patient.
 pub struct Bedside {
+    report_age: Duration,
     beds: BTreeMap<SensorId, Bed>,
     ready: Vec<Draft>,
 }
 
 impl Bedside {
-    /// A bedside with these sensors.
-    pub fn new(profiles: impl IntoIterator<Item = SensorProfile>) -> Self {
+    /// A bedside with these sensors, whose observations wait for `report_age` at most.
+    pub fn new(profiles: impl IntoIterator<Item = SensorProfile>, report_age: Duration) -> Self {
         let bed = |profile: SensorProfile| {
             let (observations, sealed) = Default::default();
             (profile.sensor, Bed { profile, observations, sealed, watch: None })
         };
-        Self { beds: profiles.into_iter().map(bed).collect(), ready: Vec::new() }
+        Self { report_age, beds: profiles.into_iter().map(bed).collect(), ready: Vec::new() }
     }
 
     /// Takes the payload of an opened record. `now_ms` is the hub's clock, milliseconds since 1970.
@@ -140,7 +142,7 @@ impl Bedside {
     /// When [`Self::take`] has something to give that was not ready at once.
     pub fn next_due_ms(&self) -> Option<u64> {
         let waiting = self.beds.values().flat_map(|bed| [&bed.observations, &bed.sealed]);
-        waiting.filter(|w| !w.body.is_empty()).map(|w| w.since_ms + REPORT_AGE.as_millis() as u64).min()
+        waiting.filter(|w| !w.body.is_empty()).map(|w| w.since_ms + self.report_age.as_millis() as u64).min()
     }
 
     /// The reports that are due at `now_ms`, numbered from `first` on; all that wait when `everything` is set.
@@ -151,7 +153,7 @@ impl Bedside {
         backlog: u64,
         everything: bool,
     ) -> Result<Vec<Vec<u8>>, Error> {
-        let age = REPORT_AGE.as_millis() as u64;
+        let age = self.report_age.as_millis() as u64;
         let due: Vec<SensorId> = self
             .beds
             .iter()
@@ -383,10 +385,11 @@ mod tests {
     const PUMP: SensorId = SensorId(2);
 
     fn bedside() -> Bedside {
-        Bedside::new([
+        let profiles = [
             SensorProfile { sensor: ECG, kind: Signal::Ecg, class: RiskClass::II },
             SensorProfile { sensor: PUMP, kind: Signal::InsulinRate, class: RiskClass::III },
-        ])
+        ];
+        Bedside::new(profiles, REPORT_AGE)
     }
 
     fn feed(bedside: &mut Bedside, first: u64, samples: &[i16]) {

@@ -58,6 +58,8 @@ pub struct Config {
     pub spread: Spread,
     /// The sensors.
     pub sensors: Vec<SensorProfile>,
+    /// How long observations wait at most for others to share a report with.
+    pub report_age: Duration,
 }
 
 /// What a hub has done so far; read by whoever runs it.
@@ -152,7 +154,7 @@ impl Hub {
     /// `transmit` leads to the sensors.
     pub fn new(config: Config, pairs: PairPool, spool: Spool, transmit: Transmit) -> Result<Self, Error> {
         let links = spool.sensors()?.into_iter().map(|record| (record.sensor, Link::new(record))).collect();
-        let bedside = Bedside::new(config.sensors.iter().copied());
+        let bedside = Bedside::new(config.sensors.iter().copied(), config.report_age);
         let paths = config.paths.iter().map(|_| PathCounters::default()).collect();
         let connections = config.paths.iter().map(|_| rand::rng().next_u64()).collect();
         let counters = Arc::new(Counters { paths, ..Counters::default() });
@@ -667,6 +669,7 @@ mod tests {
             paths: Vec::new(),
             spread: Spread::TWO_OF_THREE,
             sensors: Vec::new(),
+            report_age: crate::bedside::REPORT_AGE,
         };
         let spool = Spool::open(&directory.join("spool.redb")).unwrap();
         Hub::new(config, store.pairs(), spool, Box::new(|_, _| true)).unwrap()

@@ -140,6 +140,9 @@ pub struct RunOptions {
     /// Plays this WFDB recording (path without .hea) instead of a synthetic signal.
     #[arg(long)]
     pub recording: Option<PathBuf>,
+    /// How many seconds of the signal pass in one.
+    #[arg(long, default_value_t = 1.0, value_parser = crate::args::speed)]
+    pub speed: f64,
     /// The air.
     #[command(flatten)]
     pub air: AirOptions,

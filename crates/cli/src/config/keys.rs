@@ -155,7 +155,7 @@ const fn key(
 }
 
 /// Every key. Paths of files are relative to the directory of the configuration.
-pub const KEYS: [Key; 31] = [
+pub const KEYS: [Key; 32] = [
     key(
         "state",
         "dir",
@@ -176,6 +176,14 @@ pub const KEYS: [Key; 31] = [
         HUB,
         Default("\"127.0.0.1:5710\""),
         "Address and port of the radio (UDP, IPv4); port 0 takes any free one.",
+    ),
+    key(
+        "hub",
+        "report_age_ms",
+        HUB,
+        Default("400"),
+        "How long observations wait at most for others to share a report with, 1 to 5000 milliseconds: less is a smoother \
+         trace, more is less traffic. An alarm never waits.",
     ),
     key(
         "hub.clinic",

@@ -11,6 +11,7 @@ use bodywire_proto::wire::HubId;
 use ed25519_dalek::VerifyingKey;
 use std::net::{SocketAddr, SocketAddrV4};
 use std::path::PathBuf;
+use std::time::Duration;
 use toml::de::DeTable;
 
 /// Longest configuration. One with eight paths and all keys has about 4 KiB.
@@ -46,6 +47,8 @@ pub struct HubSection {
     pub number: HubId,
     /// Where the radio listens.
     pub listen: SocketAddrV4,
+    /// How long observations wait at most for others to share a report with.
+    pub report_age: Duration,
     /// Verifies the clinic's prekeys.
     pub clinic: VerifyingKey,
     /// The clinic's shard.
@@ -231,10 +234,17 @@ fn read(document: &Section<'_, '_>, findings: &mut Findings<'_>) -> Option<Confi
 fn read_hub(hub: &Section<'_, '_>, findings: &mut Findings<'_>) -> Option<HubSection> {
     let number = hub.get("number", values::hub_number, findings);
     let listen = hub.get("listen", values::address_v4, findings);
+    let age = hub.get("report_age_ms", values::report_age, findings);
     let clinic = hub.table("hub.clinic", findings);
     let key = clinic.get("verify_key", values::verify_key, findings);
     let shard = clinic.get("shard", values::shard, findings);
-    Some(HubSection { number: HubId(number?), listen: listen?, clinic: key?, shard: shard? })
+    Some(HubSection {
+        number: HubId(number?),
+        listen: listen?,
+        report_age: age?,
+        clinic: key?,
+        shard: shard?,
+    })
 }
 
 fn read_clinic(clinic: &Section<'_, '_>, findings: &mut Findings<'_>) -> Option<ClinicSection> {

@@ -8,6 +8,7 @@ use data_encoding::HEXLOWER_PERMISSIVE as HEX;
 use ed25519_dalek::VerifyingKey;
 use std::net::{SocketAddr, SocketAddrV4};
 use std::path::PathBuf;
+use std::time::Duration;
 use toml::de::DeValue;
 
 /// Longest name of a path: it has to fit into a tile of the console.
@@ -16,6 +17,9 @@ const PATH_NAME_CHARS_MAX: usize = 24;
 const INTERFACE_BYTES_MAX: usize = 15;
 /// Longest text of any other kind; nothing that is named here is longer.
 const TEXT_BYTES_MAX: usize = 4_096;
+
+/// Longest that observations may wait: with more, half the time in which the clinic calls a sensor silent is gone.
+const REPORT_AGE_MS_MAX: u16 = 5_000;
 
 /// Why a value is refused: why, and what to write.
 pub(super) type Refused = (String, String);
@@ -134,6 +138,11 @@ pub(super) fn hub_number(value: &DeValue<'_>) -> Parsed<u16> {
 /// Numbers of hubs.
 pub(super) fn hub_numbers(value: &DeValue<'_>) -> Parsed<Vec<u16>> {
     list(value, hub_number)
+}
+
+/// How long observations wait for a report.
+pub(super) fn report_age(value: &DeValue<'_>) -> Parsed<Duration> {
+    integer(value, 1, REPORT_AGE_MS_MAX).map(|ms| Duration::from_millis(ms.into()))
 }
 
 /// A port that somebody listens on.

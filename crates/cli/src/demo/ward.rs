@@ -17,6 +17,7 @@ use bodywire_channels::topic::Shard;
 use bodywire_clinic::board::{Board, PathCondition, PathView, Source};
 use bodywire_clinic::web::{Console, DemoCommand, OneTimeLink, router};
 use bodywire_clinic::{Clinic, HubCard};
+use bodywire_hub::bedside::REPORT_AGE;
 use bodywire_hub::{Hub, service::FRAMES_QUEUE};
 use bodywire_ledger::Origin;
 use bodywire_sim::patient::Condition;
@@ -158,6 +159,7 @@ impl Ward {
             paths,
             spread: Spread::TWO_OF_THREE,
             sensors: SENSORS.to_vec(),
+            report_age: REPORT_AGE,
         };
         let hub = Hub::new(hub_config, store.pairs(), spool, bed.transmit())?;
         let hub_counters = hub.counters();

@@ -77,7 +77,7 @@ impl Process {
         };
         let puf = open_puf(&state, row.sensor, &options.puf)?;
         let trouble = puf.trouble();
-        let sensor = Sensor::new(record, puf, source, sealing, 1.0);
+        let sensor = Sensor::new(record, puf, source, sealing, options.speed);
         // The sensor of a hub on this machine stays on this machine.
         let here = if options.hub.ip().is_loopback() { Ipv4Addr::LOCALHOST } else { Ipv4Addr::UNSPECIFIED };
         let radio = Radio::bind(SocketAddrV4::new(here, 0), options.air.weather(), options.air.seed).await?;
