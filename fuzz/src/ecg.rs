@@ -25,8 +25,11 @@ pub fn recording(data: &[u8]) -> bool {
     };
     let Ok(recording) = Recording::new(&header, samples) else { return false };
     assert_eq!(recording.iter().count() as u64, recording.frames());
-    assert_eq!(recording.signal(0).count() as u64, recording.frames());
-    assert_eq!(recording.sample(recording.frames(), 0), None);
+    for signal in 0..recording.signals() {
+        let samples = recording.samples(signal);
+        assert_eq!(recording.signal(signal).count() as u64, samples);
+        assert_eq!(recording.sample(samples, signal), None);
+    }
     recording.frames() > 0
 }
 

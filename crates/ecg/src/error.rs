@@ -12,13 +12,13 @@ pub enum Error {
         /// Which field is wrong.
         what: &'static str,
     },
-    /// A signal format other than 16 and 212.
+    /// A signal format other than 16, 80, 212, 310 and 311.
     #[error("signal format {format} is not supported; convert the recording to format 16 or 212 with xform")]
     UnsupportedFormat {
         /// Format number in the header.
         format: u16,
     },
-    /// A header feature this reader does not know (several samples per frame, skew).
+    /// A layout of a signal file that this reader does not know (mixed formats, very long frames).
     #[error("{what} is not supported; write the recording again without it")]
     Unsupported {
         /// Name of the feature.
@@ -57,6 +57,12 @@ pub enum Error {
     AnnotationMalformed {
         /// Byte offset of the word.
         at: u64,
+        /// What is wrong with it.
+        what: &'static str,
+    },
+    /// An annotation that the file format cannot hold.
+    #[error("the annotation cannot be written: {what}")]
+    AnnotationUnwritable {
         /// What is wrong with it.
         what: &'static str,
     },

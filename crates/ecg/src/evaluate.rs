@@ -1,5 +1,13 @@
 //! Scoring detected beats against reference beats as ANSI/AAMI EC57 asks: matches within 150 ms.
 
+#![deny(clippy::indexing_slicing)]
+
+mod classes;
+mod matching;
+
+pub use classes::{BeatClass, ClassTable};
+pub use matching::{Match, Matches, match_beats};
+
 /// Counts of one comparison.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct BeatScore {
@@ -40,37 +48,20 @@ fn share(part: u64, whole: u64) -> f64 {
     if whole == 0 { 1.0 } else { part as f64 / whole as f64 }
 }
 
-/// Compares two ascending series of sample indices; a pair matches when at most `tolerance` samples apart, each index
-/// at most once.
+/// Counts the matches of [`match_beats`] in two ascending series of sample indices, at most `tolerance` samples apart.
 pub fn score_beats(
     reference: impl IntoIterator<Item = u64>,
     detected: impl IntoIterator<Item = u64>,
     tolerance: u64,
 ) -> BeatScore {
-    let (mut reference, mut detected) = (reference.into_iter().peekable(), detected.into_iter().peekable());
-    let mut score = BeatScore::default();
-    loop {
-        match (reference.peek().copied(), detected.peek().copied()) {
-            (Some(r), Some(d)) if r.abs_diff(d) <= tolerance => {
-                score.found += 1;
-                reference.next();
-                detected.next();
-            }
-            (Some(r), Some(d)) if r < d => {
-                score.missed += 1;
-                reference.next();
-            }
-            (Some(_), None) => {
-                score.missed += 1;
-                reference.next();
-            }
-            (_, Some(_)) => {
-                score.extra += 1;
-                detected.next();
-            }
-            (None, None) => return score,
+    match_beats(reference, detected, tolerance).fold(BeatScore::default(), |mut score, found| {
+        match found {
+            Match::Pair { .. } => score.found += 1,
+            Match::Missed { .. } => score.missed += 1,
+            Match::Extra { .. } => score.extra += 1,
         }
-    }
+        score
+    })
 }
 
 #[cfg(test)]

@@ -89,7 +89,7 @@ impl Source {
             .map_err(|_| Error::Unplayable("its baseline does not fit the range of its samples"))?;
         Ok(Self {
             signal: Signal::Ecg,
-            rate_millihertz: (header.sample_rate_hz() * 1_000.0).round() as u32,
+            rate_millihertz: (spec.sample_rate_hz(header.sample_rate_hz()) * 1_000.0).round() as u32,
             scale: Scale { gain_milli: gain_milli as u32, baseline },
             simulated: false,
             generator: Generator::Recording { samples: recording.signal(signal).collect(), next: 0 },

@@ -13,6 +13,8 @@ impl AnnotationCode {
     pub const NORMAL: Self = Self(1);
     /// Premature ventricular contraction, `V`.
     pub const PVC: Self = Self(5);
+    /// Comment, `"`.
+    pub const NOTE: Self = Self(22);
     /// Rhythm change, `+`; the rhythm's name is in the auxiliary text.
     pub const RHYTHM: Self = Self(28);
     /// Start of ventricular flutter or fibrillation, `[`.
@@ -21,6 +23,11 @@ impl AnnotationCode {
     pub const FLUTTER_WAVE: Self = Self(31);
     /// End of ventricular flutter or fibrillation, `]`.
     pub const FLUTTER_END: Self = Self(33);
+
+    /// The code with this number; nothing outside 1 to 49.
+    pub fn new(number: u8) -> Option<Self> {
+        (1..=CODE_LAST).contains(&number).then_some(Self(number))
+    }
 
     /// The number of annot(5).
     pub fn number(self) -> u8 {
@@ -37,7 +44,8 @@ impl AnnotationCode {
 /// One annotation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Annotation<'a> {
-    /// Frame it stands at, from 0.
+    /// Frame it stands at, from 0, unless the file has a time resolution of its own
+    /// ([`Self::time_resolution_hz`]).
     pub sample: u64,
     /// What it says.
     pub code: AnnotationCode,
@@ -52,20 +60,34 @@ pub struct Annotation<'a> {
 }
 
 impl<'a> Annotation<'a> {
+    /// A plain annotation of signal 0, without subtype, number and text.
+    pub fn new(sample: u64, code: AnnotationCode) -> Self {
+        Self { sample, code, subtype: 0, channel: 0, number: 0, aux: &[] }
+    }
+
     /// Auxiliary text without trailing NULs; empty when it is not UTF-8.
     pub fn text(&self) -> &'a str {
         core::str::from_utf8(self.aux).unwrap_or("").trim_end_matches('\0')
     }
+
+    /// The ticks per second in which this file counts, when this annotation is the note that says so: a first
+    /// annotation at 0 with the text `## time resolution: 360`. Without one the file counts frames.
+    pub fn time_resolution_hz(&self) -> Option<f64> {
+        let said =
+            self.text().strip_prefix("## time resolution:").filter(|_| self.code == AnnotationCode::NOTE);
+        said?.trim().parse().ok().filter(|&hz: &f64| hz.is_finite() && hz > 0.0)
+    }
 }
 
-const SKIP: u16 = 59;
-const NUM: u16 = 60;
-const SUB: u16 = 61;
-const CHN: u16 = 62;
-const AUX: u16 = 63;
-const CODE_LAST: u16 = 49;
+pub(super) const SKIP: u16 = 59;
+pub(super) const NUM: u16 = 60;
+pub(super) const SUB: u16 = 61;
+pub(super) const CHN: u16 = 62;
+pub(super) const AUX: u16 = 63;
+const CODE_LAST: u8 = 49;
 
-/// Iterator over an annotation file; after an error it ends.
+/// Iterator over an annotation file; after an error it ends. Words with code 0, which mark nothing but time, are passed
+/// over.
 #[derive(Debug, Clone)]
 pub struct Annotations<'a> {
     bytes: &'a [u8],
@@ -99,32 +121,30 @@ impl<'a> Annotations<'a> {
         Error::AnnotationMalformed { at: self.at.saturating_sub(2) as u64, what }
     }
 
-    /// `None` is the end mark; else the code, with the time moved on.
-    fn head(&mut self) -> Result<Option<AnnotationCode>, Error> {
+    /// `None` is the end mark; else the number of the code, with the time moved on.
+    fn head(&mut self) -> Result<Option<u8>, Error> {
         loop {
             let word = self.word()?;
             let (code, interval) = (word >> 10, word & 0x3ff);
-            match code {
-                0 if interval == 0 => return Ok(None),
-                SKIP => {
+            match (code, u8::try_from(code)) {
+                (0, _) if interval == 0 => return Ok(None),
+                (SKIP, _) => {
                     // A PDP-11 long: high word first, each word low byte first.
                     let (high, low) = (self.word()?, self.word()?);
                     let skip = (u32::from(high) << 16 | u32::from(low)).cast_signed();
                     self.time = self.time.saturating_add(i64::from(skip));
                 }
-                0..=CODE_LAST => {
+                (_, Ok(code @ 0..=CODE_LAST)) => {
                     self.time = self.time.saturating_add(i64::from(interval));
-                    return Ok(Some(AnnotationCode((code & 0xff) as u8)));
+                    return Ok(Some(code));
                 }
                 _ => return Err(self.malformed("a modifier or unknown code without an annotation")),
             }
         }
     }
 
-    fn read(&mut self) -> Result<Option<Annotation<'a>>, Error> {
-        let Some(code) = self.head()? else { return Ok(None) };
-        let sample =
-            u64::try_from(self.time).map_err(|_| self.malformed("an annotation before the first sample"))?;
+    /// What follows a code: subtype and text, with channel and number remembered.
+    fn modifiers(&mut self) -> Result<(i8, &'a [u8]), Error> {
         let (mut subtype, mut aux): (i8, &[u8]) = (0, &[]);
         loop {
             let before = self.at;
@@ -146,7 +166,28 @@ impl<'a> Annotations<'a> {
                 }
             }
         }
-        Ok(Some(Annotation { sample, code, subtype, channel: self.channel, number: self.number, aux }))
+        Ok((subtype, aux))
+    }
+
+    fn read(&mut self) -> Result<Option<Annotation<'a>>, Error> {
+        loop {
+            if self.at >= self.bytes.len() {
+                return Ok(None);
+            }
+            let Some(number) = self.head()? else { return Ok(None) };
+            let before_first = self.malformed("an annotation before the first sample");
+            let (subtype, aux) = self.modifiers()?;
+            let Some(code) = AnnotationCode::new(number) else { continue };
+            let sample = u64::try_from(self.time).map_err(|_| before_first)?;
+            return Ok(Some(Annotation {
+                sample,
+                code,
+                subtype,
+                channel: self.channel,
+                number: self.number,
+                aux,
+            }));
+        }
     }
 }
 
@@ -154,7 +195,7 @@ impl<'a> Iterator for Annotations<'a> {
     type Item = Result<Annotation<'a>, Error>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        if self.done || self.at >= self.bytes.len() {
+        if self.done {
             return None;
         }
         let item = self.read().transpose();
@@ -186,6 +227,19 @@ mod tests {
         assert_eq!((all[1].sample, all[1].code), (95, AnnotationCode::NORMAL));
         assert_eq!((all[2].sample, all[2].code, all[2].subtype), (95 + 65546, AnnotationCode::PVC, 3));
         assert!(all[1].code.is_beat() && !all[0].code.is_beat());
+    }
+
+    #[test]
+    fn words_that_mark_nothing_are_passed_over() {
+        // The note and the words that end the definitions, as the WFDB library begins a file with them.
+        let mut bytes = std::vec![0, 88, 23, 252];
+        bytes.extend(b"## time resolution: 360\0");
+        bytes.extend([0, 236, 255, 255, 255, 255, 1, 0, 7, 4, 0, 0]);
+        let all: Vec<_> = Annotations::new(&bytes).collect::<Result<_, _>>().unwrap();
+        assert_eq!((all.len(), all[0].time_resolution_hz()), (2, Some(360.0)));
+        assert_eq!((all[1].sample, all[1].code), (7, AnnotationCode::NORMAL));
+        assert_eq!(all[1].time_resolution_hz(), None);
+        assert!(AnnotationCode::new(0).is_none() && AnnotationCode::new(50).is_none());
     }
 
     #[test]

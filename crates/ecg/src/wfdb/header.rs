@@ -2,7 +2,7 @@
 
 #![deny(clippy::indexing_slicing)]
 
-use super::signal::Format;
+use super::{format::Format, grammar};
 use crate::Error;
 
 /// Most signals one header may name: 12 standard leads plus a few vital signs; bounds the struct's size.
@@ -21,6 +21,10 @@ pub struct SignalSpec<'a> {
     pub file_name: &'a str,
     /// Storage format.
     pub format: Format,
+    /// Samples in each frame, at least 1: the signal's rate is that multiple of the header's.
+    pub samples_per_frame: u16,
+    /// Frames at the file's start whose samples of this signal are older than frame 0.
+    pub skew_frames: u32,
     /// Bytes before the first sample in the file.
     pub byte_offset: u64,
     /// ADC units per physical unit.
@@ -37,14 +41,19 @@ pub struct SignalSpec<'a> {
     pub initial_value: i32,
     /// Sum of all samples modulo 65536, when the header gives it.
     pub checksum: Option<u16>,
+    /// Size of the blocks in which a device must be read; 0 for a file.
+    pub block_size_bytes: i32,
     /// Free text, often the lead's name.
     pub description: &'a str,
 }
 
 impl SignalSpec<'_> {
-    const EMPTY: SignalSpec<'static> = SignalSpec {
+    /// What header(5) takes for fields that are not there, with 12 bits and an empty file name.
+    pub const DEFAULT: SignalSpec<'static> = SignalSpec {
         file_name: "",
         format: Format::Pcm16,
+        samples_per_frame: 1,
+        skew_frames: 0,
         byte_offset: 0,
         gain: GAIN_DEFAULT_ADU_PER_UNIT,
         baseline: 0,
@@ -53,12 +62,18 @@ impl SignalSpec<'_> {
         adc_zero: 0,
         initial_value: 0,
         checksum: None,
+        block_size_bytes: 0,
         description: "",
     };
 
     /// `sample` in physical units ([`Self::units`]).
     pub fn physical(&self, sample: i16) -> f64 {
         (f64::from(sample) - f64::from(self.baseline)) / self.gain
+    }
+
+    /// Samples per second, given the header's frames per second.
+    pub fn sample_rate_hz(&self, frame_rate_hz: f64) -> f64 {
+        frame_rate_hz * f64::from(self.samples_per_frame)
     }
 }
 
@@ -67,17 +82,30 @@ impl SignalSpec<'_> {
 pub struct Header<'a> {
     record_name: &'a str,
     sample_rate_hz: f64,
+    counter_rate_hz: Option<f64>,
+    counter_base: Option<f64>,
     frames: Option<u64>,
+    time: &'a str,
+    date: &'a str,
     signals: [SignalSpec<'a>; SIGNALS_MAX],
     signal_count: usize,
-    text: &'a str,
+    comments: Comments<'a>,
+}
+
+/// Where the comments are found.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Comments<'a> {
+    /// In the lines of a header file that begin with `#`.
+    Parsed(&'a str),
+    /// Each line is one.
+    Given(&'a str),
 }
 
 impl<'a> Header<'a> {
     /// Reads a header file's text.
     ///
     /// # Errors
-    /// [`Error::HeaderMalformed`], [`Error::UnsupportedFormat`], [`Error::Unsupported`], [`Error::SegmentedRecord`],
+    /// [`Error::HeaderMalformed`], [`Error::UnsupportedFormat`], [`Error::SegmentedRecord`],
     /// [`Error::TooManySignals`].
     pub fn parse(text: &'a str) -> Result<Self, Error> {
         let mut lines = text
@@ -87,21 +115,25 @@ impl<'a> Header<'a> {
             .filter(|(_, l)| !l.is_empty() && !l.starts_with('#'));
         let (line, first) =
             lines.next().ok_or(Error::HeaderMalformed { line: 1, what: "the record line is missing" })?;
-        let record = parse_record_line(line, first)?;
-        let mut signals = [SignalSpec::EMPTY; SIGNALS_MAX];
+        let record = grammar::record_line(line, first)?;
+        let mut signals = [SignalSpec::DEFAULT; SIGNALS_MAX];
         for slot in signals.iter_mut().take(record.signals) {
             let (line, text) = lines
                 .next()
                 .ok_or(Error::HeaderMalformed { line, what: "fewer signal lines than signals" })?;
-            *slot = parse_signal_line(line, text)?;
+            *slot = grammar::signal_line(line, text)?;
         }
         Ok(Self {
             record_name: record.name,
             sample_rate_hz: record.sample_rate_hz,
+            counter_rate_hz: record.counter_rate_hz,
+            counter_base: record.counter_base,
             frames: record.frames,
+            time: record.time,
+            date: record.date,
             signals,
             signal_count: record.signals,
-            text,
+            comments: Comments::Parsed(text),
         })
     }
 
@@ -130,7 +162,7 @@ impl<'a> Header<'a> {
         if frames == Some(0) {
             return Err(bad("a count of zero frames means unknown; give none"));
         }
-        let mut signals = [SignalSpec::EMPTY; SIGNALS_MAX];
+        let mut signals = [SignalSpec::DEFAULT; SIGNALS_MAX];
         for (slot, spec) in signals.iter_mut().zip(specs) {
             if !is_word(spec.file_name) || spec.file_name.starts_with('#') {
                 return Err(bad("a signal's file name must be one word"));
@@ -141,6 +173,9 @@ impl<'a> Header<'a> {
             if !(spec.gain.is_finite() && spec.gain > 0.0) {
                 return Err(bad("a signal's gain must be positive"));
             }
+            if spec.samples_per_frame == 0 {
+                return Err(bad("a frame holds at least one sample of each signal"));
+            }
             let plain = !spec.description.contains(|c: char| c.is_control());
             if !plain || spec.description.trim() != spec.description {
                 return Err(bad("a description must be one line without spaces around it"));
@@ -150,7 +185,50 @@ impl<'a> Header<'a> {
             }
             *slot = *spec;
         }
-        Ok(Self { record_name, sample_rate_hz, frames, signals, signal_count: specs.len(), text: "" })
+        Ok(Self {
+            record_name,
+            sample_rate_hz,
+            counter_rate_hz: None,
+            counter_base: None,
+            frames,
+            time: "",
+            date: "",
+            signals,
+            signal_count: specs.len(),
+            comments: Comments::Given(""),
+        })
+    }
+
+    /// With the time of day (`12:30:00`, empty for none) and the date (`31/01/1990`, empty for none) of frame 0.
+    ///
+    /// # Errors
+    /// [`Error::HeaderMalformed`] (line 0) for other characters, and for a date without a time.
+    pub fn with_start(mut self, time: &'a str, date: &'a str) -> Result<Self, Error> {
+        if !is_time(time) || !is_date(date) || (time.is_empty() && !date.is_empty()) {
+            let what = "the start must be a time such as 12:30:00 and a date such as 31/01/1990";
+            return Err(Error::HeaderMalformed { line: 0, what });
+        }
+        (self.time, self.date) = (time, date);
+        Ok(self)
+    }
+
+    /// With the rate of a counter that ran beside the recording, in Hz, and its value at frame 0.
+    ///
+    /// # Errors
+    /// [`Error::HeaderMalformed`] (line 0) for a rate that is not positive, or anything that is not finite.
+    pub fn with_counter(mut self, rate_hz: f64, base: Option<f64>) -> Result<Self, Error> {
+        if !(rate_hz.is_finite() && rate_hz > 0.0 && base.is_none_or(f64::is_finite)) {
+            let what = "the counter's rate must be positive, its base finite";
+            return Err(Error::HeaderMalformed { line: 0, what });
+        }
+        (self.counter_rate_hz, self.counter_base) = (Some(rate_hz), base);
+        Ok(self)
+    }
+
+    /// With comments, one for each line of `lines`.
+    pub fn with_comments(mut self, lines: &'a str) -> Self {
+        self.comments = Comments::Given(lines);
+        self
     }
 
     /// The record's name.
@@ -158,9 +236,30 @@ impl<'a> Header<'a> {
         self.record_name
     }
 
-    /// Frames per second; each frame holds one sample of every signal.
+    /// Frames per second. A signal with several samples per frame has that multiple
+    /// ([`SignalSpec::sample_rate_hz`]).
     pub fn sample_rate_hz(&self) -> f64 {
         self.sample_rate_hz
+    }
+
+    /// Rate of a counter that ran beside the recording, in Hz, when it is not that of the frames.
+    pub fn counter_rate_hz(&self) -> Option<f64> {
+        self.counter_rate_hz
+    }
+
+    /// The counter's value at frame 0.
+    pub fn counter_base(&self) -> Option<f64> {
+        self.counter_base
+    }
+
+    /// Time of day of frame 0 as the header writes it; empty when it does not.
+    pub fn start_time(&self) -> &'a str {
+        self.time
+    }
+
+    /// Date of frame 0 as the header writes it, day first; empty when it does not.
+    pub fn start_date(&self) -> &'a str {
+        self.date
     }
 
     /// Number of frames, unless the header leaves it open.
@@ -173,12 +272,31 @@ impl<'a> Header<'a> {
         self.signals.get(..self.signal_count).unwrap_or(&[])
     }
 
-    /// The comment lines after the signal lines, without their `#`.
-    pub fn comments(&self) -> impl Iterator<Item = &'a str> {
-        self.text.lines().filter_map(|l| l.trim().strip_prefix('#')).map(str::trim)
+    /// The signals that lie in one file, in their order there, each with its number in this header.
+    pub fn signals_in(&self, file_name: &str) -> impl Iterator<Item = (usize, &SignalSpec<'a>)> {
+        self.signals().iter().enumerate().filter(move |(_, spec)| spec.file_name == file_name)
     }
 
-    /// Writes the header file's text (comments excluded).
+    /// The files that hold the signals, each once, in order of their first signal.
+    pub fn file_names(&self) -> impl Iterator<Item = &'a str> {
+        let first = |name: &str| self.signals_in(name).next().map(|(number, _)| number);
+        let signals = self.signals().iter().enumerate();
+        signals
+            .filter(move |(number, spec)| first(spec.file_name) == Some(*number))
+            .map(|(_, spec)| spec.file_name)
+    }
+
+    /// The comment lines, without their `#`.
+    pub fn comments(&self) -> impl Iterator<Item = &'a str> {
+        let (text, parsed) = match self.comments {
+            Comments::Parsed(text) => (text, true),
+            Comments::Given(text) => (text, false),
+        };
+        let line = move |line: &'a str| if parsed { line.trim().strip_prefix('#') } else { Some(line) };
+        text.lines().filter_map(line).map(str::trim)
+    }
+
+    /// Writes the header file's text.
     ///
     /// # Errors
     /// [`Error::WriteFailed`] when `out` refuses.
@@ -188,12 +306,28 @@ impl<'a> Header<'a> {
 
     fn write_lines(&self, out: &mut impl core::fmt::Write) -> core::fmt::Result {
         write!(out, "{} {} {}", self.record_name, self.signal_count, self.sample_rate_hz)?;
-        if let Some(frames) = self.frames {
-            write!(out, " {frames}")?;
+        // Fields are known by their place: a base needs a rate before it, a date a time, a time a number of frames.
+        if self.counter_rate_hz.is_some() || self.counter_base.is_some() {
+            write!(out, "/{}", self.counter_rate_hz.unwrap_or(self.sample_rate_hz))?;
+        }
+        if let Some(base) = self.counter_base {
+            write!(out, "({base})")?;
+        }
+        if self.frames.is_some() || !self.time.is_empty() {
+            write!(out, " {}", self.frames.unwrap_or(0))?;
+        }
+        for field in [self.time, self.date].iter().filter(|field| !field.is_empty()) {
+            write!(out, " {field}")?;
         }
         writeln!(out)?;
         for s in self.signals() {
             write!(out, "{} {}", s.file_name, s.format.number())?;
+            if s.samples_per_frame > 1 {
+                write!(out, "x{}", s.samples_per_frame)?;
+            }
+            if s.skew_frames > 0 {
+                write!(out, ":{}", s.skew_frames)?;
+            }
             if s.byte_offset > 0 {
                 write!(out, "+{}", s.byte_offset)?;
             }
@@ -201,153 +335,32 @@ impl<'a> Header<'a> {
             write!(out, " {} {}", s.adc_zero, s.initial_value)?;
             if let Some(sum) = s.checksum {
                 // The field is a signed 16-bit number in every PhysioNet header.
-                write!(out, " {} 0", sum.cast_signed())?;
+                write!(out, " {} {}", sum.cast_signed(), s.block_size_bytes)?;
                 if !s.description.is_empty() {
                     write!(out, " {}", s.description)?;
                 }
             }
             writeln!(out)?;
         }
+        for comment in self.comments() {
+            writeln!(out, "#{}{comment}", if comment.is_empty() { "" } else { " " })?;
+        }
         Ok(())
     }
 }
 
+/// Whether this may stand for a time of day; nothing may.
+pub(super) fn is_time(text: &str) -> bool {
+    text.bytes().all(|b| b.is_ascii_digit() || b == b':' || b == b'.')
+}
+
+/// Whether this may stand for a date; nothing may.
+pub(super) fn is_date(text: &str) -> bool {
+    text.bytes().all(|b| b.is_ascii_digit() || b == b'/')
+}
+
 fn is_word(text: &str) -> bool {
     !text.is_empty() && !text.contains(|c: char| c.is_whitespace() || c.is_control())
-}
-
-struct RecordLine<'a> {
-    name: &'a str,
-    signals: usize,
-    sample_rate_hz: f64,
-    frames: Option<u64>,
-}
-
-fn parse_record_line(line: usize, text: &str) -> Result<RecordLine<'_>, Error> {
-    let bad = |what| Error::HeaderMalformed { line, what };
-    let mut fields = text.split_whitespace();
-    let name = fields.next().ok_or(bad("the record name is missing"))?;
-    if let Some((_, segments)) = name.split_once('/') {
-        let segments = segments.parse().map_err(|_| bad("the number of segments is not a number"))?;
-        return Err(Error::SegmentedRecord { segments });
-    }
-    let found: u32 =
-        fields.next().and_then(|f| f.parse().ok()).ok_or(bad("the number of signals is not a number"))?;
-    let signals = found as usize;
-    if signals > SIGNALS_MAX {
-        return Err(Error::TooManySignals { found, max: SIGNALS_MAX as u32 });
-    }
-    let sample_rate_hz = match fields.next() {
-        None => SAMPLE_RATE_DEFAULT_HZ,
-        Some(field) => {
-            // `360/360(0)`: the counter frequency and base count do not concern the samples.
-            let hz = field.split('/').next().unwrap_or(field);
-            let hz: f64 = hz.parse().map_err(|_| bad("the sampling rate is not a number"))?;
-            if !(hz.is_finite() && hz > 0.0) {
-                return Err(bad("the sampling rate must be positive"));
-            }
-            hz
-        }
-    };
-    let frames = match fields.next() {
-        None => None,
-        Some(field) => {
-            let n: u64 = field.parse().map_err(|_| bad("the number of samples is not a number"))?;
-            (n > 0).then_some(n)
-        }
-    };
-    Ok(RecordLine { name, signals, sample_rate_hz, frames })
-}
-
-/// Takes the next blank-separated field off the front of `rest`.
-fn take_field<'a>(rest: &mut &'a str) -> Option<&'a str> {
-    let text = rest.trim_start();
-    if text.is_empty() {
-        return None;
-    }
-    let (field, tail) = text.split_once(char::is_whitespace).unwrap_or((text, ""));
-    *rest = tail;
-    Some(field)
-}
-
-fn parse_signal_line(line: usize, text: &str) -> Result<SignalSpec<'_>, Error> {
-    let bad = |what| Error::HeaderMalformed { line, what };
-    let mut rest = text;
-    let mut spec = SignalSpec::EMPTY;
-    spec.file_name = take_field(&mut rest).ok_or(bad("the signal's file name is missing"))?;
-    let format = take_field(&mut rest).ok_or(bad("the signal's format is missing"))?;
-    (spec.format, spec.byte_offset) = parse_format(line, format)?;
-
-    let mut baseline = None;
-    if let Some(field) = take_field(&mut rest) {
-        (spec.gain, baseline, spec.units) = parse_gain(line, field)?;
-    }
-    if let Some(field) = take_field(&mut rest) {
-        spec.adc_resolution_bits = field.parse().map_err(|_| bad("the ADC resolution is not a number"))?;
-    }
-    if let Some(field) = take_field(&mut rest) {
-        spec.adc_zero = field.parse().map_err(|_| bad("the ADC zero is not a number"))?;
-    }
-    spec.initial_value = match take_field(&mut rest) {
-        Some(field) => field.parse().map_err(|_| bad("the initial value is not a number"))?,
-        None => spec.adc_zero,
-    };
-    if let Some(field) = take_field(&mut rest) {
-        let sum: i32 = field.parse().map_err(|_| bad("the checksum is not a number"))?;
-        // Signed in most headers, unsigned in some: both mean the same 16 bits.
-        spec.checksum = Some((sum & 0xffff) as u16);
-    }
-    if let Some(field) = take_field(&mut rest) {
-        let _block_size: i64 = field.parse().map_err(|_| bad("the block size is not a number"))?;
-    }
-    spec.description = rest.trim();
-    spec.baseline = baseline.unwrap_or(spec.adc_zero);
-    Ok(spec)
-}
-
-/// `format[xsamples][:skew][+offset]`.
-fn parse_format(line: usize, field: &str) -> Result<(Format, u64), Error> {
-    let bad = |what| Error::HeaderMalformed { line, what };
-    let (head, offset) = match field.split_once('+') {
-        Some((head, o)) => (head, o.parse().map_err(|_| bad("the byte offset is not a number"))?),
-        None => (field, 0),
-    };
-    let (head, skew) = match head.split_once(':') {
-        Some((head, s)) => (head, s.parse::<u32>().map_err(|_| bad("the skew is not a number"))?),
-        None => (head, 0),
-    };
-    let (head, per_frame) = match head.split_once('x') {
-        Some((head, n)) => (head, n.parse::<u32>().map_err(|_| bad("samples per frame is not a number"))?),
-        None => (head, 1),
-    };
-    let number: u16 = head.parse().map_err(|_| bad("the format is not a number"))?;
-    let format = Format::from_number(number)?;
-    if skew != 0 {
-        return Err(Error::Unsupported { what: "skew between signals" });
-    }
-    if per_frame != 1 {
-        return Err(Error::Unsupported { what: "more than one sample per frame" });
-    }
-    Ok((format, offset))
-}
-
-/// `gain[(baseline)][/units]`.
-fn parse_gain(line: usize, field: &str) -> Result<(f64, Option<i32>, &str), Error> {
-    let bad = |what| Error::HeaderMalformed { line, what };
-    let (head, units) = field.split_once('/').unwrap_or((field, "mV"));
-    let (number, baseline) = match head.split_once('(') {
-        Some((number, tail)) => {
-            let inner = tail.strip_suffix(')').ok_or(bad("the baseline lacks its closing bracket"))?;
-            (number, Some(inner.parse().map_err(|_| bad("the baseline is not a number"))?))
-        }
-        None => (head, None),
-    };
-    let gain: f64 = number.parse().map_err(|_| bad("the gain is not a number"))?;
-    if !gain.is_finite() || gain < 0.0 {
-        return Err(bad("the gain must be positive"));
-    }
-    let gain = if gain == 0.0 { GAIN_DEFAULT_ADU_PER_UNIT } else { gain };
-    Ok((gain, baseline, if units.is_empty() { "mV" } else { units }))
 }
 
 #[cfg(test)]
@@ -382,18 +395,45 @@ mod tests {
         assert_eq!((b.gain, b.baseline, b.units, b.byte_offset), (200.0, 5, "uV", 512));
         assert_eq!((b.adc_zero, b.initial_value, b.checksum), (7, 7, None));
         assert_eq!(Header::parse("r 1 128.5/64(3) 10\na 16 100 12 9").unwrap().signals()[0].baseline, 9);
+        assert_eq!(SignalSpec { file_name: "a.dat", ..SignalSpec::DEFAULT }, h.signals()[0]);
+    }
+
+    #[test]
+    fn reads_what_stands_around_the_samples() {
+        let text =
+            "r 3 128.5/64(-3.5) 10 12:30:00.5 1/2/1990\na 16x4:7+8 100 12 9 5 6 512 II\nb 80\na 16\n#x\n";
+        let h = Header::parse(text).unwrap();
+        assert_eq!((h.counter_rate_hz(), h.counter_base()), (Some(64.0), Some(-3.5)));
+        assert_eq!((h.start_time(), h.start_date()), ("12:30:00.5", "1/2/1990"));
+        let a = h.signals()[0];
+        assert_eq!((a.samples_per_frame, a.skew_frames, a.byte_offset, a.block_size_bytes), (4, 7, 8, 512));
+        assert_eq!(a.sample_rate_hz(h.sample_rate_hz()), 514.0);
+        assert!(h.file_names().eq(["a", "b"]) && h.comments().eq(["x"]));
     }
 
     #[test]
     fn names_what_it_does_not_support() {
         assert_eq!(Header::parse("r/3 2 360 10"), Err(Error::SegmentedRecord { segments: 3 }));
-        assert_eq!(Header::parse("r 1 360\na 80 200"), Err(Error::UnsupportedFormat { format: 80 }));
+        assert_eq!(Header::parse("r 1 360\na 61 200"), Err(Error::UnsupportedFormat { format: 61 }));
         assert_eq!(Header::parse("r 17 360"), Err(Error::TooManySignals { found: 17, max: 16 }));
-        assert!(matches!(Header::parse("r 1 360\na 16x4 200"), Err(Error::Unsupported { .. })));
-        assert!(matches!(Header::parse("r 1 360\na 16:4 200"), Err(Error::Unsupported { .. })));
-        for text in
-            ["", "r", "r x", "r 1", "r 1 0\na 16", "r 1 nan\na 16", "r 1 360 -1\na 16", "r 1 360\na 16 1("]
-        {
+        for text in [
+            "",
+            "r",
+            "r x",
+            "r 1",
+            "r 1 0\na 16",
+            "r 1 nan\na 16",
+            "r 1 360 -1\na 16",
+            "r 1 360\na 16 1(",
+            "r 1 360/x\na 16",
+            "r 1 360/7(\na 16",
+            "r 1 360 5 noon\na 16",
+            "r 1 360 5 12:00 May\na 16",
+            "r 1 360\na 16x0",
+            "r 1 360\na 16x",
+            "r 1 360\na 16:-1",
+            "r 1 360\na 16+",
+        ] {
             assert!(matches!(Header::parse(text), Err(Error::HeaderMalformed { .. })), "{text:?}");
         }
     }
@@ -406,24 +446,42 @@ mod tests {
 
         #[test]
         fn written_headers_read_back(
-            rate in 1.0f64..5000.0, frames in proptest::option::of(1u64..u64::MAX),
-            gain in 0.001f64..1e6, baseline: i32, zero: i32, initial: i32, sum: u16, bits: u8, offset: u64,
-            packed: bool, count in 0usize..=SIGNALS_MAX, description in "([a-z]{1,9}( [a-z0-9(]{1,9}){0,2})?",
+            (rate, frames) in (1.0f64..5000.0, proptest::option::of(1u64..u64::MAX)),
+            counter in proptest::option::of((0.001f64..1e6, proptest::option::of(-1e6f64..1e6))),
+            (time, date) in ("([0-9]{1,2}:[0-9]{2}(\\.[0-9]{1,3})?)?", "([0-9]{1,2}/[0-9]{1,2}/[0-9]{4})?"),
+            (gain, baseline, units) in (0.001f64..1e6, any::<i32>(), "[a-zA-Z%]{1,5}"),
+            (zero, initial, sum, bits, block) in any::<(i32, i32, u16, u8, i32)>(),
+            format in prop::sample::select(&Format::ALL[..]),
+            (samples_per_frame, skew_frames, offset) in (1u16..=9, any::<u32>(), any::<u64>()),
+            count in 0usize..=SIGNALS_MAX, description in "([a-z]{1,9}( [a-z0-9(]{1,9}){0,2})?",
+            comments in "([a-z #:]{0,9}\n){0,3}",
         ) {
-            let format = if packed { Format::Packed212 } else { Format::Pcm16 };
             let spec = SignalSpec {
-                file_name: "r.dat", format, byte_offset: offset, gain, baseline, units: "mV",
-                adc_resolution_bits: bits, adc_zero: zero, initial_value: initial, checksum: Some(sum),
-                description: &description,
+                file_name: "r.dat", format, samples_per_frame, skew_frames, byte_offset: offset, gain, baseline,
+                units: &units, adc_resolution_bits: bits, adc_zero: zero, initial_value: initial,
+                checksum: Some(sum), block_size_bytes: block, description: &description,
             };
             let specs = [spec; SIGNALS_MAX];
-            let h = Header::new("r", rate, frames, &specs[..count]).unwrap();
+            let mut h = Header::new("r", rate, frames, &specs[..count]).unwrap().with_comments(&comments);
+            if let Some((rate, base)) = counter {
+                h = h.with_counter(rate, base).unwrap();
+            }
+            prop_assert_eq!(h.with_start("", &date).is_ok(), date.is_empty());
+            if !time.is_empty() {
+                h = h.with_start(&time, &date).unwrap();
+            }
             let mut text = String::new();
             h.write(&mut text).unwrap();
             let back = Header::parse(&text).unwrap();
             prop_assert_eq!(back.signals(), h.signals());
             prop_assert_eq!(back.sample_rate_hz(), rate);
             prop_assert_eq!(back.frames(), frames);
+            prop_assert_eq!((back.counter_rate_hz(), back.counter_base()), (h.counter_rate_hz(), h.counter_base()));
+            prop_assert_eq!((back.start_time(), back.start_date()), (h.start_time(), h.start_date()));
+            prop_assert!(back.comments().eq(h.comments()), "{}", text);
+            let mut again = String::new();
+            back.write(&mut again).unwrap();
+            prop_assert_eq!(again, text);
         }
     }
 }

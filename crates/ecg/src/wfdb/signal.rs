@@ -1,85 +1,41 @@
-//! The sample files: WFDB Applications Guide, signal(5), formats 16 and 212.
+//! The samples of a signal file, signal by signal: WFDB Applications Guide, signal(5) and header(5).
 
 #![deny(clippy::indexing_slicing)]
 
-use super::header::{Header, SIGNALS_MAX, SignalSpec};
+use super::{
+    format::Format,
+    header::{Header, SIGNALS_MAX, SignalSpec},
+};
 use crate::Error;
 
-/// How samples are stored.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Format {
-    /// Format 16: two bytes per sample, two's complement, low byte first.
-    Pcm16,
-    /// Format 212: two 12-bit samples in three bytes.
-    Packed212,
+/// Most samples that one frame of a file may hold: sixteen signals with four samples each; bounds [`Frame`]'s size.
+pub const FRAME_SAMPLES_MAX: usize = 64;
+
+/// Where the samples of one signal lie.
+#[derive(Debug, Clone, Copy)]
+struct Place {
+    /// Samples before its first one in each frame.
+    first: usize,
+    per_frame: u64,
+    skew_frames: u64,
 }
 
-impl Format {
-    pub(super) fn from_number(number: u16) -> Result<Self, Error> {
-        match number {
-            16 => Ok(Self::Pcm16),
-            212 => Ok(Self::Packed212),
-            format => Err(Error::UnsupportedFormat { format }),
-        }
-    }
-
-    /// The number that names the format in a header.
-    pub fn number(self) -> u16 {
-        match self {
-            Self::Pcm16 => 16,
-            Self::Packed212 => 212,
-        }
-    }
-
-    /// The sample value that signal(5) reserves for "no valid sample here".
-    pub fn invalid_sample(self) -> i16 {
-        match self {
-            Self::Pcm16 => i16::MIN,
-            Self::Packed212 => -2048,
-        }
-    }
-
-    fn bytes_for(self, samples: u64) -> u64 {
-        match self {
-            Self::Pcm16 => samples.saturating_mul(2),
-            Self::Packed212 => (samples / 2).saturating_mul(3).saturating_add((samples % 2) * 2),
-        }
-    }
-
-    fn samples_in(self, bytes: u64) -> u64 {
-        match self {
-            Self::Pcm16 => bytes / 2,
-            Self::Packed212 => bytes / 3 * 2 + u64::from(bytes % 3 == 2),
-        }
-    }
-
-    fn decode(self, bytes: &[u8], index: u64) -> Option<i16> {
-        match self {
-            Self::Pcm16 => {
-                let at = usize::try_from(index.checked_mul(2)?).ok()?;
-                let pair = bytes.get(at..at.checked_add(2)?)?;
-                Some(i16::from_le_bytes(pair.try_into().ok()?))
-            }
-            Self::Packed212 => {
-                let at = usize::try_from((index / 2).checked_mul(3)?).ok()?;
-                let nibbles = i16::from(*bytes.get(at.checked_add(1)?)?);
-                let raw = if index.is_multiple_of(2) {
-                    (nibbles & 0x0f) << 8 | i16::from(*bytes.get(at)?)
-                } else {
-                    (nibbles & 0xf0) << 4 | i16::from(*bytes.get(at.checked_add(2)?)?)
-                };
-                Some((raw << 4) >> 4)
-            }
-        }
-    }
+impl Place {
+    const EMPTY: Self = Self { first: 0, per_frame: 1, skew_frames: 0 };
 }
 
 /// The samples of one file, with the signals of the header that lie in it.
+///
+/// A signal may have several samples in each frame, and then its rate is that multiple of the frames'
+/// ([`SignalSpec::sample_rate_hz`]). A skew is undone: what is handed out with the same number was measured at the same
+/// time. Where that asks for samples beyond the end of the file, [`Format::invalid_sample`] stands.
 #[derive(Debug, Clone, Copy)]
 pub struct Recording<'a> {
     bytes: &'a [u8],
     format: Format,
+    places: [Place; SIGNALS_MAX],
     signals: usize,
+    frame_len: usize,
     frames: u64,
 }
 
@@ -96,35 +52,39 @@ impl<'a> Recording<'a> {
         Self::of_file(header, first.file_name, bytes)
     }
 
-    /// The signals of `header` stored in `file_name`, whose content is `bytes`. Signal numbers count within the file.
+    /// The signals of `header` stored in `file_name`, whose content is `bytes`. Signal numbers count within the file;
+    /// [`Header::signals_in`] tells which they are.
     ///
     /// # Errors
     /// [`Error::NoSignal`]; [`Error::Truncated`] when the file is shorter than the header's number of frames;
-    /// [`Error::Unsupported`] when the signals of the file differ in format or offset.
+    /// [`Error::Unsupported`] when the signals of the file differ in format or offset, or when a frame holds more than
+    /// [`FRAME_SAMPLES_MAX`] samples.
     pub fn of_file(header: &Header<'_>, file_name: &str, bytes: &'a [u8]) -> Result<Self, Error> {
-        let mut group = header.signals().iter().filter(|s| s.file_name == file_name);
-        let first: &SignalSpec<'_> = group.next().ok_or(Error::NoSignal)?;
-        let mut signals = 1usize;
-        for s in group {
-            if (s.format, s.byte_offset) != (first.format, first.byte_offset) {
+        let mut group = header.signals_in(file_name).map(|(_, spec)| spec).peekable();
+        let SignalSpec { format, byte_offset, .. } = **group.peek().ok_or(Error::NoSignal)?;
+        let (mut places, mut signals, mut frame_len) = ([Place::EMPTY; SIGNALS_MAX], 0usize, 0usize);
+        for (place, spec) in places.iter_mut().zip(group) {
+            if (spec.format, spec.byte_offset) != (format, byte_offset) {
                 return Err(Error::Unsupported { what: "a file that mixes formats or offsets" });
             }
+            *place = Place {
+                first: frame_len,
+                per_frame: u64::from(spec.samples_per_frame).max(1),
+                skew_frames: u64::from(spec.skew_frames),
+            };
+            frame_len = frame_len.saturating_add(usize::from(spec.samples_per_frame).max(1));
             signals += 1;
         }
-        let found = bytes.len() as u64;
-        let expected_of = |frames: u64| {
-            first.format.bytes_for(frames.saturating_mul(signals as u64)).saturating_add(first.byte_offset)
-        };
-        let start = usize::try_from(first.byte_offset).ok().filter(|&at| at <= bytes.len());
-        let (Some(start), expected) = (start, header.frames().map_or(first.byte_offset, expected_of)) else {
-            return Err(Error::Truncated { expected: first.byte_offset, found });
-        };
-        if found < expected {
-            return Err(Error::Truncated { expected, found });
+        if frame_len > FRAME_SAMPLES_MAX {
+            return Err(Error::Unsupported { what: "a frame of more than 64 samples" });
         }
-        let bytes = bytes.get(start..).unwrap_or(&[]);
-        let whole = first.format.samples_in(bytes.len() as u64) / signals as u64;
-        Ok(Self { bytes, format: first.format, signals, frames: header.frames().unwrap_or(whole) })
+        let found = bytes.len() as u64;
+        let samples = header.frames().unwrap_or(0).saturating_mul(frame_len as u64);
+        let expected = format.bytes_for(samples).saturating_add(byte_offset);
+        let start = usize::try_from(byte_offset).ok().filter(|_| expected <= found);
+        let bytes = start.and_then(|at| bytes.get(at..)).ok_or(Error::Truncated { expected, found })?;
+        let whole = format.samples_in(bytes.len() as u64) / (frame_len as u64).max(1);
+        Ok(Self { bytes, format, places, signals, frame_len, frames: header.frames().unwrap_or(whole) })
     }
 
     /// Number of frames.
@@ -137,13 +97,29 @@ impl<'a> Recording<'a> {
         self.signals
     }
 
-    /// One sample in ADC units, or nothing outside the recording. Counting is from 0.
-    pub fn sample(&self, frame: u64, signal: usize) -> Option<i16> {
-        if frame >= self.frames || signal >= self.signals {
+    fn place(&self, signal: usize) -> Option<Place> {
+        self.places.get(..self.signals)?.get(signal).copied()
+    }
+
+    /// Number of samples of one signal: frames times samples per frame; 0 when there is no such signal.
+    pub fn samples(&self, signal: usize) -> u64 {
+        self.place(signal).map_or(0, |place| self.frames.saturating_mul(place.per_frame))
+    }
+
+    /// One sample in ADC units, or nothing outside the recording. Counting is from 0, in the signal's own samples.
+    pub fn sample(&self, index: u64, signal: usize) -> Option<i16> {
+        let place = self.place(signal)?;
+        self.sample_at(place, index / place.per_frame, index % place.per_frame)
+    }
+
+    fn sample_at(&self, place: Place, frame: u64, within: u64) -> Option<i16> {
+        if frame >= self.frames {
             return None;
         }
-        let index = frame.checked_mul(self.signals as u64)?.checked_add(signal as u64)?;
-        self.format.decode(self.bytes, index)
+        let stored = frame.checked_add(place.skew_frames).filter(|&stored| stored < self.frames);
+        let Some(stored) = stored else { return Some(self.format.invalid_sample()) };
+        let index = stored.checked_mul(self.frame_len as u64)?.checked_add(place.first as u64)?;
+        self.format.decode(self.bytes, index.checked_add(within)?)
     }
 
     /// All frames in order.
@@ -154,21 +130,31 @@ impl<'a> Recording<'a> {
     /// The samples of one signal in order; empty when there is no such signal.
     pub fn signal(&self, signal: usize) -> impl Iterator<Item = i16> + use<'a> {
         let recording = *self;
-        (0..recording.frames).map_while(move |frame| recording.sample(frame, signal))
+        (0..recording.samples(signal)).map_while(move |index| recording.sample(index, signal))
     }
 }
 
-/// One sample of every signal, taken at the same time.
+/// The samples of every signal of a file within one frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Frame {
-    samples: [i16; SIGNALS_MAX],
-    len: usize,
+    samples: [i16; FRAME_SAMPLES_MAX],
+    /// Where each signal's samples end.
+    ends: [usize; SIGNALS_MAX],
+    signals: usize,
 }
 
 impl Frame {
-    /// The samples in ADC units, in the order of the header.
+    /// All samples in ADC units, signal by signal in the order of the header.
     pub fn samples(&self) -> &[i16] {
-        self.samples.get(..self.len).unwrap_or(&[])
+        let end = self.signals.checked_sub(1).and_then(|last| self.ends.get(last)).copied();
+        self.samples.get(..end.unwrap_or(0)).unwrap_or(&[])
+    }
+
+    /// The samples of one signal in order of time; none when there is no such signal.
+    pub fn signal(&self, signal: usize) -> &[i16] {
+        let ends = self.ends.get(..self.signals).unwrap_or(&[]);
+        let start = signal.checked_sub(1).and_then(|before| ends.get(before)).copied().unwrap_or(0);
+        ends.get(signal).and_then(|&end| self.samples.get(start..end)).unwrap_or(&[])
     }
 }
 
@@ -183,61 +169,27 @@ impl Iterator for Frames<'_> {
     type Item = Frame;
 
     fn next(&mut self) -> Option<Frame> {
-        let mut frame = Frame { samples: [0; SIGNALS_MAX], len: self.recording.signals };
-        for (signal, slot) in frame.samples.iter_mut().take(self.recording.signals).enumerate() {
-            *slot = self.recording.sample(self.next, signal)?;
+        let signals = self.recording.signals;
+        let mut frame = Frame { samples: [0; FRAME_SAMPLES_MAX], ends: [0; SIGNALS_MAX], signals };
+        let mut slots = frame.samples.iter_mut();
+        let mut len = 0;
+        for (place, end) in self.recording.places.iter().zip(&mut frame.ends).take(signals) {
+            for within in 0..place.per_frame {
+                *slots.next()? = self.recording.sample_at(*place, self.next, within)?;
+                len += 1;
+            }
+            *end = len;
         }
         self.next += 1;
         Some(frame)
     }
 }
 
-/// Sum of the samples of one signal modulo 65536: the header's checksum (header(5)).
-pub fn checksum(samples: impl IntoIterator<Item = i16>) -> u16 {
-    samples.into_iter().fold(0u16, |sum, s| sum.wrapping_add(s.cast_unsigned()))
-}
-
-/// Bytes that [`encode`] needs for `samples` samples.
-pub fn encoded_len(format: Format, samples: usize) -> usize {
-    usize::try_from(format.bytes_for(samples as u64)).unwrap_or(usize::MAX)
-}
-
-/// Writes interleaved samples (frame by frame) into `out` and returns the number of bytes written.
-///
-/// # Errors
-/// [`Error::BufferTooSmall`]; [`Error::SampleOutOfRange`] for a sample that 12 bits cannot hold in format 212.
-pub fn encode(format: Format, samples: &[i16], out: &mut [u8]) -> Result<usize, Error> {
-    let needed = encoded_len(format, samples.len());
-    let given = out.len();
-    let out = out.get_mut(..needed).ok_or(Error::BufferTooSmall { needed, given })?;
-    match format {
-        Format::Pcm16 => {
-            for (slot, sample) in out.chunks_exact_mut(2).zip(samples) {
-                slot.copy_from_slice(&sample.to_le_bytes());
-            }
-        }
-        Format::Packed212 => {
-            if let Some((index, &value)) =
-                samples.iter().enumerate().find(|&(_, s)| !(-2048..=2047).contains(s))
-            {
-                return Err(Error::SampleOutOfRange { index, value });
-            }
-            for (slot, pair) in out.chunks_mut(3).zip(samples.chunks(2)) {
-                let [a0, a1] = pair.first().copied().unwrap_or(0).to_le_bytes();
-                let [b0, b1] = pair.get(1).copied().unwrap_or(0).to_le_bytes();
-                for (byte, value) in slot.iter_mut().zip([a0, (a1 & 0x0f) | (b1 & 0x0f) << 4, b0]) {
-                    *byte = value;
-                }
-            }
-        }
-    }
-    Ok(needed)
-}
-
 #[cfg(test)]
 mod tests {
     extern crate std;
     use super::*;
+    use crate::wfdb::{checksum, encode, encoded_len};
     use proptest::prelude::*;
     use std::{string::String, vec, vec::Vec};
 
@@ -250,8 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn decodes_the_documented_packing() {
-        // signal(5): the first sample takes byte 0 and the low nibble of byte 1, the second byte 2 and the high nibble.
+    fn reads_frames_and_stops_at_their_end() {
         let text = header_text(212, 2, 1);
         let h = Header::parse(&text).unwrap();
         let r = Recording::new(&h, &[0xe3, 0x33, 0xf3]).unwrap();
@@ -273,42 +224,85 @@ mod tests {
         assert_eq!(Recording::of_file(&h, "c", &[]).unwrap_err(), Error::NoSignal);
         let h = Header::parse("r 1 360 1\na 16+18446744073709551615\n").unwrap();
         assert!(matches!(Recording::new(&h, &[0; 4]), Err(Error::Truncated { .. })));
+        let h = Header::parse("r 2 360 1\na 80x64\na 80\n").unwrap();
+        assert!(matches!(Recording::new(&h, &[0; 99]), Err(Error::Unsupported { .. })));
+        let h = Header::parse("r 1 360\na 80+3\n").unwrap();
+        assert_eq!(Recording::new(&h, &[0; 2]).unwrap_err(), Error::Truncated { expected: 3, found: 2 });
     }
 
     #[test]
-    fn twelve_bits_are_a_limit() {
-        let err = encode(Format::Packed212, &[0, 2048], &mut [0; 3]).unwrap_err();
-        assert_eq!(err, Error::SampleOutOfRange { index: 1, value: 2048 });
-        let err = encode(Format::Pcm16, &[0, 1], &mut [0; 3]).unwrap_err();
-        assert_eq!(err, Error::BufferTooSmall { needed: 4, given: 3 });
+    fn several_samples_in_a_frame_and_an_offset() {
+        let h = Header::parse("r 3 250 2\na 80x2+1\nb 16\na 80+1\n").unwrap();
+        let bytes = [9, 128, 129, 130, 131, 132, 133];
+        let r = Recording::of_file(&h, "a", &bytes).unwrap();
+        assert_eq!((r.frames(), r.signals(), r.samples(0), r.samples(1), r.samples(2)), (2, 2, 4, 2, 0));
+        assert!(r.signal(0).eq([0, 1, 3, 4]) && r.signal(1).eq([2, 5]) && r.signal(2).eq([]));
+        let frame = r.iter().nth(1).unwrap();
+        assert_eq!(
+            (frame.samples(), frame.signal(0), frame.signal(1)),
+            (&[3, 4, 5][..], &[3, 4][..], &[5][..])
+        );
+        assert!(frame.signal(2).is_empty() && r.iter().nth(2).is_none());
+        assert_eq!(
+            (h.signals()[0].sample_rate_hz(250.0), h.signals()[1].sample_rate_hz(250.0)),
+            (500.0, 250.0)
+        );
+        assert!(h.signals_in("a").map(|(number, _)| number).eq([0, 2]));
+    }
+
+    #[test]
+    fn a_skew_is_undone() {
+        let h = Header::parse("r 2 250 3\na 80\na 80:1\n").unwrap();
+        let r = Recording::new(&h, &[129, 0, 130, 131, 132, 133]).unwrap();
+        assert!(r.signal(0).eq([1, 2, 4]) && r.signal(1).eq([3, 5, -128]));
+        assert_eq!(r.iter().next().unwrap().samples(), [1, 3]);
     }
 
     proptest! {
         #[test]
-        fn encoded_samples_decode(
-            packed: bool, signals in 1usize..=5, frames in prop::collection::vec(any::<[i16; 5]>(), 1..40),
+        fn encoded_recordings_decode(
+            format in prop::sample::select(&Format::ALL[..]), counts in prop::collection::vec(1u16..=4, 1..=5),
+            frames in 1usize..30, offset in 0usize..5, seed: [i16; 7],
         ) {
-            let format = if packed { Format::Packed212 } else { Format::Pcm16 };
-            let samples: Vec<i16> = frames.iter()
-                .flat_map(|f| f[..signals].to_vec())
-                .map(|s| if packed { s >> 4 } else { s })
+            let len: usize = counts.iter().map(|&n| usize::from(n)).sum();
+            let range = *format.range().start() as i32..*format.range().end() as i32 + 1;
+            let samples: Vec<i16> = (0..frames * len)
+                .map(|i| (i32::from(seed[i % 7]).wrapping_mul(i as i32 + 1)).rem_euclid(range.len() as i32) + range.start)
+                .map(|s| s as i16)
                 .collect();
-            let mut bytes = vec![0; encoded_len(format, samples.len())];
-            prop_assert_eq!(encode(format, &samples, &mut bytes).unwrap(), bytes.len());
-            let text = header_text(format.number(), signals, frames.len());
+            let mut bytes = vec![7; offset + encoded_len(format, samples.len())];
+            prop_assert_eq!(encode(format, &samples, &mut bytes[offset..]).unwrap(), bytes.len() - offset);
+            let mut text = std::format!("r {} 360 {frames}\n", counts.len());
+            for n in &counts {
+                text += &std::format!("r.dat {}x{n}+{offset} 200\n", format.number());
+            }
             let h = Header::parse(&text).unwrap();
             let r = Recording::new(&h, &bytes).unwrap();
             let back: Vec<i16> = r.iter().flat_map(|f| f.samples().to_vec()).collect();
             prop_assert_eq!(&back, &samples);
-            let sum = samples.iter().step_by(signals).map(|&s| i64::from(s)).sum::<i64>() & 0xffff;
-            prop_assert_eq!(i64::from(checksum(r.signal(0))), sum);
+            let mut first = 0;
+            for (signal, &n) in counts.iter().enumerate() {
+                let own: Vec<i16> =
+                    samples.chunks(len).flat_map(|f| f[first..first + usize::from(n)].to_vec()).collect();
+                prop_assert!(r.signal(signal).eq(own.iter().copied()));
+                let parts: Vec<i16> = r.iter().flat_map(|f| f.signal(signal).to_vec()).collect();
+                prop_assert_eq!(&parts, &own);
+                let sum = own.iter().map(|&s| i64::from(s)).sum::<i64>() & 0xffff;
+                prop_assert_eq!(i64::from(checksum(own)), sum);
+                first += usize::from(n);
+            }
         }
 
         #[test]
-        fn any_bytes_are_read_or_refused(text in "r [0-3] [0-9]{1,3}( [0-9]{1,2})?\n(a (16|212)(\\+[0-9])?\n){0,3}",
-                                         bytes: Vec<u8>) {
+        fn any_bytes_are_read_or_refused(
+            text in "r [0-3] [0-9]{1,3}( [0-9]{1,2})?\n(a (16|80|212|310|311)(x[0-9])?(:[0-9])?(\\+[0-9])?\n){0,3}",
+            bytes: Vec<u8>,
+        ) {
             if let Ok(h) = Header::parse(&text) && let Ok(r) = Recording::new(&h, &bytes) {
                 prop_assert_eq!(r.iter().count() as u64, r.frames());
+                for signal in 0..r.signals() {
+                    prop_assert_eq!(r.signal(signal).count() as u64, r.samples(signal));
+                }
             }
         }
     }
