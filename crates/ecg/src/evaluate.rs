@@ -1,5 +1,7 @@
 //! Scoring detected beats against reference beats as ANSI/AAMI EC57 asks: matches within 150 ms.
 
+pub mod episodes;
+
 /// Counts of one comparison.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct BeatScore {
