@@ -18,6 +18,16 @@ pub const VOTE_BELOW: u32 = 7;
 const VOTE_RECOVERED: u32 = 5;
 /// Beats that vote.
 pub const VOTE_OF: u32 = 8;
+/// Correlation of the QRS part above which a beat comes down the usual way, whatever happened to P and T waves: fast
+/// atrial rhythms bury the P wave in the T wave, and are judged by their rate.
+const QRS_LIKE: f64 = 0.8;
+/// Up to this rate (intervals in seconds; 100 per minute) a change of shape alone is no emergency when the new beats
+/// are like each other: a block, a pacemaker, an escape rhythm.
+const BENIGN_RR_S: f64 = 0.6;
+/// Beats like the one before, of the last [`VOTE_OF`], that make them like each other.
+const ALIKE_OF_VOTE: u32 = 5;
+/// How long beats unlike the template and each other must last at a benign rate, in seconds.
+const UNLIKE_LASTS_S: f64 = 20.0;
 /// Above the threshold by this much a beat speaks for normal again.
 pub const HYSTERESIS: f64 = 0.05;
 /// Beats in a row that make ventricular tachycardia: wide, different, fast. Three are a salvo, not yet an emergency.
@@ -108,8 +118,11 @@ pub struct BeatFacts {
     pub rr_s: Option<f64>,
     /// Correlation of the cycle that it ends with the template; none without template or cycle.
     pub correlation: Option<Correlation>,
-    /// Correlation of that cycle with the cycle before it (rho_1 of Algorithm 2), while there is no template.
+    /// Correlation of that cycle with the cycle before it (rho_1 of Algorithm 2), while there is no template or the beat
+    /// is unlike it.
     pub with_previous: Option<Correlation>,
+    /// Whether it has another shape that is known of this patient.
+    pub known_shape: bool,
     /// Whether its QRS complex is wide.
     pub wide: bool,
 }
@@ -136,6 +149,7 @@ pub struct Decider {
     below: u32,
     above: u32,
     organised: u32,
+    alike: u32,
     below_since: u64,
     wide_run: u32,
     wide_since: u64,
@@ -161,6 +175,7 @@ impl Decider {
             below: 0,
             above: 0,
             organised: 0,
+            alike: 0,
             below_since: start,
             wide_run: 0,
             wide_since: start,
@@ -202,6 +217,9 @@ impl Decider {
         let onset = before.unwrap_or(facts.r_sample);
         let like_the_last = facts.with_previous.and_then(|c| c.rho()).is_some_and(|r| r >= ORGANISED_RHO);
         self.organised = self.organised << 1 | u32::from(like_the_last && rr_s >= ORGANISED_RR_S);
+        let alike =
+            facts.with_previous.and_then(|c| c.rho()).is_some_and(|r| r >= crate::bank::SAME_SHAPE_RHO);
+        self.alike = self.alike << 1 | u32::from(alike);
         self.vote(facts, rr_s, onset);
         self.run(facts, rr_s, onset);
         self.watch_rate(rr_s, onset);
@@ -216,12 +234,12 @@ impl Decider {
     fn vote(&mut self, facts: &BeatFacts, rr_s: f64, onset: u64) {
         let rho = facts.correlation.and_then(|c| c.rho());
         let different = match rho {
-            Some(rho) => rho < self.threshold,
+            Some(rho) => rho < self.threshold && foreign_qrs(facts.correlation) && !facts.known_shape,
             // Too fast to cut a cycle: no normal beat.
             None if self.has_template && rr_s < crate::segment::RR_MIN_S => true,
             None => return,
         };
-        let clear = rho.is_some_and(|r| r >= self.threshold + HYSTERESIS);
+        let clear = rho.is_some_and(|r| r >= self.threshold + HYSTERESIS) || facts.known_shape;
         if different && self.below & ((1 << VOTE_OF) - 1) == 0 {
             self.below_since = onset;
         }
@@ -230,7 +248,8 @@ impl Decider {
     }
 
     fn run(&mut self, facts: &BeatFacts, rr_s: f64, onset: u64) {
-        let foreign = facts.correlation.is_none_or(|c| c.rho().is_some_and(|r| r < TACHYCARDIA_RHO));
+        let foreign = facts.correlation.is_none_or(|c| c.rho().is_some_and(|r| r < TACHYCARDIA_RHO))
+            && foreign_qrs(facts.correlation);
         if facts.wide && foreign && self.has_template && rr_s <= TACHYCARDIA_RR_S {
             if self.wide_run == 0 {
                 self.wide_since = onset;
@@ -244,9 +263,7 @@ impl Decider {
     fn watch_rate(&mut self, rr_s: f64, onset: u64) {
         let [_, a, b] = self.recent_rr_s;
         self.recent_rr_s = [a, b, rr_s];
-        // The median of three: one missed or extra beat does not end (or begin) an excursion.
-        let median = a.max(b).min(a.min(b).max(rr_s));
-        let bpm = 60.0 / median;
+        let bpm = 60.0 / self.median_rr_s();
         let reason = if bpm > self.limits.rate_max_bpm {
             Some(EmergencyReason::Tachycardia)
         } else if bpm < self.limits.rate_min_bpm {
@@ -271,7 +288,19 @@ impl Decider {
             return Some((reason, since));
         }
         let votes = (self.below & ((1 << VOTE_OF) - 1)).count_ones();
-        (votes >= VOTE_BELOW).then_some((EmergencyReason::ShapeChange, self.below_since))
+        let lasts = || self.rate.seconds(now.saturating_sub(self.below_since)) >= UNLIKE_LASTS_S;
+        let dangerous = self.median_rr_s() < BENIGN_RR_S || (!self.are_alike() && lasts());
+        (votes >= VOTE_BELOW && dangerous).then_some((EmergencyReason::ShapeChange, self.below_since))
+    }
+
+    fn are_alike(&self) -> bool {
+        (self.alike & ((1 << VOTE_OF) - 1)).count_ones() >= ALIKE_OF_VOTE
+    }
+
+    /// The median of three: one missed or extra beat does not end (or begin) an excursion.
+    fn median_rr_s(&self) -> f64 {
+        let [a, b, c] = self.recent_rr_s;
+        a.max(b).min(a.min(b).max(c))
     }
 
     /// Takes the facts of a half second that ends at sample index `now`.
@@ -338,7 +367,7 @@ impl Decider {
     }
 
     fn restart_watch(&mut self, now: u64) {
-        (self.below, self.above, self.organised) = (0, 0, 0);
+        (self.below, self.above, self.organised, self.alike) = (0, 0, 0, 0);
         (self.wide_run, self.fibrillating) = (0, 0);
         (self.alive_since, self.quiet_since) = (now, now);
         self.last_beat = None;
@@ -388,6 +417,14 @@ impl Decider {
             return self.enter(State::Normal, now, now);
         }
         let quiet = self.rate.seconds(now.saturating_sub(self.quiet_since)) > QUIET_S;
+        // A new shape that has become a steady rhythm at a benign rate is no emergency any more.
+        let steady = self.state == State::Emergency(EmergencyReason::ShapeChange)
+            && self.are_alike()
+            && self.median_rr_s() >= BENIGN_RR_S;
+        if steady && quiet && settled {
+            self.below = 0;
+            return self.enter(State::Normal, now, now);
+        }
         // Without a template no beat votes; then quiet has to do.
         if !self.has_template && quiet && settled {
             return self.enter(State::Learning, now, now);
@@ -407,6 +444,14 @@ impl Decider {
             correlation: self.last_correlation,
             threshold: self.threshold,
         })
+    }
+}
+
+/// Whether the QRS part is unlike the template's; so is that of a cycle that could not be compared.
+fn foreign_qrs(correlation: Option<Correlation>) -> bool {
+    match correlation {
+        Some(Correlation::Defined { parts: [_, qrs, _], .. }) => qrs < QRS_LIKE,
+        _ => true,
     }
 }
 

@@ -3,6 +3,7 @@
 #![deny(clippy::indexing_slicing)]
 
 mod classes;
+pub mod episodes;
 mod matching;
 
 pub use classes::{BeatClass, ClassTable};

@@ -4,6 +4,7 @@
 #![no_std]
 #![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
+pub mod bank;
 pub mod clean;
 pub mod correlate;
 pub mod decide;

@@ -3,9 +3,10 @@
 
 use crate::{
     Error, SampleRate,
+    bank::Bank,
     clean::Cleaner,
     correlate::{Correlation, Form, correlate},
-    decide::{BeatFacts, Decider, State, TickFacts, Verdict},
+    decide::{BeatFacts, Decider, HYSTERESIS, State, TickFacts, Verdict},
     detect::Detector,
     fibrillation,
     qualify::{Qualifier, Quality},
@@ -65,6 +66,7 @@ pub struct Monitor {
     detector: Detector,
     qualifier: Qualifier,
     template: Template,
+    bank: Bank,
     threshold: Threshold,
     decider: Decider,
     last_r: Option<u64>,
@@ -92,6 +94,7 @@ impl Monitor {
             detector: Detector::new(rate, 0),
             qualifier: Qualifier::new(rate),
             template: Template::new(),
+            bank: Bank::new(),
             decider: Decider::new(rate, settings.limits, threshold.value(), 0),
             threshold,
             last_r: None,
@@ -149,6 +152,7 @@ impl Monitor {
     /// normal. Ends an emergency, with a verdict that says so; the rules that need no template stay active.
     pub fn relearn(&mut self) {
         self.template = Template::new();
+        self.bank = Bank::new();
         self.threshold = Threshold::new();
         let next = self.next_sample;
         let before = self.decider.state();
@@ -200,16 +204,23 @@ impl Monitor {
             (Some(x), Some(y)) => Some(correlate(x, y, Form::VersionB, self.settings.weights, noise)),
             _ => None,
         };
+        let clear = self.threshold.value() + HYSTERESIS;
+        let unlike = correlation.is_none_or(|c| c.rho().is_none_or(|rho| rho < clear));
         let with_previous = match (&self.last_cycle, &cycle) {
-            (Some(x), Some(y)) if correlation.is_none() => {
-                Some(correlate(x, y, Form::VersionA, self.settings.weights, 0.0))
-            }
+            (Some(x), Some(y)) if unlike => Some(correlate(x, y, Form::VersionA, self.settings.weights, 0.0)),
             _ => None,
         };
-        self.emit(Event::Beat { r_sample: r, rr_samples, correlation, with_previous });
+        let known_shape =
+            unlike && cycle.as_ref().is_some_and(|cycle| self.bank.knows(cycle, self.settings.weights));
+        self.emit(Event::Beat {
+            r_sample: r,
+            rr_samples,
+            correlation,
+            with_previous: with_previous.filter(|_| correlation.is_none()),
+        });
         let wide = qrs_width_s(&self.strip, self.rate, r).is_some_and(|w| w > WIDE_S);
         let rr_s = rr_samples.map(|n| self.rate.seconds(n));
-        let facts = BeatFacts { r_sample: r, rr_s, correlation, with_previous, wide };
+        let facts = BeatFacts { r_sample: r, rr_s, correlation, with_previous, known_shape, wide };
         if let Some(verdict) = self.decider.beat(&facts, now) {
             self.emit(Event::Verdict(verdict));
         }
@@ -217,16 +228,17 @@ impl Monitor {
             && self.decider.may_learn()
             && self.qualifier.quality() == Quality::Good
         {
-            self.learn(cycle, rr_s, correlation);
+            self.learn(cycle, rr_s, correlation, now);
         }
         self.last_cycle = cycle;
     }
 
-    fn learn(&mut self, cycle: &Cycle, rr_s: f64, correlation: Option<Correlation>) {
+    fn learn(&mut self, cycle: &Cycle, rr_s: f64, correlation: Option<Correlation>, now: u64) {
         if let Some(correlation) = correlation {
             self.threshold.learn(&correlation);
             self.decider.set_threshold(self.threshold.value());
             if correlation.rho().is_none_or(|rho| rho < self.threshold.value()) {
+                self.bank.learn(cycle, rr_s, self.rate.seconds(now), self.settings.weights);
                 return;
             }
         }

@@ -18,6 +18,11 @@ const RAIL_PERCENT: u32 = 5;
 const NOISE_MV: f32 = 0.12;
 /// A cleaned signal spanning more than this within a block is motion, in mV: twice the tallest QRS complex.
 const MOTION_MV: f32 = 10.0;
+/// The mean of the raw signal moving more than this within a second is an electrode that comes off or on, in mV: the
+/// half-cell potential and the amplifier's recovery, not wander. Mean of a second, so that no QRS complex does it.
+const STEP_MV: f32 = 2.5;
+/// Blocks for which the filters, here and in the amplifier, are not to be trusted after such a step: 10 s.
+const STEP_BLOCKS: u32 = 20;
 /// Parts of a block in which the quietest is looked for, so that a QRS complex is not taken for noise.
 const SUB_BLOCKS: u32 = 5;
 
@@ -30,7 +35,7 @@ pub enum PoorReason {
     Saturated,
     /// Muscle or mains noise.
     Noise,
-    /// Swings that no heart makes.
+    /// Swings that no heart makes, or an electrode that has just come off or on.
     Motion,
 }
 
@@ -50,6 +55,7 @@ struct Block {
     highest: f32,
     shape_lowest: f32,
     shape_highest: f32,
+    raw_sum: f32,
     at_rail: u32,
     noise_sum: f32,
     noise_samples: u32,
@@ -63,6 +69,7 @@ impl Block {
         highest: f32::MIN,
         shape_lowest: f32::MAX,
         shape_highest: f32::MIN,
+        raw_sum: 0.0,
         at_rail: 0,
         noise_sum: 0.0,
         noise_samples: 0,
@@ -81,6 +88,9 @@ pub struct Qualifier {
     saturated: u32,
     noisy: u32,
     moving: u32,
+    stepped: u32,
+    // Means of the last two blocks in mV, newest first.
+    means_mv: [Option<f32>; 2],
     noise_mv: f32,
 }
 
@@ -96,6 +106,8 @@ impl Qualifier {
             saturated: 0,
             noisy: 0,
             moving: 0,
+            stepped: 0,
+            means_mv: [None; 2],
             noise_mv: 0.0,
         }
     }
@@ -109,6 +121,7 @@ impl Qualifier {
         b.highest = b.highest.max(raw_mv);
         b.shape_lowest = b.shape_lowest.min(cleaned.shape_mv);
         b.shape_highest = b.shape_highest.max(cleaned.shape_mv);
+        b.raw_sum += raw_mv;
         b.at_rail += u32::from(at_rail);
         b.noise_sum += cleaned.residue_mv.abs();
         b.noise_samples += 1;
@@ -125,6 +138,11 @@ impl Qualifier {
         note(&mut self.saturated, b.at_rail * 100 > b.samples * RAIL_PERCENT);
         note(&mut self.noisy, b.quietest > NOISE_MV);
         note(&mut self.moving, b.shape_highest - b.shape_lowest > MOTION_MV);
+        let mean = b.raw_sum / b.samples as f32;
+        let [last, before] = self.means_mv;
+        let far = |m: Option<f32>| m.is_some_and(|m| (mean - m).abs() > STEP_MV);
+        note(&mut self.stepped, far(last) || far(before));
+        self.means_mv = [Some(mean), last];
         self.noise_mv += 0.25 * (b.quietest - self.noise_mv);
         Some(self.quality())
     }
@@ -137,7 +155,7 @@ impl Qualifier {
             Quality::Poor(PoorReason::LeadOff)
         } else if bad(self.saturated) {
             Quality::Poor(PoorReason::Saturated)
-        } else if bad(self.moving) {
+        } else if bad(self.moving) || self.stepped & ((1 << STEP_BLOCKS) - 1) != 0 {
             Quality::Poor(PoorReason::Motion)
         } else if bad(self.noisy) {
             Quality::Poor(PoorReason::Noise)

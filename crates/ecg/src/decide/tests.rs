@@ -56,6 +56,7 @@ impl Ward {
                 rr_s: Some(rr_s),
                 correlation: correlation.filter(|_| self.decider.has_template),
                 with_previous: correlation,
+                known_shape: false,
                 wide,
             };
             self.verdicts.extend(self.decider.beat(&facts, self.now));

@@ -1,0 +1,129 @@
+//! Figures of the emergency verdicts on the recordings:
+//! `cargo run --release -p bodywire-ecg --example emergency -- [mitdb] [fibrillation]`.
+#![expect(
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "the figures are the output; a surprise stops it"
+)]
+
+#[path = "../tests/recordings/mod.rs"]
+mod recordings;
+#[path = "../tests/truth/mod.rs"]
+mod truth;
+
+use bodywire_ecg::evaluate::episodes::{EpisodeScore, false_alarms, latency, percentile, samples_at_risk};
+use std::collections::BTreeMap;
+
+const SLACK_S: f64 = 10.0;
+
+fn main() {
+    let wanted: Vec<String> = std::env::args().skip(1).collect();
+    let all = wanted.is_empty();
+    let want = |name: &str| all || wanted.iter().any(|w| w == name);
+    if want("mitdb") {
+        mitdb();
+    }
+    if want("fibrillation") {
+        fibrillation("vfdb");
+        fibrillation("cudb");
+    }
+}
+
+fn mitdb() {
+    let (mut wrong, mut wrong_strict, mut hours, mut score) = (0, 0, 0.0, EpisodeScore::default());
+    let (mut undetermined, mut false_s) = (0.0, 0.0);
+    for r in recordings::load_all("mitdb") {
+        let c = truth::course(truth::settings(&r), &r.samples);
+        let reference = truth::ventricular(&r);
+        let mut excused = reference.clone();
+        excused.extend(truth::rate_excursions(&r));
+        excused.sort_by_key(|e| e.start);
+        let (found, slack) = (c.episodes(), (SLACK_S * r.rate_hz) as u64);
+        let seconds = |n: u64| n as f64 / r.rate_hz;
+        hours += seconds(samples_at_risk(r.samples.len() as u64, &reference, slack)) / 3600.0;
+        undetermined += seconds(c.undetermined_samples);
+        wrong_strict += false_alarms(&found, &reference, slack).count();
+        let mut list = Vec::new();
+        for a in false_alarms(&found, &excused, slack) {
+            let alarm = c.alarms.iter().find(|x| x.episode == *a).unwrap();
+            list.push(format!(
+                "{:?}>{:?} {:.0}+{:.0}s",
+                alarm.reason,
+                alarm.worst,
+                seconds(a.start),
+                seconds(a.samples())
+            ));
+            false_s += seconds(a.samples());
+            wrong += 1;
+        }
+        let long: Vec<_> = reference.iter().copied().filter(|e| seconds(e.samples()) >= 3.0).collect();
+        score += EpisodeScore::of(&long, &found);
+        let hit = long.iter().filter(|e| latency(**e, &found).is_some()).count();
+        println!(
+            "mitdb {}: {} alarms, {hit} of {} VT/VF over 3 s; false {list:?}",
+            r.name,
+            found.len(),
+            long.len()
+        );
+    }
+    println!(
+        "mitdb: {wrong} false emergencies ({wrong_strict} with true pauses and rates) in {hours:.2} h: {:.2} an hour, {:.1} min an hour; \
+         VT/VF over 3 s {} of {}; undetermined {undetermined:.0} s",
+        wrong as f64 / hours,
+        false_s / 60.0 / hours,
+        score.found,
+        score.reference
+    );
+}
+
+fn fibrillation(db: &str) {
+    let (mut wrong, mut hours, mut score) = (0, 0.0, EpisodeScore::default());
+    let (mut delays, mut late, mut false_s) = (Vec::new(), Vec::new(), 0.0);
+    let mut reasons = BTreeMap::new();
+    for r in recordings::load_all(db) {
+        let c = truth::course(truth::settings(&r), &r.samples);
+        let seconds = |n: u64| n as f64 / r.rate_hz;
+        let slack = (SLACK_S * r.rate_hz) as u64;
+        let mut excused = truth::fibrillation(&r);
+        let reference: Vec<_> = excused.iter().copied().filter(|e| seconds(e.samples()) >= 10.0).collect();
+        excused.extend(truth::rhythms(&r, &["(VT", "(ASYS", "(NOISE"]));
+        excused.sort_by_key(|e| e.start);
+        let found = c.episodes();
+        hours += seconds(samples_at_risk(r.samples.len() as u64, &excused, slack)) / 3600.0;
+        score += EpisodeScore::of(&reference, &found);
+        for e in &reference {
+            let delay = latency(*e, &found).map_or(f64::INFINITY, seconds);
+            delays.push(delay);
+            if delay > 10.0 {
+                late.push(format!("{} {:.0}-{:.0} s: {delay:.1}", r.name, seconds(e.start), seconds(e.end)));
+            }
+        }
+        let mut list = Vec::new();
+        for a in false_alarms(&found, &excused, slack) {
+            let alarm = c.alarms.iter().find(|x| x.episode == *a).unwrap();
+            *reasons.entry(format!("{:?}", alarm.reason)).or_insert(0) += 1;
+            list.push(format!(
+                "{:?}>{:?} {:.0}+{:.0}s",
+                alarm.reason,
+                alarm.worst,
+                seconds(a.start),
+                seconds(a.samples())
+            ));
+            false_s += seconds(a.samples());
+            wrong += 1;
+        }
+        println!("{db} {}: {} alarms, false {} {list:?}", r.name, found.len(), list.len());
+    }
+    delays.sort_by(f64::total_cmp);
+    let within = delays.iter().filter(|d| **d <= 10.0).count();
+    println!(
+        "{db}: {within} of {} within 10 s, latency median {:.1} s, 95 % {:.1} s; late {late:?}; duration sensitivity {:.3}; \
+         {wrong} false in {hours:.2} h: {:.1} an hour, {:.1} min an hour {reasons:?}",
+        delays.len(),
+        percentile(&delays, 0.5).unwrap_or(f64::NAN),
+        percentile(&delays, 0.95).unwrap_or(f64::NAN),
+        score.duration_sensitivity(),
+        wrong as f64 / hours,
+        false_s / 60.0 / hours
+    );
+}

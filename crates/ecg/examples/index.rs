@@ -1,0 +1,126 @@
+//! The fibrillation index alone, per window: sensitivity and specificity of the thresholds in use, and with thresholds
+//! fitted on all recordings but one and tried on that one: `cargo run --release -p bodywire-ecg --example index`.
+#![expect(
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "the figures are the output; a surprise stops it"
+)]
+
+#[path = "../tests/recordings/mod.rs"]
+mod recordings;
+#[path = "../tests/truth/mod.rs"]
+mod truth;
+
+use bodywire_ecg::{
+    SampleRate,
+    clean::Cleaner,
+    evaluate::episodes::Episode,
+    fibrillation::{Features, WINDOW_S, features},
+    strip::Strip,
+};
+
+struct Window {
+    features: Option<Features>,
+    fibrillates: bool,
+}
+
+struct Record {
+    db: &'static str,
+    name: String,
+    windows: Vec<Window>,
+}
+
+/// One window a second, that lies wholly in fibrillation or wholly outside it and every other excluded rhythm.
+fn windows(db: &'static str, r: &recordings::Loaded) -> Record {
+    let rate = SampleRate::new(r.rate_hz).unwrap();
+    let (mut cleaner, mut strip, mut list) = (Cleaner::new(rate), Strip::new(0), Vec::new());
+    let yes = truth::fibrillation(r);
+    let excluded = [truth::ventricular(r), truth::rhythms(r, &["(VT", "(ASYS", "(NOISE"])].concat();
+    for (i, &s) in r.samples.iter().enumerate() {
+        strip.push(cleaner.push(((f64::from(s) - f64::from(r.baseline)) / r.gain) as f32).shape_mv);
+        let end = i as u64 + 1;
+        if !end.is_multiple_of(rate.samples(1.0)) || end < rate.samples(WINDOW_S) {
+            continue;
+        }
+        let window = Episode { start: end - rate.samples(WINDOW_S), end };
+        let within = |list: &[Episode]| list.iter().map(|e| e.common(window)).sum::<u64>();
+        let fibrillates = within(&yes) == window.samples();
+        if fibrillates || within(&yes) + within(&excluded) == 0 {
+            list.push(Window { features: features(&strip, rate), fibrillates });
+        }
+    }
+    Record { db, name: r.name.clone(), windows: list }
+}
+
+/// Right and all windows with fibrillation, right and all without.
+fn count(r: &Record, occupancy: f32, leakage: f32) -> [f64; 4] {
+    let mut c = [0.0; 4];
+    for w in &r.windows {
+        let said = w.features.is_some_and(|f| f.exceeds(occupancy, leakage));
+        let at = if w.fibrillates { 0 } else { 2 };
+        c[at] += f64::from(u8::from(said == w.fibrillates));
+        c[at + 1] += 1.0;
+    }
+    c
+}
+
+fn add(a: [f64; 4], b: [f64; 4]) -> [f64; 4] {
+    [a[0] + b[0], a[1] + b[1], a[2] + b[2], a[3] + b[3]]
+}
+
+fn main() {
+    let mut records = Vec::new();
+    for db in ["vfdb", "cudb", "mitdb"] {
+        records.extend(recordings::load_all(db).iter().map(|r| windows(db, r)));
+    }
+    let grid: Vec<(f32, f32)> =
+        (34..=42).flat_map(|o| [0.65, 0.70, 0.75, 0.80, 0.85].map(|l| (o as f32 / 100.0, l))).collect();
+    let table: Vec<Vec<[f64; 4]>> =
+        records.iter().map(|r| grid.iter().map(|(o, l)| count(r, *o, *l)).collect()).collect();
+    let tuned = |i: usize| records[i].db != "mitdb";
+    for db in ["vfdb", "cudb", "mitdb"] {
+        let of =
+            |c: fn(usize, &[Vec<[f64; 4]>], &[Record], &[(f32, f32)], &dyn Fn(usize) -> bool) -> [f64; 4]| {
+                (0..records.len())
+                    .filter(|i| records[*i].db == db)
+                    .fold([0.0; 4], |sum, i| add(sum, c(i, &table, &records, &grid, &tuned)))
+            };
+        let fixed = (0..records.len()).filter(|i| records[*i].db == db).fold([0.0; 4], |sum, i| {
+            add(
+                sum,
+                count(
+                    &records[i],
+                    bodywire_ecg::fibrillation::OCCUPANCY_MIN,
+                    bodywire_ecg::fibrillation::LEAKAGE_MAX,
+                ),
+            )
+        });
+        let left_out = of(|i, table, records, grid, tuned| {
+            // Youden's index with a false alarm weighing thrice, as nine tenths of the time there is no fibrillation.
+            let best = (0..grid.len()).max_by(|a, b| {
+                let value = |g: usize| {
+                    let s = (0..records.len())
+                        .filter(|j| *j != i && tuned(*j))
+                        .fold([0.0; 4], |sum, j| add(sum, table[j][g]));
+                    s[0] / s[1] + 3.0 * s[2] / s[3]
+                };
+                value(*a).total_cmp(&value(*b))
+            });
+            table[i][best.unwrap()]
+        });
+        let say = |c: [f64; 4]| format!("sensitivity {:.4}, specificity {:.4}", c[0] / c[1], c[2] / c[3]);
+        println!(
+            "{db}: thresholds in use {}; left out {} ({} and {} windows)",
+            say(fixed),
+            say(left_out),
+            fixed[1],
+            fixed[3]
+        );
+    }
+    for r in &records {
+        let c = count(r, bodywire_ecg::fibrillation::OCCUPANCY_MIN, bodywire_ecg::fibrillation::LEAKAGE_MAX);
+        if c[3] - c[2] > 20.0 {
+            println!("{} {}: {} false windows of {}", r.db, r.name, c[3] - c[2], c[3]);
+        }
+    }
+}
