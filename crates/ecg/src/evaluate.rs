@@ -3,8 +3,10 @@
 #![deny(clippy::indexing_slicing)]
 
 mod classes;
+pub mod course;
 pub mod episodes;
 mod matching;
+pub mod reference;
 
 pub use classes::{BeatClass, ClassTable};
 pub use matching::{Match, Matches, match_beats};

@@ -1,8 +1,10 @@
 //! From ECG samples to beats, weighted correlation and an emergency verdict; WFDB reading and writing.
 //!
-//! Pure: no clock, randomness, file or socket. No heap.
+//! Pure: no clock, randomness, file or socket. No heap but in [`evaluate`], which looks at whole recordings.
 #![no_std]
 #![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
+
+extern crate alloc;
 
 pub mod bank;
 pub mod clean;
