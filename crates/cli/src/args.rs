@@ -1,10 +1,12 @@
 //! What can be typed.
 
 mod config;
+mod ecg;
 mod roles;
 mod sensor;
 
 pub use config::{ConfigCheckOptions, ConfigCommand, ConfigPrintOptions, DoctorOptions, PrintAs};
+pub use ecg::{EcgCommand, EcgCorrelateOptions, EcgEvaluateOptions, EcgOptions};
 pub use roles::{
     AdmitOptions, BrokerOptions, ClinicCardOptions, ClinicCommand, ClinicOptions, HubCardOptions, HubCommand,
     HubOptions,
@@ -63,6 +65,8 @@ pub enum Command {
         #[command(subcommand)]
         command: ConfigCommand,
     },
+    /// Looks at a recorded ECG as a hub does: beats, correlation with the patient's own shapes, verdicts and why.
+    Ecg(EcgOptions),
     /// Checks of the ledger.
     Ledger {
         /// Which.

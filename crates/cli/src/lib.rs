@@ -3,7 +3,7 @@
 //! [`args`] is what can be typed, [`config`] what can be written, [`exit`] what comes back; [`demo`] runs a ward in one
 //! process; [`sensor`], [`hub`], [`clinic`] and [`brokers`] run its parts in processes of their own, over a [`radio`], with a
 //! [`puf`] of any kind; [`ledger`] checks a ledger
-//! directory as an auditor would; [`attacks`] shows what each attack does to each scheme.
+//! directory as an auditor would; [`ecg`] runs the detector over recordings; [`attacks`] shows what each attack does to each scheme.
 
 pub mod args;
 pub mod attacks;
@@ -14,6 +14,7 @@ pub mod clinic;
 pub mod config;
 pub mod demo;
 pub mod doctor;
+pub mod ecg;
 pub mod exit;
 mod house;
 pub mod hub;

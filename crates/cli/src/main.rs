@@ -1,10 +1,10 @@
 //! The one binary.
 
 use bodywire_cli::args::{
-    Arguments, ClinicCommand, Command, ConfigCommand, HubCommand, LedgerCommand, SensorCommand,
+    Arguments, ClinicCommand, Command, ConfigCommand, EcgCommand, HubCommand, LedgerCommand, SensorCommand,
 };
 use bodywire_cli::exit::Failure;
-use bodywire_cli::{attacks, brokers, clinic, config, demo, doctor, hub, ledger, logging, sensor};
+use bodywire_cli::{attacks, brokers, clinic, config, demo, doctor, ecg, hub, ledger, logging, sensor};
 use clap::{CommandFactory, Parser};
 use std::process::ExitCode;
 
@@ -47,6 +47,11 @@ fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::Config { command } => match command {
             ConfigCommand::Check(options) => config::check(&options),
             ConfigCommand::Print(options) => config::print_example(&options),
+        },
+        Command::Ecg(options) => match &options.command {
+            Some(EcgCommand::Evaluate(evaluate)) => ecg::evaluate(evaluate),
+            Some(EcgCommand::Correlate(correlate)) => ecg::correlate(correlate),
+            None => ecg::course(&options),
         },
         Command::Ledger { command: LedgerCommand::Verify(options) } => ledger::verify(&options),
         Command::Attacks(options) => attacks::run(&options),
