@@ -29,6 +29,9 @@ use vault::Vault;
 
 /// Connections that read. SQLite has one writer, and it is not among them.
 const READERS_MAX: u32 = 4;
+/// Pages that each connection keeps. Rows are read by their keys, a few pages each; SQLite's own 2 MiB for every connection
+/// would only be memory that grows for a day.
+const CACHE_KIB: u32 = 512;
 /// How long a statement waits for the file: longer than any checkpoint of the write-ahead log takes.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// SQLite releases before this one can lose committed pages when the write-ahead log is reset.
@@ -53,7 +56,8 @@ impl Store {
             .synchronous(SqliteSynchronous::Full)
             .busy_timeout(BUSY_TIMEOUT)
             .foreign_keys(true)
-            .pragma("secure_delete", "ON");
+            .pragma("secure_delete", "ON")
+            .pragma("cache_size", format!("-{CACHE_KIB}"));
         let writer = SqlitePoolOptions::new().max_connections(1).connect_with(options.clone()).await?;
         check_version(&writer).await?;
         sqlx::migrate!().run(&writer).await.map_err(|error| Error::Migration(error.to_string()))?;

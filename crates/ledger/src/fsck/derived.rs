@@ -1,9 +1,7 @@
 //! Tiles and entry bundles: each is computed anew from the entries and compared byte for byte. Before that they serve
 //! as a second witness of what an entry in a damaged segment was.
 
-use std::collections::BTreeSet;
-
-use super::{Check, FindingKind, replay::tree_hash};
+use super::{Check, Finding, FindingKind, replay::tree_hash};
 use crate::{
     Disk, Hash,
     entry::ENTRY_BYTES,
@@ -12,6 +10,87 @@ use crate::{
 };
 
 const BUNDLE_ITEM_BYTES: usize = 2 + ENTRY_BYTES;
+
+/// Leaf hashes of the frame at hand, and the rightmost tile of each level: all that a check holds of the tree, however
+/// long the log.
+#[derive(Default)]
+pub(super) struct Leaves {
+    /// Entries whose leaf hashes have gone into the tiles.
+    settled: u64,
+    /// Those of the frame at hand, where they are known.
+    open: Vec<Option<Hash>>,
+    levels: Vec<Level>,
+}
+
+#[derive(Default)]
+struct Level {
+    /// Full tiles before this one.
+    index: u64,
+    hashes: Vec<Option<Hash>>,
+}
+
+impl Leaves {
+    pub(super) fn size(&self) -> u64 {
+        self.settled + self.open.len() as u64
+    }
+
+    pub(super) fn push(&mut self, leaf: Option<Hash>) {
+        self.open.push(leaf);
+    }
+
+    fn place(&self, index: u64) -> Option<usize> {
+        usize::try_from(index.checked_sub(self.settled)?).ok()
+    }
+
+    /// Leaf hash of an entry of the frame at hand.
+    pub(super) fn get(&self, index: u64) -> Option<Hash> {
+        self.open.get(self.place(index)?).copied().flatten()
+    }
+
+    /// Another leaf hash for an entry of the frame at hand.
+    pub(super) fn correct(&mut self, index: u64, leaf: Option<Hash>) {
+        if let Some(slot) = self.place(index).and_then(|place| self.open.get_mut(place)) {
+            *slot = leaf;
+        }
+    }
+
+    /// Hashes of a level so far.
+    fn items(&self, level: u8) -> u64 {
+        let level = self.levels.get(usize::from(level));
+        level.map_or(0, |level| level.index * TILE_WIDTH + level.hashes.len() as u64)
+    }
+
+    /// Moves the leaves of the frame at hand into the tiles, and gives the tiles that are full now: level, index, hashes.
+    fn settle(&mut self) -> Vec<(u8, u64, Vec<Option<Hash>>)> {
+        let mut full = Vec::new();
+        self.settled = self.size();
+        for leaf in core::mem::take(&mut self.open) {
+            let mut carried = Some(leaf);
+            for number in 0..=MAX_TILE_LEVEL {
+                let Some(hash) = carried.take() else { break };
+                if self.levels.len() <= usize::from(number) {
+                    self.levels.push(Level::default());
+                }
+                let Some(level) = self.levels.get_mut(usize::from(number)) else { break };
+                level.hashes.push(hash);
+                if level.hashes.len() as u64 == TILE_WIDTH {
+                    let hashes = core::mem::take(&mut level.hashes);
+                    let known: Option<Vec<Hash>> = hashes.iter().copied().collect();
+                    carried = Some(known.map(|hashes| tree_hash(&hashes)));
+                    full.push((number, level.index, hashes));
+                    level.index += 1;
+                }
+            }
+        }
+        full
+    }
+
+    /// The tiles that are not full: level, index, hashes.
+    fn open_tiles(&self) -> Vec<(u8, u64, Vec<Option<Hash>>)> {
+        let levels = (0u8..).zip(&self.levels).filter(|(_, level)| !level.hashes.is_empty());
+        levels.map(|(number, level)| (number, level.index, level.hashes.clone())).collect()
+    }
+}
 
 impl<D: Disk> Check<'_, D> {
     /// Leaf hash of an entry by the published level-0 tile.
@@ -34,18 +113,35 @@ impl<D: Disk> Check<'_, D> {
         self.disk.read(&path, offset, bytes).ok()
     }
 
-    /// Compares every tile and bundle that is there, and names those that are published but not there.
-    pub(super) fn compare_tiles(&mut self, files: &[String]) {
-        let levels = self.levels();
-        let mut present = BTreeSet::new();
-        for file in files {
-            if let Ok(path) = TilePath::parse(file) {
-                present.insert(path);
-                self.compare_tile(file, path, &levels);
+    /// The frame at hand is judged: its leaves go into the tiles, and a tile that is full is compared at once.
+    pub(super) fn settle(&mut self) {
+        for (level, index, hashes) in self.leaves.settle() {
+            self.compare_tiles_at(level, index, &hashes);
+        }
+    }
+
+    /// Compares the tiles that are not full, and names those that are published but not there, or there without reason.
+    pub(super) fn finish_tiles(&mut self) {
+        self.settle();
+        for (level, index, hashes) in self.leaves.open_tiles() {
+            self.compare_tiles_at(level, index, &hashes);
+        }
+        for path in self.present.iter().copied().collect::<Vec<_>>() {
+            let level = match path.kind {
+                TileKind::Hashes(level) => level,
+                TileKind::Entries => 0,
+            };
+            // The others were compared when the last of their hashes was known.
+            if path.index.saturating_mul(TILE_WIDTH) >= self.leaves.items(level)
+                && self.read_tile(path).is_some()
+            {
+                self.tiles += 1;
+                self.without_entries(path);
             }
         }
-        let known = self.leaves.len() as u64;
-        let size = self.published.as_ref().map_or(0, |head| head.size.min(known));
+        self.tile_findings.sort_by(|a, b| a.file.cmp(&b.file));
+        self.findings.append(&mut self.tile_findings);
+        let size = self.published.as_ref().map_or(0, |head| head.size.min(self.size()));
         for level in 0..=MAX_TILE_LEVEL {
             let items = tile::level_items(level, size);
             for index in 0..items.div_ceil(TILE_WIDTH) {
@@ -54,31 +150,49 @@ impl<D: Disk> Check<'_, D> {
                 for path in [Some(path), bundle].into_iter().flatten() {
                     // C2SP lets a full tile stand for the partial ones at its place.
                     let full = TilePath { width: 256, ..path };
-                    if !present.contains(&path) && !present.contains(&full) {
+                    if !self.present.contains(&path) && !self.present.contains(&full) {
                         let entries = self.entries_of(path, 0, u64::from(path.width));
-                        self.find(
-                            FindingKind::Missing,
-                            &path.to_string(),
-                            Some(entries),
-                            "the file is missing",
-                        );
+                        let file = path.to_string();
+                        self.find(FindingKind::Missing, &file, Some(entries), "the file is missing");
                     }
                 }
             }
         }
     }
 
-    /// The hashes of every tile level, where they can be computed.
-    fn levels(&self) -> Vec<Vec<Option<Hash>>> {
-        let mut levels = vec![self.leaves.clone()];
-        while let Some(below) = levels.last().filter(|level| level.len() as u64 >= TILE_WIDTH) {
-            let above = below.chunks_exact(TILE_WIDTH as usize).map(|tile| {
-                let known: Option<Vec<Hash>> = tile.iter().copied().collect();
-                known.map(|hashes| tree_hash(&hashes))
-            });
-            levels.push(above.collect());
+    /// Compares what is there of a tile, and of the bundle at the same place, with the hashes that belong there.
+    fn compare_tiles_at(&mut self, level: u8, index: u64, hashes: &[Option<Hash>]) {
+        let kinds = [Some(TileKind::Hashes(level)), (level == 0).then_some(TileKind::Entries)];
+        for kind in kinds.into_iter().flatten() {
+            let at = |width| TilePath { kind, index, width };
+            let here: Vec<TilePath> = self.present.range(at(0)..=at(u16::MAX)).copied().collect();
+            for path in here {
+                self.compare_tile(path, hashes);
+            }
         }
-        levels
+    }
+
+    fn find_in_tile(
+        &mut self,
+        kind: FindingKind,
+        file: &str,
+        entries: Option<core::ops::Range<u64>>,
+        what: impl Into<String>,
+    ) {
+        self.tile_findings.push(Finding { kind, file: file.to_owned(), entries, what: what.into() });
+    }
+
+    fn read_tile(&mut self, path: TilePath) -> Option<Vec<u8>> {
+        let before = self.findings.len();
+        let bytes = self.read(&path.to_string());
+        let unreadable = self.findings.split_off(before);
+        self.tile_findings.extend(unreadable);
+        bytes
+    }
+
+    fn without_entries(&mut self, path: TilePath) {
+        let what = "it is about entries that the segments do not hold";
+        self.find_in_tile(FindingKind::Damage, &path.to_string(), None, what);
     }
 
     /// The entries below items `from..to` of a tile.
@@ -92,17 +206,16 @@ impl<D: Disk> Check<'_, D> {
         start.saturating_add(from).saturating_mul(span)..start.saturating_add(to).saturating_mul(span)
     }
 
-    fn compare_tile(&mut self, file: &str, path: TilePath, levels: &[Vec<Option<Hash>>]) {
-        let Some(bytes) = self.read(file) else { return };
+    fn compare_tile(&mut self, path: TilePath, hashes: &[Option<Hash>]) {
+        let Some(bytes) = self.read_tile(path) else { return };
         self.tiles += 1;
-        let (level, item_bytes) = match path.kind {
-            TileKind::Hashes(level) => (usize::from(level), HASH_BYTES),
-            TileKind::Entries => (0, BUNDLE_ITEM_BYTES),
+        let file = &path.to_string();
+        let item_bytes = match path.kind {
+            TileKind::Hashes(_) => HASH_BYTES,
+            TileKind::Entries => BUNDLE_ITEM_BYTES,
         };
-        let start = usize::try_from(path.index.saturating_mul(TILE_WIDTH)).unwrap_or(usize::MAX);
-        let range = start..start.saturating_add(usize::from(path.width));
-        let Some(expected) = levels.get(level).and_then(|hashes| hashes.get(range)) else {
-            self.find(FindingKind::Damage, file, None, "it is about entries that the segments do not hold");
+        let Some(expected) = hashes.get(..usize::from(path.width)) else {
+            self.without_entries(path);
             return;
         };
         for ((at, item), expected) in (0u64..).zip(bytes.chunks(item_bytes)).zip(expected) {
@@ -115,7 +228,7 @@ impl<D: Disk> Check<'_, D> {
             };
             if !right {
                 let entries = self.entries_of(path, at, at + 1);
-                self.find(
+                self.find_in_tile(
                     FindingKind::Damage,
                     file,
                     Some(entries),
@@ -133,7 +246,7 @@ impl<D: Disk> Check<'_, D> {
             } else {
                 (FindingKind::Damage, None)
             };
-            self.find(kind, file, entries, what);
+            self.find_in_tile(kind, file, entries, what);
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Segments: every frame, entry and payload, with the tree replayed frame by frame.
 
 use std::collections::HashMap;
+use std::io;
 
 use super::{Check, FindingKind, replay::Replay};
 use crate::{
@@ -10,6 +11,10 @@ use crate::{
         self, FRAME_ALIGN_BYTES, FRAME_HEADER_BYTES, Frame, FrameHeader, ITEM_HEADER_BYTES, ItemHeader,
     },
 };
+
+/// Bytes of a segment that are read at once while all is well: enough that reading costs few calls, and little memory
+/// beside the clinic's own.
+const WINDOW_BYTES: usize = 1 << 20;
 
 /// What is carried from frame to frame.
 #[derive(Default)]
@@ -22,6 +27,41 @@ struct Walk {
     lost: u64,
 }
 
+/// A stretch of a segment that was read at once.
+#[derive(Default)]
+struct Window {
+    start: u64,
+    bytes: Vec<u8>,
+}
+
+impl Window {
+    /// `len` bytes of the file from `at`, of which `available` follow.
+    fn get(
+        &mut self,
+        disk: &impl Disk,
+        file: &str,
+        at: u64,
+        len: usize,
+        available: u64,
+    ) -> io::Result<&[u8]> {
+        let held = |window: &Self| {
+            let from = usize::try_from(at.checked_sub(window.start)?).ok()?;
+            let range = from..from.checked_add(len)?;
+            window.bytes.get(range.clone()).map(|_| range)
+        };
+        let range = match held(self) {
+            Some(range) => range,
+            None => {
+                let most = usize::try_from(available).unwrap_or(usize::MAX);
+                self.bytes = disk.read(file, at, len.max(WINDOW_BYTES).min(most))?;
+                self.start = at;
+                0..len
+            }
+        };
+        self.bytes.get(range).ok_or_else(|| io::ErrorKind::UnexpectedEof.into())
+    }
+}
+
 /// What one frame's bytes gave.
 #[derive(Default)]
 struct Contents {
@@ -32,10 +72,6 @@ struct Contents {
 }
 
 impl<D: Disk> Check<'_, D> {
-    fn size(&self) -> u64 {
-        self.leaves.len() as u64
-    }
-
     pub(super) fn read_segments(&mut self, files: &[String]) {
         let segments: Vec<(u64, &String)> =
             files.iter().filter_map(|file| Some((segment::parse_path(file)?, file))).collect();
@@ -50,17 +86,14 @@ impl<D: Disk> Check<'_, D> {
                     format!("its name says entry {first}, but the segments before it reach {}", self.size());
                 self.find(FindingKind::Damage, file, None, what);
             }
-            if let Some(bytes) = self.read(file) {
-                let next = segments.get(place + 1).map(|(first, _)| *first);
-                self.segment(file, &bytes, next, &mut walk);
-                if bytes.is_empty() && !last {
-                    self.find(
-                        FindingKind::Missing,
-                        file,
-                        None,
-                        "the file is empty though a later segment exists",
-                    );
+            let next = segments.get(place + 1).map(|(first, _)| *first);
+            match self.segment(file, next, &mut walk) {
+                Ok(0) if !last => {
+                    let what = "the file is empty though a later segment exists";
+                    self.find(FindingKind::Missing, file, None, what);
                 }
+                Ok(_) => {}
+                Err(error) => self.unreadable(file, &error),
             }
             before = Some(file);
         }
@@ -72,8 +105,10 @@ impl<D: Disk> Check<'_, D> {
             }
         }
         self.root = walk.tree.map(|tree| tree.root());
-        if let Some(root) = self.root {
-            self.roots.entry(self.size()).or_insert(root);
+        if let Some(root) = self.root
+            && !self.roots.contains_key(&self.size())
+        {
+            self.note_root(self.size(), root);
         }
     }
 
@@ -100,6 +135,8 @@ impl<D: Disk> Check<'_, D> {
         for index in range {
             self.filled += 1;
             self.take_entry(index, None, walk);
+            // Not a frame, but as good a place to let go of what is held.
+            self.settle();
         }
     }
 
@@ -134,7 +171,68 @@ impl<D: Disk> Check<'_, D> {
         }
     }
 
-    fn segment(&mut self, file: &str, bytes: &[u8], next: Option<u64>, walk: &mut Walk) {
+    /// Checks a segment frame by frame and returns its length. Only from the first frame on that is not whole is the
+    /// rest of the file held in memory.
+    fn segment(&mut self, file: &str, next: Option<u64>, walk: &mut Walk) -> io::Result<u64> {
+        let len = self.disk.len(file)?;
+        let (mut window, mut at) = (Window::default(), 0u64);
+        while let Some(taken) = self.whole_frame(file, &mut window, at, len, walk)? {
+            at += taken;
+        }
+        if at < len
+            && !(next.is_none() && self.size() >= self.floor && self.is_unused(file, &mut window, at, len)?)
+        {
+            drop(window);
+            let rest = self.disk.read(file, at, usize::try_from(len - at).unwrap_or(usize::MAX))?;
+            self.damaged(file, &rest, next, walk);
+        }
+        Ok(len)
+    }
+
+    /// Takes the frame at `at` if it is the next one, and whole by its length and checksum; returns its length.
+    fn whole_frame(
+        &mut self,
+        file: &str,
+        window: &mut Window,
+        at: u64,
+        len: u64,
+        walk: &mut Walk,
+    ) -> io::Result<Option<u64>> {
+        let available = len.saturating_sub(at);
+        if available < FRAME_HEADER_BYTES as u64 {
+            return Ok(None);
+        }
+        let head = window.get(self.disk, file, at, FRAME_HEADER_BYTES, available)?;
+        let Some(header) = FrameHeader::parse(head)
+            .ok()
+            .filter(|header| header.first == self.size() && u64::from(header.len) <= available)
+        else {
+            return Ok(None);
+        };
+        let frame = window.get(self.disk, file, at, header.len as usize, available)?;
+        if !has_checksum(frame) {
+            return Ok(None);
+        }
+        self.frame(file, frame, header, walk);
+        Ok(Some(u64::from(header.len)))
+    }
+
+    /// Whether nothing but zeros follow: the unused rest of a preallocated segment.
+    fn is_unused(&self, file: &str, window: &mut Window, from: u64, len: u64) -> io::Result<bool> {
+        let mut at = from;
+        while at < len {
+            let part = (len - at).min(WINDOW_BYTES as u64);
+            let bytes = window.get(self.disk, file, at, part as usize, len - at)?;
+            if bytes.iter().any(|byte| *byte != 0) {
+                return Ok(false);
+            }
+            at += part;
+        }
+        Ok(true)
+    }
+
+    /// The rest of a segment from a frame on that is not whole.
+    fn damaged(&mut self, file: &str, bytes: &[u8], next: Option<u64>, walk: &mut Walk) {
         let mut at = 0;
         while let Some(rest) = bytes.get(at..).filter(|rest| !rest.is_empty()) {
             if next.is_none() && rest.iter().all(|byte| *byte == 0) && self.size() >= self.floor {
@@ -212,6 +310,7 @@ impl<D: Disk> Check<'_, D> {
             }
             // One finding is enough for what a cut or a damaged header took with it.
             self.findings.truncate(place + 1);
+            self.settle();
         } else if end > first {
             walk.tree = None;
         }
@@ -236,10 +335,11 @@ impl<D: Disk> Check<'_, D> {
             if replayed.is_some_and(|replayed| replayed != root) {
                 self.root_differs(file, range.clone(), root, saved, walk);
             }
-            self.roots.insert(header.end(), root);
+            self.note_root(header.end(), root);
         } else if let Some(root) = replayed {
-            self.roots.insert(header.end(), root);
+            self.note_root(header.end(), root);
         }
+        self.settle();
         if self.findings.len() == before && !is_closed(frame, header, contents.note_at) {
             let what = "the frame's checksum or padding is wrong; its entries and checkpoint are right";
             self.find(FindingKind::Damage, file, Some(range), what);
@@ -347,7 +447,7 @@ impl<D: Disk> Check<'_, D> {
         let mut repaired = saved;
         let mut differing = Vec::new();
         for index in range.clone() {
-            let own = usize::try_from(index).ok().and_then(|at| self.leaves.get(at).copied()).flatten();
+            let own = self.leaves.get(index);
             let leaf = self.tile_leaf(index).or(own);
             if leaf != own {
                 differing.push((index, leaf));
@@ -361,9 +461,7 @@ impl<D: Disk> Check<'_, D> {
             for (index, leaf) in differing {
                 let what = "the entry is not the one that was signed";
                 self.find(FindingKind::Damage, file, Some(index..index + 1), what);
-                if let Some(place) = usize::try_from(index).ok().and_then(|at| self.leaves.get_mut(at)) {
-                    *place = leaf;
-                }
+                self.leaves.correct(index, leaf);
             }
             walk.tree = repaired;
         } else {

@@ -12,7 +12,9 @@ mod replay;
 
 use core::fmt;
 use core::ops::Range;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+
+use derived::Leaves;
 
 use crate::{
     Checkpoint, Disk, Error, Hash, Origin, VerifierKey,
@@ -125,9 +127,11 @@ struct Check<'a, D> {
     most_entries: u64,
     heads: Vec<HeadSlot>,
     published: Option<Checkpoint>,
-    /// Leaf hash of each entry, where it is known.
-    leaves: Vec<Option<Hash>>,
-    /// Root at the end of each frame, replayed or signed.
+    /// Leaf hashes of the frame at hand, and the tiles that are not full yet.
+    leaves: Leaves,
+    /// Tiles and bundles that are there.
+    present: BTreeSet<TilePath>,
+    /// Root after a frame, replayed or signed, for the sizes that heads and checkpoint speak of.
     roots: BTreeMap<u64, Hash>,
     root: Option<Hash>,
     /// Entries that the segments hold, and those that only the published files still know.
@@ -136,6 +140,8 @@ struct Check<'a, D> {
     payloads: u64,
     tiles: u64,
     findings: Vec<Finding>,
+    /// What is wrong with tiles, which are compared as soon as their entries are known and named after the rest.
+    tile_findings: Vec<Finding>,
 }
 
 /// Checks the log on `disk`.
@@ -151,7 +157,8 @@ pub fn check(disk: &impl Disk, options: &Options) -> Result<Report, Error> {
         most_entries: 0,
         heads: Vec::new(),
         published: None,
-        leaves: Vec::new(),
+        leaves: Leaves::default(),
+        present: files.iter().filter_map(|file| TilePath::parse(file).ok()).collect(),
         roots: BTreeMap::new(),
         root: None,
         entries: 0,
@@ -159,6 +166,7 @@ pub fn check(disk: &impl Disk, options: &Options) -> Result<Report, Error> {
         payloads: 0,
         tiles: 0,
         findings: Vec::new(),
+        tile_findings: Vec::new(),
     };
     let bytes: u64 = files.iter().filter_map(|file| disk.len(file).ok()).fold(0, u64::saturating_add);
     check.most_entries = bytes / HASH_BYTES as u64;
@@ -168,7 +176,7 @@ pub fn check(disk: &impl Disk, options: &Options) -> Result<Report, Error> {
     check.read_segments(&files);
     check.compare_heads();
     check.compare_checkpoint();
-    check.compare_tiles(&files);
+    check.finish_tiles();
     check.name_strangers(&files);
     Ok(Report {
         entries: check.entries,
@@ -182,6 +190,19 @@ pub fn check(disk: &impl Disk, options: &Options) -> Result<Report, Error> {
 }
 
 impl<D: Disk> Check<'_, D> {
+    /// Entries known so far, from segments or published files.
+    fn size(&self) -> u64 {
+        self.leaves.size()
+    }
+
+    /// Keeps the root after an entry if somebody will ask for it.
+    fn note_root(&mut self, size: u64, root: Hash) {
+        let published = self.published.as_ref().map(|head| head.size);
+        if published == Some(size) || self.heads.iter().any(|slot| slot.size == size) {
+            self.roots.insert(size, root);
+        }
+    }
+
     fn find(&mut self, kind: FindingKind, file: &str, entries: Option<Range<u64>>, what: impl Into<String>) {
         self.findings.push(Finding { kind, file: file.to_owned(), entries, what: what.into() });
     }
@@ -190,14 +211,18 @@ impl<D: Disk> Check<'_, D> {
     fn read(&mut self, file: &str) -> Option<Vec<u8>> {
         match self.disk.read_all(file) {
             Ok(bytes) => Some(bytes),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                self.find(FindingKind::Missing, file, None, "the file is missing");
-                None
-            }
             Err(error) => {
-                self.find(FindingKind::Damage, file, None, format!("the file cannot be read: {error}"));
+                self.unreadable(file, &error);
                 None
             }
+        }
+    }
+
+    fn unreadable(&mut self, file: &str, error: &std::io::Error) {
+        if error.kind() == std::io::ErrorKind::NotFound {
+            self.find(FindingKind::Missing, file, None, "the file is missing");
+        } else {
+            self.find(FindingKind::Damage, file, None, format!("the file cannot be read: {error}"));
         }
     }
 
@@ -275,7 +300,7 @@ impl<D: Disk> Check<'_, D> {
 
     fn compare_heads(&mut self) {
         for slot in core::mem::take(&mut self.heads) {
-            if slot.size > self.leaves.len() as u64 {
+            if slot.size > self.size() {
                 continue;
             }
             let root =
@@ -296,7 +321,7 @@ impl<D: Disk> Check<'_, D> {
 
     fn compare_checkpoint(&mut self) {
         let Some(head) = self.published.clone() else { return };
-        if head.size > self.leaves.len() as u64 {
+        if head.size > self.size() {
             return;
         }
         let root =
