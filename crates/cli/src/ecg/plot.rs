@@ -51,8 +51,11 @@ struct Panel<'a> {
     y_name: &'a str,
     /// Ranges of x that are shaded, and how.
     bands: &'a [(f64, f64, RGBColor)],
+    legend: SeriesLabelPosition,
     lines: Vec<Line>,
     dots: Vec<(f64, f64, RGBColor)>,
+    /// Radius of a dot.
+    dot: i32,
 }
 
 /// A line with its name in the legend, which may be empty.
@@ -73,7 +76,7 @@ impl Panel<'_> {
             .map_err(failed)?;
         for (from, to, colour) in self.bands {
             let corners = [(*from, self.y.start), (*to, self.y.end)];
-            chart.draw_series([Rectangle::new(corners, colour.mix(0.18).filled())]).map_err(failed)?;
+            chart.draw_series([Rectangle::new(corners, colour.mix(0.4).filled())]).map_err(failed)?;
         }
         chart
             .configure_mesh()
@@ -96,11 +99,14 @@ impl Panel<'_> {
             }
         }
         chart
-            .draw_series(self.dots.iter().map(|(x, y, colour)| Circle::new((*x, *y), 1, colour.filled())))
+            .draw_series(
+                self.dots.iter().map(|(x, y, colour)| Circle::new((*x, *y), self.dot, colour.filled())),
+            )
             .map_err(failed)?;
         if self.lines.iter().any(|line| !line.name.is_empty()) {
             chart
                 .configure_series_labels()
+                .position(self.legend.clone())
                 .label_font((FONT, 12))
                 .background_style(WHITE.mix(0.8))
                 .border_style(UNDETERMINED)
@@ -120,8 +126,16 @@ fn bands(lead: &Lead, course: &Course) -> Vec<(f64, f64, RGBColor)> {
         State::Undetermined(_) => Some(UNDETERMINED),
         State::Learning | State::Normal => None,
     };
+    // A short one must not vanish in half an hour.
+    let least = lead.seconds() / 60.0 / 250.0;
     let spans = course.verdicts.iter().zip(ends);
-    spans.filter_map(|(v, end)| Some((minutes(v.decided_at), minutes(end), coloured(v.state)?))).collect()
+    let wide = |from: f64, to: f64| to.max(from + least).min(lead.seconds() / 60.0);
+    spans
+        .filter_map(|(v, end)| {
+            let from = minutes(v.decided_at);
+            Some((from, wide(from, minutes(end)), coloured(v.state)?))
+        })
+        .collect()
 }
 
 /// Samples of the lead as points, seconds and millivolts, with the detected beats as dots.
@@ -152,8 +166,10 @@ fn draw_strip(
         x_name: "seconds",
         y_name: "mV",
         bands: &[],
+        legend: SeriesLabelPosition::UpperLeft,
         lines: vec![Line { name: String::new(), colour: TRACE, points }],
         dots,
+        dot: 2,
     }
     .draw(area)
 }
@@ -189,8 +205,10 @@ pub(super) fn course(lead: &Lead, course: &Course) -> Result<String, Failure> {
             x_name: "minutes",
             y_name: "coefficient",
             bands: &bands,
+            legend: SeriesLabelPosition::LowerLeft,
             lines: vec![Line { name: "threshold".to_owned(), colour: MARK, points: threshold }],
             dots: dots.collect(),
+            dot: 1,
         },
         Panel {
             caption: "heart rate",
@@ -199,8 +217,10 @@ pub(super) fn course(lead: &Lead, course: &Course) -> Result<String, Failure> {
             x_name: "minutes",
             y_name: "per minute",
             bands: &bands,
+            legend: SeriesLabelPosition::LowerLeft,
             lines: vec![Line { name: String::new(), colour: TRACE, points: rates }],
             dots: Vec::new(),
+            dot: 1,
         },
     ];
     svg(3 * PANEL, |area| {
@@ -237,8 +257,10 @@ pub(super) fn coefficients(forms: &[(String, Vec<Line>, Vec<Line>)]) -> Result<S
                 x_name: "lag, ms",
                 y_name: "coefficient",
                 bands: &[],
+                legend: SeriesLabelPosition::UpperLeft,
                 lines: copies(by_lag),
                 dots: Vec::new(),
+                dot: 1,
             }
             .draw(left)?;
             let all = || by_beat.iter().flat_map(|line| &line.points);
@@ -251,8 +273,10 @@ pub(super) fn coefficients(forms: &[(String, Vec<Line>, Vec<Line>)]) -> Result<S
                 x_name: "coefficient",
                 y_name: "share of beats",
                 bands: &[],
+                legend: SeriesLabelPosition::UpperLeft,
                 lines: copies(by_beat),
                 dots: Vec::new(),
+                dot: 1,
             }
             .draw(right)?;
         }
