@@ -269,7 +269,7 @@ fn ecg_seeds() -> Result<Seeds, Box<dyn Error>> {
     })?;
     let len = writer.finish()?;
     written.truncate(len);
-    // Settings, then a heart for 30 s with a gap and a new beginning, fibrillation, rails, and back and forth.
+    // Settings, then a heart for half a minute with a gap and a new beginning, fibrillation, rails, and back and forth.
     let heart = |settings: [u8; 4]| {
         let steps = [[0xfa, 2, 52], [0xfa, 3, 60], [0, 9, 0], [0xfa, 2, 55], [1, 0, 0], [0xfb, 5, 0]];
         let rails = [[0xfc, 0xff, 0x7f], [0xfc, 0x00, 0x80], [0xfe, 0xff, 0x7f], [0x04, 0x34, 0x12]];
