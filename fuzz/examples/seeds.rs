@@ -11,7 +11,7 @@ use bodywire_channels::disperse::disperse;
 use bodywire_channels::state::State;
 use bodywire_channels::{MessageId, Priority};
 use bodywire_cli::config::{example, keys::Role};
-use bodywire_ecg::wfdb::{self, Format};
+use bodywire_ecg::wfdb::{self, Annotation, AnnotationCode, AnnotationWriter, Format};
 use bodywire_fuzz::{TARGETS, Target, channels, ledger, proto};
 use bodywire_ledger::tile::{TileKind, TilePath, emit_bundle};
 use bodywire_ledger::{Draft, EntryKind, Floor, KeyId, Log, MemDisk, Origin, StreamId, head, prove};
@@ -30,7 +30,8 @@ type Seeds = Vec<(&'static str, Vec<Vec<u8>>)>;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus");
-    let seeds: Seeds = [proto_seeds()?, channels_seeds()?, cli_seeds(), ecg_seeds()?, ledger_seeds()?].concat();
+    let seeds: Seeds =
+        [proto_seeds()?, channels_seeds()?, cli_seeds(), ecg_seeds()?, ledger_seeds()?].concat();
     for Target { name, run } in TARGETS {
         let folder = corpus.join(name);
         std::fs::create_dir_all(&folder)?;
@@ -179,7 +180,8 @@ fn channels_seeds() -> Result<Seeds, Box<dyn Error>> {
     let on_path = |path: u8, bytes: &[u8]| [&[path][..], bytes].concat();
     let mut fragments = Vec::new();
     for (id, text) in [(0, &b"first"[..]), (7, &[0x55; 90])] {
-        let cut = disperse(channels::keys(), MessageId(id), Priority::Routine, text, &mut proto::seeded(10 + id))?;
+        let cut =
+            disperse(channels::keys(), MessageId(id), Priority::Routine, text, &mut proto::seeded(10 + id))?;
         fragments.extend((0u8..).zip(&cut).map(|(path, bytes)| on_path(path, bytes)));
     }
     let split = &channels::WORLD.split.keys;
@@ -187,11 +189,15 @@ fn channels_seeds() -> Result<Seeds, Box<dyn Error>> {
     let split: Vec<Vec<u8>> = (0u8..).zip(&cut).map(|(path, bytes)| on_path(path, bytes)).collect();
     let mut acks = AckWriter::new(channels::keys().clone());
     let stored = vec![MessageId(0), MessageId(7)];
-    let status = Status { received: [9, 9, 8, 0, 0, 0, 0, 0], stored, incomplete: vec![(MessageId(8), 0b101)] };
+    let status =
+        Status { received: [9, 9, 8, 0, 0, 0, 0, 0], stored, incomplete: vec![(MessageId(8), 0b101)] };
     let acks = [acks.seal(&Status::default())?, acks.seal(&status)?];
     let state = State { online: true, connection: 77 }.to_bytes(&channels::rendezvous(), 1)?;
     Ok(vec![
-        ("channels_fragments", vec![joined(&fragments), joined(fragments.iter().rev().skip(1)), joined(&split)]),
+        (
+            "channels_fragments",
+            vec![joined(&fragments), joined(fragments.iter().rev().skip(1)), joined(&split)],
+        ),
         ("channels_start", vec![channels::WORLD.started.start.clone()]),
         ("channels_prekey", vec![channels::WORLD.prekey.published().to_vec()]),
         ("channels_ack", vec![on_path(0, &acks[0][0]), on_path(2, &acks[1][2])]),
@@ -228,22 +234,54 @@ fn cli_seeds() -> Seeds {
 }
 
 fn ecg_seeds() -> Result<Seeds, Box<dyn Error>> {
-    let samples: Vec<i16> = (0..24).map(|i| i * 61 % 900 - 450).collect();
     let mut recordings = Vec::new();
     let mut headers =
         vec![b"100 2 360/720(5) 650000 12:30:00 1/2/1990\n100.dat 212 200(1024)/mV 11 1024 995 -22131 0 MLII\n100.dat 212 200 11 1024 1011 20052 0 V5\n# 69 M\n".to_vec()];
-    for format in [Format::Pcm16, Format::Packed212] {
-        let header =
-            format!("r 2 360 12\nr.dat {0} 200 12 0 0 0 0 I\nr.dat {0} 200 12 0 0 0 0 II\n", format.number());
-        let mut bytes = vec![0; wfdb::encoded_len(format, samples.len())];
-        wfdb::encode(format, &samples, &mut bytes)?;
+    for format in Format::ALL {
+        // Seven samples in each frame: the last group of every format is cut short.
+        let range = format.range();
+        let samples: Vec<i16> =
+            (0..35).map(|i| (i * 613 % 900 - 450).clamp(*range.start(), *range.end())).collect();
+        let header = format!(
+            "r 3 360 5\nr.dat {0}x4:1+2 200 12 0 0 0 0 I\nr.dat {0}+2 200\nr.dat {0}x2+2 200(7)/uV\n",
+            format.number()
+        );
+        let mut bytes = vec![0; 2 + wfdb::encoded_len(format, samples.len())];
+        wfdb::encode(format, &samples, &mut bytes[2..])?;
         recordings.push([header.as_bytes(), &[0], &bytes].concat());
         headers.push(header.into_bytes());
     }
     // annot(5): a word is code << 10 | interval, low byte first; 59 skips, 63 carries text, zero ends.
     let words = [1 << 10 | 18, 1 << 10 | 300, 59 << 10, 0, 2_000, 28 << 10, 63 << 10 | 4, 0x4e28, 0x0000, 0];
     let annotations = words.iter().flat_map(|word: &u16| word.to_le_bytes()).collect();
-    Ok(vec![("ecg_header", headers), ("ecg_recording", recordings), ("ecg_annotations", vec![annotations])])
+    let mut written = vec![0; 200];
+    let mut writer = AnnotationWriter::new(&mut written);
+    writer.time_resolution(360.0)?;
+    let normal = Annotation::new(77, AnnotationCode::NORMAL);
+    writer.push(&normal)?;
+    writer.push(&Annotation {
+        sample: 90_000,
+        subtype: -1,
+        channel: 1,
+        number: 3,
+        aux: b"(VFL",
+        ..normal
+    })?;
+    let len = writer.finish()?;
+    written.truncate(len);
+    // Settings, then a heart for half a minute with a gap and a new beginning, fibrillation, rails, and back and forth.
+    let heart = |settings: [u8; 4]| {
+        let steps = [[0xfa, 2, 52], [0xfa, 3, 60], [0, 9, 0], [0xfa, 2, 55], [1, 0, 0], [0xfb, 5, 0]];
+        let rails = [[0xfc, 0xff, 0x7f], [0xfc, 0x00, 0x80], [0xfe, 0xff, 0x7f], [0x04, 0x34, 0x12]];
+        [&settings[..], steps.as_flattened(), rails.as_flattened()].concat()
+    };
+    let monitors = [[1, 0, 1, 0], [0, 0, 1, 1], [5, 0, 1, 0]].map(heart).to_vec();
+    Ok(vec![
+        ("ecg_header", headers),
+        ("ecg_recording", recordings),
+        ("ecg_annotations", vec![annotations, written]),
+        ("ecg_monitor", monitors),
+    ])
 }
 
 fn ledger_seeds() -> Result<Seeds, Box<dyn Error>> {

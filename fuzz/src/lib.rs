@@ -19,7 +19,7 @@ pub struct Target {
 }
 
 /// Every target.
-pub const TARGETS: [Target; 29] = [
+pub const TARGETS: [Target; 30] = [
     Target { name: "proto_frames", run: proto::frames },
     Target { name: "proto_sensor_handshake", run: proto::sensor_handshake },
     Target { name: "proto_hub_handshake", run: proto::hub_handshake },
@@ -41,6 +41,7 @@ pub const TARGETS: [Target; 29] = [
     Target { name: "ecg_header", run: ecg::header },
     Target { name: "ecg_recording", run: ecg::recording },
     Target { name: "ecg_annotations", run: ecg::annotations },
+    Target { name: "ecg_monitor", run: ecg::monitor },
     Target { name: "ledger_entry", run: ledger::entry },
     Target { name: "ledger_note", run: ledger::note },
     Target { name: "ledger_checkpoint", run: ledger::checkpoint },

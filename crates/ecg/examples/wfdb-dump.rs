@@ -128,8 +128,12 @@ fn rewrite(path: &str, out: &str) -> Done<()> {
     // What this writer adds to another's file is a skip and a few modifiers for each annotation at most.
     let mut buffer = vec![0; bytes.len() * 8 + 2];
     let mut writer = AnnotationWriter::new(&mut buffer);
-    for annotation in Annotations::new(&bytes) {
-        writer.push(&annotation?)?;
+    for (number, annotation) in Annotations::new(&bytes).enumerate() {
+        let annotation = annotation?;
+        match annotation.time_resolution_hz() {
+            Some(hz) if number == 0 => writer.time_resolution(hz)?,
+            _ => writer.push(&annotation)?,
+        }
     }
     let len = writer.finish()?;
     Ok(fs::write(out, &buffer[..len])?)

@@ -2,8 +2,9 @@
 
 #![deny(clippy::indexing_slicing)]
 
-use super::annotation::{AUX, Annotation, CHN, NUM, SKIP, SUB};
+use super::annotation::{AUX, Annotation, AnnotationCode, CHN, NUM, SKIP, SUB, TIME_RESOLUTION};
 use crate::Error;
+use core::fmt::Write;
 
 /// Longest auxiliary text, in bytes: its length must fit one byte for the readers there are.
 pub const ANNOTATION_TEXT_MAX: usize = 255;
@@ -12,6 +13,24 @@ pub const ANNOTATION_TEXT_MAX: usize = 255;
 const INTERVAL_MAX: i64 = 0x3ff;
 /// Longest interval of one skip.
 const SKIP_MAX: i64 = i32::MAX as i64;
+
+/// Ends the definitions at a file's start: a skip back by one, and a word without a code for one forth.
+const DEFINED: [u8; 8] = [0, (SKIP << 2) as u8, 0xff, 0xff, 0xff, 0xff, 1, 0];
+
+/// A line of text on the stack.
+struct Short {
+    bytes: [u8; 40],
+    len: usize,
+}
+
+impl core::fmt::Write for Short {
+    fn write_str(&mut self, text: &str) -> core::fmt::Result {
+        let end = self.len.saturating_add(text.len());
+        self.bytes.get_mut(self.len..end).ok_or(core::fmt::Error)?.copy_from_slice(text.as_bytes());
+        self.len = end;
+        Ok(())
+    }
+}
 
 /// Writes an annotation file into a buffer, annotation by annotation, in the order given. Earlier than the one before is
 /// possible, though most readers want the order of time.
@@ -31,6 +50,29 @@ impl<'b> AnnotationWriter<'b> {
     /// A writer of an empty file.
     pub fn new(out: &'b mut [u8]) -> Self {
         Self { out, len: 0, time: 0, channel: 0, number: 0 }
+    }
+
+    /// Says that sample numbers count ticks of `hz` per second instead of frames
+    /// ([`Annotation::time_resolution_hz`]); before the first annotation.
+    ///
+    /// # Errors
+    /// [`Error::AnnotationUnwritable`] for a rate that is not positive, not finite or not short, and behind an
+    /// annotation; [`Error::BufferTooSmall`].
+    pub fn time_resolution(&mut self, hz: f64) -> Result<(), Error> {
+        let mut text = Short { bytes: [0; 40], len: 0 };
+        let written = write!(text, "{TIME_RESOLUTION} {hz}").is_ok();
+        if !(written && hz.is_finite() && hz > 0.0 && self.len == 0) {
+            let what = "a time resolution is a short positive number and stands before all else";
+            return Err(Error::AnnotationUnwritable { what });
+        }
+        let (needed, given) = (2 + 2 + text.len.next_multiple_of(2) + DEFINED.len() + 2, self.out.len());
+        if needed > given {
+            return Err(Error::BufferTooSmall { needed, given });
+        }
+        let aux = text.bytes.get(..text.len).unwrap_or(&[]);
+        self.push(&Annotation { aux, ..Annotation::new(0, AnnotationCode::NOTE) })?;
+        self.put(&DEFINED);
+        Ok(())
     }
 
     /// Adds an annotation. On an error nothing is added.
@@ -110,7 +152,7 @@ impl<'b> AnnotationWriter<'b> {
 mod tests {
     extern crate std;
     use super::*;
-    use crate::wfdb::{AnnotationCode, Annotations};
+    use crate::wfdb::Annotations;
     use proptest::prelude::*;
     use std::{vec, vec::Vec};
 
@@ -138,6 +180,28 @@ mod tests {
             240, 0, 236, 1, 0, 95, 9, 0, 88, 0, 248, 4, 252, 110, 111, 116, 101, 0, 0,
         ];
         assert_eq!(written(&all), expected);
+    }
+
+    /// As the WFDB library begins the files of ECG-ID.
+    #[test]
+    fn a_time_resolution_comes_first() {
+        let mut out = [0; 40];
+        let mut writer = AnnotationWriter::new(&mut out);
+        writer.time_resolution(500.0).unwrap();
+        let n = Annotation::new(7, AnnotationCode::NORMAL);
+        writer.push(&n).unwrap();
+        assert!(matches!(writer.time_resolution(500.0), Err(Error::AnnotationUnwritable { .. })));
+        assert_eq!(writer.finish(), Ok(40));
+        assert_eq!(out[..4], [0, 88, 23, 252]);
+        assert_eq!(out[27..], [0, 0, 236, 255, 255, 255, 255, 1, 0, 7, 4, 0, 0]);
+        let all: Vec<_> = Annotations::new(&out).collect::<Result<_, _>>().unwrap();
+        assert_eq!((all[0].time_resolution_hz(), all[1]), (Some(500.0), n));
+        let mut writer = AnnotationWriter::new(&mut out[..37]);
+        assert_eq!(writer.time_resolution(500.0), Err(Error::BufferTooSmall { needed: 38, given: 37 }));
+        for hz in [0.0, f64::NAN, f64::INFINITY, 1e30, 1.0 / 3.0 * 1e-9] {
+            assert!(matches!(writer.time_resolution(hz), Err(Error::AnnotationUnwritable { .. })), "{hz}");
+        }
+        assert_eq!(writer.finish(), Ok(2));
     }
 
     #[test]

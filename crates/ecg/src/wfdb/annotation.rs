@@ -73,11 +73,13 @@ impl<'a> Annotation<'a> {
     /// The ticks per second in which this file counts, when this annotation is the note that says so: a first
     /// annotation at 0 with the text `## time resolution: 360`. Without one the file counts frames.
     pub fn time_resolution_hz(&self) -> Option<f64> {
-        let said =
-            self.text().strip_prefix("## time resolution:").filter(|_| self.code == AnnotationCode::NOTE);
+        let said = self.text().strip_prefix(TIME_RESOLUTION).filter(|_| self.code == AnnotationCode::NOTE);
         said?.trim().parse().ok().filter(|&hz: &f64| hz.is_finite() && hz > 0.0)
     }
 }
+
+/// What the note of a time resolution begins with.
+pub(super) const TIME_RESOLUTION: &str = "## time resolution:";
 
 pub(super) const SKIP: u16 = 59;
 pub(super) const NUM: u16 = 60;

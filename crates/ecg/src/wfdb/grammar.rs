@@ -72,8 +72,9 @@ fn rates(line: usize, field: &str) -> Result<(f64, Option<f64>, Option<f64>), Er
         }
     };
     let counter = number(counter, "the counter's rate is not a number")?;
-    // Zero or less means the same as none: the counter runs with the frames.
-    Ok((rate, Some(counter).filter(|&hz| hz > 0.0), base))
+    // Zero or less means that the counter runs with the frames: only its base tells anything.
+    let counter = if counter > 0.0 { Some(counter) } else { base.map(|_| rate) };
+    Ok((rate, counter, base))
 }
 
 /// Takes the next blank-separated field off the front of `rest`.

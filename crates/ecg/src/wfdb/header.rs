@@ -306,13 +306,11 @@ impl<'a> Header<'a> {
 
     fn write_lines(&self, out: &mut impl core::fmt::Write) -> core::fmt::Result {
         write!(out, "{} {} {}", self.record_name, self.signal_count, self.sample_rate_hz)?;
-        // Fields are known by their place: a base needs a rate before it, a date a time, a time a number of frames.
-        if self.counter_rate_hz.is_some() || self.counter_base.is_some() {
-            write!(out, "/{}", self.counter_rate_hz.unwrap_or(self.sample_rate_hz))?;
+        if let Some(rate) = self.counter_rate_hz {
+            write!(out, "/{rate}")?;
+            self.counter_base.map_or(Ok(()), |base| write!(out, "({base})"))?;
         }
-        if let Some(base) = self.counter_base {
-            write!(out, "({base})")?;
-        }
+        // Fields are known by their place: a time needs a number of frames before it.
         if self.frames.is_some() || !self.time.is_empty() {
             write!(out, " {}", self.frames.unwrap_or(0))?;
         }
@@ -405,6 +403,9 @@ mod tests {
         let h = Header::parse(text).unwrap();
         assert_eq!((h.counter_rate_hz(), h.counter_base()), (Some(64.0), Some(-3.5)));
         assert_eq!((h.start_time(), h.start_date()), ("12:30:00.5", "1/2/1990"));
+        let still = Header::parse("r 0 360/0(7)").unwrap();
+        assert_eq!((still.counter_rate_hz(), still.counter_base()), (Some(360.0), Some(7.0)));
+        assert_eq!(Header::parse("r 0 360/-1").unwrap().counter_rate_hz(), None);
         let a = h.signals()[0];
         assert_eq!((a.samples_per_frame, a.skew_frames, a.byte_offset, a.block_size_bytes), (4, 7, 8, 512));
         assert_eq!(a.sample_rate_hz(h.sample_rate_hz()), 514.0);
