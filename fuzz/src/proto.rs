@@ -211,7 +211,9 @@ pub fn report(data: &[u8]) -> bool {
         Kind::Sealed => report.parts().flatten().filter(|part| sealed(part)).count() > 0,
         Kind::Consent => consent(report.body()),
         Kind::Alarm => Alarm::parse(report.body())
-            .map(|alarm| assert!(alarm.to_bytes().is_ok_and(|bytes| Alarm::parse(&bytes) == Ok(alarm))))
+            .map(|alarm| {
+                assert!(alarm.to_bytes().is_ok_and(|bytes| Alarm::parse(&bytes) == Ok((alarm, None))))
+            })
             .is_ok(),
         Kind::Session => Session::parse(report.body())
             .map(|session| assert!(session.to_bytes().is_ok_and(|bytes| bytes == report.body())))

@@ -208,6 +208,14 @@ impl Board {
         Ok(alarm)
     }
 
+    /// The ECG that led to an alarm, as a frame of a wave.
+    ///
+    /// # Errors
+    /// [`Error::UnknownAlarm`] for one that is off, or that came without.
+    pub fn alarm_strip(&self, id: AlarmId) -> Result<Arc<[u8]>, Error> {
+        self.state().alarms.strip(id)
+    }
+
     /// State of one path.
     ///
     /// # Errors

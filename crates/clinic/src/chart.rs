@@ -8,7 +8,7 @@ use crate::sensor_clock::SensorClock;
 use bodywire_proto::consent::{self, Granted};
 use bodywire_proto::observation::{self, Batch};
 use bodywire_proto::prf::Key;
-use bodywire_proto::report::{self, Alarm, Kind, Report, Session};
+use bodywire_proto::report::{self, Alarm, Kind, Report, ReportHeader, Session};
 use bodywire_proto::wire::SensorId;
 use bodywire_proto::{Error, risk};
 use std::collections::BTreeMap;
@@ -102,7 +102,7 @@ impl Chart {
             Kind::Consent => self.consent(header.sensor, report.body(), now_ms).map(|()| Vec::new()),
             Kind::Session => self.session(header.sensor, report, now_ms).map(|()| Vec::new()),
             Kind::Alarm => Alarm::parse(report.body())
-                .map(|alarm| self.alarm(&alarm, header.hub_time_ms, late && !fresh)),
+                .map(|(alarm, strip)| self.alarm(&alarm, strip.as_ref(), header, late && !fresh)),
         }
     }
 
@@ -159,7 +159,8 @@ impl Chart {
     }
 
     fn technical(&self, condition: String, text: String, at_ms: u64) {
-        let input = AlarmInput { condition, priority: Priority::Technical, text, at_ms, evidence: None };
+        let input =
+            AlarmInput { condition, priority: Priority::Technical, text, at_ms, evidence: None, strip: None };
         if let Err(error) = self.board.raise_alarm(input) {
             tracing::error!(%error, "a technical alarm cannot be shown");
         }
@@ -246,7 +247,14 @@ impl Chart {
         Ok(())
     }
 
-    fn alarm(&self, alarm: &Alarm, at_ms: u64, late: bool) -> Vec<AlarmChange> {
+    fn alarm(
+        &self,
+        alarm: &Alarm,
+        strip: Option<&Batch<'_>>,
+        header: &ReportHeader,
+        late: bool,
+    ) -> Vec<AlarmChange> {
+        let at_ms = header.hub_time_ms;
         let (name, condition) = (format!("ecg.{}", alarm.condition as u8), alarm.condition);
         if late {
             let what = if alarm.present { "began" } else { "ended" };
@@ -273,7 +281,16 @@ impl Chart {
             report::Priority::High => Priority::High,
         };
         let text = condition.text().to_owned();
-        match self.board.raise_alarm(AlarmInput { condition: name, priority, text, at_ms, evidence }) {
+        let strip = strip.map(|batch| WaveChunk {
+            signal: Signal::Ecg,
+            start_ms: (batch.header.time_us / 1_000).saturating_add_signed(header.offset_ms),
+            period_us: 1_000_000_000 / batch.header.rate_millihertz.max(1),
+            lsb_per_mv: batch.header.scale.gain_milli as f32 / 1_000.0,
+            baseline: batch.header.scale.baseline,
+            samples: batch.samples().take(crate::board::MAX_CHUNK_SAMPLES).collect(),
+            late: false,
+        });
+        match self.board.raise_alarm(AlarmInput { condition: name, priority, text, at_ms, evidence, strip }) {
             Ok(id) => vec![AlarmChange::Raised(id, condition)],
             Err(error) => {
                 tracing::error!(%error, "an alarm cannot be shown");

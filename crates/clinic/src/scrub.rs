@@ -36,7 +36,14 @@ pub(crate) async fn scrub(
             let text = format!("LEDGER DAMAGED, {damage}");
             let (priority, at_ms) = (Priority::Technical, now_ms());
             // A full board shows the mark all the same.
-            let _ = board.raise_alarm(AlarmInput { condition, priority, text, at_ms, evidence: None });
+            let _ = board.raise_alarm(AlarmInput {
+                condition,
+                priority,
+                text,
+                at_ms,
+                evidence: None,
+                strip: None,
+            });
         } else {
             board.end_alarm(&condition, now_ms());
         }

@@ -394,7 +394,7 @@ impl Clinic {
                 format!("PATH {name_in_print} DOWN")
             };
             let (priority, at_ms) = (Priority::Technical, now_ms());
-            let input = AlarmInput { condition: name, priority, text, at_ms, evidence: None };
+            let input = AlarmInput { condition: name, priority, text, at_ms, evidence: None, strip: None };
             if let Err(error) = self.board.raise_alarm(input) {
                 tracing::error!(%error, "a path's alarm cannot be shown; its tile shows it all the same");
             }

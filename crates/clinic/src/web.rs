@@ -102,6 +102,7 @@ pub fn router(console: Console) -> Router {
         .route("/events", get(events::stream))
         .route("/wave", get(wave_socket::open))
         .route("/alarms/{id}/acknowledge", post(actions::acknowledge))
+        .route("/alarms/{id}/strip", get(actions::strip))
         .route("/demo/{command}", post(actions::demo))
         .fallback(guard::nothing_here)
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))

@@ -17,6 +17,15 @@ pub const REPORT_AGE: Duration = Duration::from_millis(400);
 /// Observations are sent earlier when they fill this much: a recording played fast must not make giant reports.
 pub const REPORT_PARTS_BYTES: usize = 16 * 1024;
 
+/// Length of the strip that goes with an alarm, in seconds: what a monitor prints, before the decision.
+const STRIP_S: f64 = 8.0;
+/// The strip has about this many samples a second. Its band ends at 40 Hz.
+const STRIP_RATE_HZ: f64 = 125.0;
+/// Longest strip: eight seconds at twice that rate, with deltas of three bytes.
+const STRIP_BYTES_MAX: usize = BATCH_HEADER_BYTES + 3 * 2_000;
+/// Steps of a strip per millivolt, times 1,000: microvolts.
+const STRIP_GAIN_MILLI: u32 = 1_000_000;
+
 /// A condition that holds is said again this often, so that a clinic that was away or has restarted raises it too.
 pub const ALARM_REPEAT_S: u64 = 10;
 
@@ -111,8 +120,8 @@ impl Bedside {
             if !found.alarms.is_empty() {
                 // The evidence goes first.
                 self.flush_sensor(sensor);
-                for alarm in found.alarms {
-                    let body = alarm.to_bytes()?.to_vec();
+                for (alarm, strip) in found.alarms {
+                    let body = [&alarm.to_bytes()?[..], &strip].concat();
                     self.ready.push(Draft { kind: Kind::Alarm, sensor, offset_ms, body });
                 }
             }
@@ -214,8 +223,8 @@ struct EcgWatch {
     base: u64,
     /// Number of the next heart rate.
     rates: u64,
-    /// The condition that holds, as it was said.
-    active: Option<Alarm>,
+    /// The condition that holds, as it was said, with its strip.
+    active: Option<(Alarm, Vec<u8>)>,
     /// Sample of the monitor at which it is to be said again.
     repeat_at: u64,
 }
@@ -224,7 +233,8 @@ struct EcgWatch {
 struct Found {
     /// Heart rates, as batches.
     rates: Vec<Vec<u8>>,
-    alarms: Vec<Alarm>,
+    /// With the strip that shows why, which may be empty.
+    alarms: Vec<(Alarm, Vec<u8>)>,
 }
 
 impl EcgWatch {
@@ -248,7 +258,7 @@ impl EcgWatch {
                 base: header.first_index,
                 rates: 0,
                 // What held in the stream before ends with the first verdict of this one that says otherwise.
-                active: slot.as_ref().and_then(|before| before.active),
+                active: slot.as_ref().and_then(|before| before.active.clone()),
                 repeat_at: 0,
             };
             *slot = Some(Box::new(fresh));
@@ -280,11 +290,12 @@ impl EcgWatch {
         while let Some(event) = self.monitor.poll() {
             match event {
                 // While there are no beats to count, a number would be one of the noise's.
-                Event::Rate { .. } if self.active.is_some_and(|alarm| has_no_rate(alarm.condition)) => {}
+                Event::Rate { .. }
+                    if self.active.as_ref().is_some_and(|(alarm, _)| has_no_rate(alarm.condition)) => {}
                 Event::Rate { bpm_tenths, at_sample } => {
                     found.rates.extend(self.rate_batch(header, bpm_tenths, at_sample));
                 }
-                Event::Verdict(verdict) => self.verdict(&verdict, &mut found.alarms),
+                Event::Verdict(verdict) => self.verdict(header, &verdict, &mut found.alarms),
                 Event::Beat { .. } => {}
             }
         }
@@ -310,22 +321,51 @@ impl EcgWatch {
         buffer.get(..len).map(<[u8]>::to_vec)
     }
 
-    fn verdict(&mut self, verdict: &Verdict, alarms: &mut Vec<Alarm>) {
+    /// The ECG before the decision, as the detector saw it; nothing when it has seen none.
+    fn strip(&self, header: &BatchHeader) -> Vec<u8> {
+        let strip = self.monitor.strip();
+        let rate_hz = f64::from(header.rate_millihertz) / 1_000.0;
+        let step = ((rate_hz / STRIP_RATE_HZ) as u64).max(1);
+        let from = strip.start().max(strip.end().saturating_sub((STRIP_S * rate_hz) as u64));
+        let samples: Vec<i16> =
+            (from..strip.end()).step_by(step as usize).filter_map(|at| strip.microvolts(at)).collect();
+        let number = self.number_of(from);
+        let period_us = 1_000_000_000 / u64::from(header.rate_millihertz);
+        let behind_us = header.first_index.saturating_sub(number).saturating_mul(period_us);
+        let after = number.saturating_sub(header.first_index);
+        let header = BatchHeader {
+            rate_millihertz: header.rate_millihertz / u32::try_from(step).unwrap_or(1),
+            scale: Scale { gain_milli: STRIP_GAIN_MILLI, baseline: 0 },
+            first_index: number,
+            time_us: header.time_of(after).saturating_sub(behind_us),
+            ..*header
+        };
+        let mut bytes = vec![0; STRIP_BYTES_MAX];
+        match observation::emit(&header, &samples, &mut bytes) {
+            Ok((len, _)) => bytes.truncate(len),
+            Err(_) => bytes.clear(),
+        }
+        bytes
+    }
+
+    fn verdict(&mut self, header: &BatchHeader, verdict: &Verdict, alarms: &mut Vec<(Alarm, Vec<u8>)>) {
         let next = condition_of(verdict.state);
-        if next == self.active.map(|alarm| alarm.condition) {
+        if next == self.active.as_ref().map(|(alarm, _)| alarm.condition) {
             return;
         }
+        let (onset_index, decided_index) =
+            (self.number_of(verdict.onset), self.number_of(verdict.decided_at));
         let alarm = |condition, present| Alarm {
             condition,
             present,
-            onset_index: self.number_of(verdict.onset),
-            decided_index: self.number_of(verdict.decided_at),
+            onset_index,
+            decided_index,
             correlation: verdict.correlation.and_then(|c| c.rho()).map(|rho| rho as f32),
             threshold: verdict.threshold as f32,
         };
-        alarms.extend(self.active.map(|before| alarm(before.condition, false)));
-        self.active = next.map(|condition| alarm(condition, true));
-        alarms.extend(self.active);
+        alarms.extend(self.active.take().map(|(before, _)| (alarm(before.condition, false), Vec::new())));
+        self.active = next.map(|condition| (alarm(condition, true), self.strip(header)));
+        alarms.extend(self.active.clone());
         self.schedule_repeat();
     }
 
@@ -335,14 +375,13 @@ impl EcgWatch {
     }
 
     /// Says a condition again that still holds. One that holds from a stream before ends when this one is normal.
-    fn repeat(&mut self, alarms: &mut Vec<Alarm>) {
-        let Some(alarm) = self.active.filter(|_| self.monitor.next_sample() >= self.repeat_at) else {
-            return;
-        };
+    fn repeat(&mut self, alarms: &mut Vec<(Alarm, Vec<u8>)>) {
+        let due = self.monitor.next_sample() >= self.repeat_at;
+        let Some((alarm, strip)) = self.active.as_ref().filter(|_| due) else { return };
         if condition_of(self.monitor.state()) == Some(alarm.condition) {
-            alarms.push(alarm);
+            alarms.push((*alarm, strip.clone()));
         } else if self.monitor.state() == State::Normal {
-            alarms.push(Alarm { present: false, ..alarm });
+            alarms.push((Alarm { present: false, ..*alarm }, Vec::new()));
             self.active = None;
         }
         self.schedule_repeat();
@@ -410,7 +449,7 @@ mod tests {
     fn alarms(bedside: &mut Bedside) -> Vec<Alarm> {
         let reports = bedside.take(0, 0, 0, true).unwrap();
         let parsed = reports.iter().map(|bytes| Report::parse(bytes).unwrap());
-        parsed.filter(|r| r.header.kind == Kind::Alarm).map(|r| Alarm::parse(r.body()).unwrap()).collect()
+        parsed.filter(|r| r.header.kind == Kind::Alarm).map(|r| Alarm::parse(r.body()).unwrap().0).collect()
     }
 
     #[test]

@@ -9,6 +9,7 @@
 //! [`Kind::Sealed`]), a consent ([`Kind::Consent`]), an [`Alarm`] or a [`Session`].
 
 use crate::error::Error;
+use crate::observation::Batch;
 use crate::risk::RiskClass;
 use crate::wire::{Reader, SensorId, Writer};
 
@@ -248,8 +249,9 @@ impl Alarm {
         Ok(out)
     }
 
-    /// Reads the body back. Numbers that are not finite become `None`, or are refused where they must be there.
-    pub fn parse(bytes: &[u8]) -> Result<Self, Error> {
+    /// Reads the body back, and the strip of ECG behind it if there is one: what led to the decision, band-passed, in a batch
+    /// of its own. Numbers that are not finite become `None`, or are refused where they must be there.
+    pub fn parse(bytes: &[u8]) -> Result<(Self, Option<Batch<'_>>), Error> {
         let mut r = Reader::new("alarm", bytes);
         let code = r.u8()?;
         let condition = Condition::ALL.into_iter().find(|c| *c as u8 == code);
@@ -262,11 +264,12 @@ impl Alarm {
         let (onset_index, decided_index) = (r.u64()?, r.u64()?);
         let correlation = Some(f32::from_be_bytes(r.array()?)).filter(|c| c.is_finite());
         let threshold = f32::from_be_bytes(r.array()?);
-        r.finish()?;
         if !threshold.is_finite() {
             return Err(Error::malformed("alarm", "the threshold is not a number"));
         }
-        Ok(Self { condition, present, onset_index, decided_index, correlation, threshold })
+        let rest = r.rest();
+        let strip = if rest.is_empty() { None } else { Some(Batch::parse(rest)?) };
+        Ok((Self { condition, present, onset_index, decided_index, correlation, threshold }, strip))
     }
 }
 
@@ -312,6 +315,7 @@ impl Session {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::observation::{self, BatchHeader, Scale, Signal};
     use proptest::prelude::*;
     use std::vec::Vec;
 
@@ -344,9 +348,26 @@ mod tests {
             correlation: Some(0.25),
             threshold: 0.8,
         };
-        assert_eq!(Alarm::parse(&alarm.to_bytes().unwrap()), Ok(alarm));
+        assert_eq!(Alarm::parse(&alarm.to_bytes().unwrap()), Ok((alarm, None)));
         alarm.correlation = None;
-        assert_eq!(Alarm::parse(&alarm.to_bytes().unwrap()), Ok(alarm));
+        assert_eq!(Alarm::parse(&alarm.to_bytes().unwrap()), Ok((alarm, None)));
+        let strip = BatchHeader {
+            signal: Signal::Ecg,
+            simulated: true,
+            rate_millihertz: 180_000,
+            scale: Scale { gain_milli: 1_000_000, baseline: 0 },
+            first_index: 1,
+            time_us: 7,
+        };
+        let mut body = alarm.to_bytes().unwrap().to_vec();
+        body.resize(ALARM_BYTES + 64, 0);
+        let (len, _) = observation::emit(&strip, &[5, -900, 30_000], &mut body[ALARM_BYTES..]).unwrap();
+        body.truncate(ALARM_BYTES + len);
+        let (read, batch) = Alarm::parse(&body).unwrap();
+        assert_eq!((read, batch.unwrap().header), (alarm, strip));
+        assert_eq!(batch.unwrap().samples().collect::<Vec<_>>(), [5, -900, 30_000]);
+        body.pop();
+        assert!(Alarm::parse(&body).is_err(), "a strip that is cut");
         alarm.threshold = f32::NAN;
         assert!(Alarm::parse(&alarm.to_bytes().unwrap()).is_err());
         let session = Session { epoch: 3, class: RiskClass::III, bits: 968, noise_bits: 7 };

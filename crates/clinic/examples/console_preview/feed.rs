@@ -233,7 +233,14 @@ impl Patient {
     fn alarm(&self, condition: &str, priority: Priority, text: &str, at_ms: u64, reason: Option<&str>) {
         let evidence =
             reason.map(|reason| Evidence { rho: 0.31, threshold: THRESHOLD, reason: reason.into() });
-        let input = AlarmInput { condition: condition.into(), priority, text: text.into(), at_ms, evidence };
+        let input = AlarmInput {
+            condition: condition.into(),
+            priority,
+            text: text.into(),
+            at_ms,
+            evidence,
+            strip: None,
+        };
         self.board.raise_alarm(input).expect("few conditions fit");
     }
 }

@@ -6,9 +6,11 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::wave::WaveChunk;
 use crate::Error;
 
 /// Alarms on the board at once: every sensor, path and limit of one bed several times over.
@@ -80,6 +82,8 @@ pub struct AlarmInput {
     pub at_ms: u64,
     /// Evidence of the emergency detector, when that is the source.
     pub evidence: Option<Evidence>,
+    /// The ECG that led to it.
+    pub strip: Option<WaveChunk>,
 }
 
 /// Who acknowledged an alarm, and when.
@@ -112,20 +116,30 @@ pub struct AlarmView {
     pub acknowledged: Option<Acknowledgement>,
     /// Evidence, when the emergency detector raised it.
     pub evidence: Option<Evidence>,
+    /// Whether the ECG that led to it can be asked for.
+    pub strip: bool,
 }
 
 /// All alarms of a board. Each change returns the views that changed, for the event stream.
 #[derive(Debug, Default)]
 pub(super) struct Alarms {
     by_condition: BTreeMap<String, AlarmView>,
+    /// Strips by condition, as frames of a wave; never more than alarms.
+    strips: BTreeMap<String, Arc<[u8]>>,
     last_id: u64,
 }
 
 impl Alarms {
     /// Raises, renews or escalates. Nothing changed gives an empty list.
     pub(super) fn raise(&mut self, input: AlarmInput) -> Result<(AlarmId, Vec<AlarmView>), Error> {
+        // A strip that cannot be drawn does not keep its alarm back.
+        let strip = input.strip.as_ref().and_then(|strip| strip.evidence().ok());
         if let Some(alarm) = self.by_condition.get_mut(&input.condition) {
             let before = alarm.clone();
+            if let Some(strip) = strip {
+                alarm.strip = true;
+                self.strips.insert(input.condition.clone(), strip);
+            }
             let escalates = input.priority > alarm.priority;
             if escalates || alarm.state == AlarmState::Latched {
                 alarm.state = AlarmState::On;
@@ -151,7 +165,11 @@ impl Alarms {
             ended_at_ms: None,
             acknowledged: None,
             evidence: input.evidence,
+            strip: strip.is_some(),
         };
+        if let Some(strip) = strip {
+            self.strips.insert(input.condition.clone(), strip);
+        }
         self.by_condition.insert(input.condition, alarm.clone());
         let id = alarm.id;
         changed.push(alarm);
@@ -211,8 +229,16 @@ impl Alarms {
 
     fn remove(&mut self, condition: &str) -> Option<AlarmView> {
         let mut alarm = self.by_condition.remove(condition)?;
+        self.strips.remove(condition);
         alarm.state = AlarmState::Off;
         Some(alarm)
+    }
+
+    /// The ECG that led to an alarm, as a frame of a wave.
+    pub(super) fn strip(&self, id: AlarmId) -> Result<Arc<[u8]>, Error> {
+        let alarm = self.by_condition.values().find(|alarm| alarm.id == id);
+        let strip = alarm.and_then(|alarm| self.strips.get(&alarm.condition));
+        strip.cloned().ok_or(Error::UnknownAlarm(id))
     }
 }
 
@@ -227,6 +253,7 @@ mod tests {
             text: format!("{condition} text"),
             at_ms,
             evidence: None,
+            strip: None,
         }
     }
 

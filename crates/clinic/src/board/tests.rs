@@ -72,6 +72,7 @@ fn acknowledgement_is_logged_with_the_person() {
         text: "ECG PATTERN LOST".into(),
         at_ms: 10,
         evidence: Some(Evidence { rho: 0.31, threshold: 0.8, reason: "pattern lost".into() }),
+        strip: None,
     };
     let id = board.raise_alarm(input).unwrap();
     board.acknowledge(id, "S. Ode", 20).unwrap();

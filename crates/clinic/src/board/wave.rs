@@ -57,6 +57,12 @@ impl WaveChunk {
 
     /// Little-endian frame: version, signal, flags, 0, u32 sequence, u64 start (ms), u32 period (us),
     /// f32 counts per millivolt, i16 baseline, u16 count, then the samples as i16.
+    /// The frame of a strip that stands for itself, outside the stream.
+    pub(super) fn evidence(&self) -> Result<Arc<[u8]>, Error> {
+        self.check()?;
+        Ok(self.frame(0, true).into())
+    }
+
     fn frame(&self, sequence: u32, recent: bool) -> Vec<u8> {
         let flags = if self.late { FLAG_LATE } else { 0 } | if recent { FLAG_RECENT } else { 0 };
         let mut frame = Vec::with_capacity(FRAME_HEADER_BYTES + 2 * self.samples.len());

@@ -1,4 +1,4 @@
-//! What a person can do: acknowledge an alarm, and in a demonstration the demo controls.
+//! What a person can do: acknowledge an alarm, look at its strip, and in a demonstration the demo controls.
 
 use std::collections::VecDeque;
 
@@ -67,6 +67,18 @@ pub(super) async fn acknowledge(
             Err(error) => (StatusCode::NOT_FOUND, json!({ "error": error.to_string() })),
         }
     })
+}
+
+/// The ECG that led to an alarm: one frame, as on the wave socket.
+pub(super) async fn strip(State(console): State<Console>, Path(id): Path<u64>) -> Response {
+    match console.inner.board.alarm_strip(AlarmId(id)) {
+        Ok(frame) => {
+            let headers =
+                [(header::CONTENT_TYPE, "application/octet-stream"), (header::CACHE_CONTROL, "no-store")];
+            (headers, frame.to_vec()).into_response()
+        }
+        Err(error) => refusal(StatusCode::NOT_FOUND, &error.to_string()),
+    }
 }
 
 #[derive(Deserialize)]

@@ -12,6 +12,7 @@ fn alarm(condition: &str) -> AlarmInput {
         text: "ECG PATTERN LOST".into(),
         at_ms: 5,
         evidence: None,
+        strip: None,
     }
 }
 
