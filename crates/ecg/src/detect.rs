@@ -1,56 +1,59 @@
-//! Streaming QRS detection, of the family of Pan and Tompkins 1985 (doi 10.1109/TBME.1985.325532): band-pass, slope,
-//! moving average, adaptive thresholds between a signal and a noise level, search-back.
+//! Streaming QRS detection.
 //!
-//! Differences, each measured on the MIT-BIH records: the slope's magnitude instead of its square (one tall beat then
-//! does not hide the following ones), levels that are medians of the last eight instead of exponential averages, and
-//! thresholds learnt from the first two seconds whose beats are then reported in retrospect.
+//! An envelope of the detection band's slope gives candidates. Each is judged once, when what follows it is known too:
+//! a weighted sum of its evidence (size, isolation, timing, likeness to the last beats and to the last rejected
+//! candidates, sharpness, noise around it) decides.
+
+mod shape;
+mod trace;
 
 use crate::{SampleRate, clean::Cleaned, strip::Strip};
+use shape::{Memory, Shape};
+use trace::Trace;
 
 /// Two beats are never closer: the ventricle's refractory period (Pan and Tompkins).
 const REFRACTORY_S: f64 = 0.2;
-/// A low peak this soon after a beat is its T wave (Pan and Tompkins).
-const T_WAVE_S: f64 = 0.36;
-/// A peak in that time is a T wave when lower than this share of the beat before.
-const T_WAVE_SHARE: f32 = 0.5;
-/// Length of the moving average: about the widest QRS complex.
-const AVERAGE_S: f64 = 0.12;
-/// Step over which the slope is taken.
-const SLOPE_S: f64 = 0.012;
-/// How long thresholds are learnt before the first beat is reported.
+/// A candidate is the highest of the envelope within this time on both sides.
+const APART_S: f64 = 0.1;
+/// A candidate is measured when this much of the signal after it is known.
+const MEASURE_S: f64 = 0.36;
+/// And judged when its rivals are measured as well.
+const JUDGE_S: f64 = 0.6;
+/// How long levels are learnt before the first beat is reported.
 const LEARN_S: f64 = 2.0;
-/// Where the threshold lies between noise and signal level.
-const THRESHOLD_SHARE: f32 = 0.4;
-/// A peak at once after a beat needs this much more than the threshold, falling to nothing at [`EARLY_RR`].
-const EARLY_RISE: f32 = 1.0;
-/// Share of the median RR interval after which a peak is no longer early.
-const EARLY_RR: f32 = 0.8;
-/// Search-back accepts peaks above this share of the threshold.
-const SEARCH_BACK_SHARE: f32 = 0.6;
-/// Search-back starts after this many mean RR intervals without a beat (Pan and Tompkins).
-const SEARCH_BACK_RR: f64 = 1.66;
+/// Lowest candidate, as a share of the signal level.
+const CANDIDATE_SHARE: f32 = 0.05;
+/// A later candidate within the refractory period must lead by this to win.
+const RIVAL: f32 = 1.0;
+/// And be this much higher: a wide complex has a second peak where it swings back.
+const RIVAL_HEIGHT: f32 = 1.25;
+/// Delay of the detection band against the shape band.
+const FILTER_LAG_S: f64 = 0.015;
+/// Search-back starts after this many median RR intervals without a beat (Pan and Tompkins).
+const SEARCH_BACK_RR: f32 = 1.66;
 /// Without any beat for this long the signal level is halved, again and again.
 const DECAY_S: f64 = 2.5;
-/// Lowest threshold, mV of averaged slope: a QRS complex of about 0.1 mV.
-const THRESHOLD_MIN_MV: f32 = 0.008;
-/// Highest signal level, mV of averaged slope: beyond it there is an artefact, not a heart.
+/// Lowest candidate, mV of envelope.
+const THRESHOLD_MIN_MV: f32 = 0.006;
+/// Highest signal level, mV of envelope: beyond it there is an artefact, not a heart.
 const LEVEL_MAX_MV: f32 = 2.0;
-/// Ring sizes at 1000 Hz, with room.
-const AVERAGE_SAMPLES_MAX: usize = 160;
-const SLOPE_SAMPLES_MAX: usize = 16;
 const LEVELS: usize = 8;
-const PENDING_MAX: usize = 16;
+const QUEUE: usize = 24;
+/// Number of evidence values.
+pub const EVIDENCE: usize = 28;
 
 /// Median of the last eight values.
 #[derive(Debug, Clone, Copy)]
 struct Level {
     values: [f32; LEVELS],
     next: usize,
+    median: f32,
+    upper: f32,
 }
 
 impl Level {
     const fn new(value: f32) -> Self {
-        Self { values: [value; LEVELS], next: 0 }
+        Self { values: [value; LEVELS], next: 0, median: value, upper: value }
     }
 
     fn push(&mut self, value: f32) {
@@ -58,269 +61,461 @@ impl Level {
             *slot = value;
         }
         self.next = (self.next + 1) % LEVELS;
+        self.update();
     }
 
-    fn median(&self) -> f32 {
+    fn update(&mut self) {
         let mut sorted = self.values;
         sorted.sort_unstable_by(f32::total_cmp);
-        let [.., a, b, _, _, _] = sorted;
-        0.5 * (a + b)
+        let [.., a, b, c, _, _] = sorted;
+        self.upper = c;
+        self.median = 0.5 * (a + b);
     }
 
     fn scale(&mut self, factor: f32) {
         self.values.iter_mut().for_each(|v| *v *= factor);
+        self.update();
     }
 }
 
+/// A candidate as far as it is known.
 #[derive(Debug, Clone, Copy)]
-struct Peak {
-    at: u64,
+struct Candidate {
+    step: i64,
     height: f32,
+    measured: Option<Measured>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Measured {
+    shape: Shape,
+    r: u64,
+    negative: bool,
+    valley_before: f32,
+    valley_after: f32,
+    mean_before: f32,
+    mean_after: f32,
+    residue: f32,
+    residue_around: f32,
+    swing: f32,
+    steepest: f32,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Beat {
+    step: i64,
+    height: f32,
+    swing: f32,
+    steepest: f32,
+}
+
+/// What was decided of a candidate and why; for tuning and study.
+#[derive(Debug, Clone, Copy)]
+pub struct Judged {
+    /// Sample index of its R peak.
+    pub r: u64,
+    /// Its evidence.
+    pub evidence: [f32; EVIDENCE],
+    /// Weighted sum.
+    pub score: f32,
+    /// Whether it was accepted at once.
+    pub accepted: bool,
 }
 
 /// The detector of one lead.
 #[derive(Debug, Clone)]
 pub struct Detector {
     rate: SampleRate,
-    slope_ring: [f32; SLOPE_SAMPLES_MAX],
-    average_ring: [f32; AVERAGE_SAMPLES_MAX],
-    slope_len: usize,
-    average_len: usize,
-    slope_at: usize,
-    average_at: usize,
-    sum: f64,
-    start: u64,
-    now: u64,
-    rising: Option<Peak>,
-    candidate: Option<Peak>,
-    pending: [Option<Peak>; PENDING_MAX],
+    trace: Trace,
+    weights: [f32; EVIDENCE],
+    search_back: f32,
+    rising: Option<(i64, f32)>,
+    queue: [Option<Candidate>; QUEUE],
     learning: bool,
     signal: Level,
     noise: Level,
     rr: Level,
-    last_beat: Option<Peak>,
-    best_rejected: Option<Peak>,
-    decayed_at: u64,
+    swing: Level,
+    steepest: Level,
+    residue: Level,
+    beats: Memory,
+    others: Memory,
+    last_beat: Option<Beat>,
+    best_rejected: Option<(f32, Candidate)>,
+    decayed_at: i64,
     negative: bool,
     reported_until: Option<u64>,
+}
+
+fn ln_ratio(a: f32, b: f32) -> f32 {
+    libm::logf((a + 1e-5) / (b + 1e-5)).clamp(-4.0, 4.0)
 }
 
 impl Detector {
     /// A detector whose first sample has index `start`.
     pub fn new(rate: SampleRate, start: u64) -> Self {
-        let len = |s: f64, max: usize| (rate.samples(s) as usize).clamp(1, max);
+        Self::with_weights(rate, start, WEIGHTS, SEARCH_BACK)
+    }
+
+    /// A detector with other weights; for tuning.
+    pub fn with_weights(rate: SampleRate, start: u64, weights: [f32; EVIDENCE], search_back: f32) -> Self {
         Self {
             rate,
-            slope_ring: [0.0; SLOPE_SAMPLES_MAX],
-            average_ring: [0.0; AVERAGE_SAMPLES_MAX],
-            slope_len: len(SLOPE_S, SLOPE_SAMPLES_MAX),
-            average_len: len(AVERAGE_S, AVERAGE_SAMPLES_MAX),
-            slope_at: 0,
-            average_at: 0,
-            sum: 0.0,
-            start,
-            now: start,
+            trace: Trace::new(rate, start),
+            weights,
+            search_back,
             rising: None,
-            candidate: None,
-            pending: [None; PENDING_MAX],
+            queue: [None; QUEUE],
             learning: true,
             signal: Level::new(0.0),
             noise: Level::new(0.0),
             rr: Level::new(0.8),
+            swing: Level::new(0.0),
+            steepest: Level::new(0.0),
+            residue: Level::new(0.0),
+            beats: Memory::new(),
+            others: Memory::new(),
             last_beat: None,
             best_rejected: None,
-            decayed_at: start,
+            decayed_at: 0,
             negative: false,
             reported_until: None,
         }
     }
 
+    /// Changes the bias; for tuning.
+    pub fn retune(&mut self, weights: [f32; EVIDENCE]) {
+        self.weights = weights;
+    }
+
     /// Takes the next cleaned sample; `strip` must already hold it. Returns the index of an R peak when one was
     /// decided, refined to the extremum of the 0.5 to 40 Hz band.
     pub fn push(&mut self, cleaned: Cleaned, strip: &Strip) -> Option<u64> {
-        let height = self.envelope(cleaned.qrs_mv);
-        let now = self.now;
-        self.now += 1;
-        let closed = self.track(now, height);
-        if self.learning {
-            return self.learn(now, closed, strip);
-        }
-        let beat = match closed {
-            Some(peak) => self.judge(peak),
-            None => self.search_back(now),
-        };
-        self.report(beat, strip)
+        self.push_watched(cleaned, strip, &mut |_| ())
     }
 
-    fn envelope(&mut self, qrs_mv: f32) -> f32 {
-        let before = self.slope_ring.get_mut(self.slope_at).map_or(0.0, |s| core::mem::replace(s, qrs_mv));
-        self.slope_at = (self.slope_at + 1) % self.slope_len;
-        let slope = (qrs_mv - before).abs();
-        let old = self.average_ring.get_mut(self.average_at).map_or(0.0, |s| core::mem::replace(s, slope));
-        self.average_at = (self.average_at + 1) % self.average_len;
-        self.sum += f64::from(slope) - f64::from(old);
-        (self.sum / self.average_len as f64) as f32
-    }
-
-    /// Peaks of the envelope that are the highest within the refractory period on both sides.
-    fn track(&mut self, now: u64, height: f32) -> Option<Peak> {
-        let refractory = self.rate.samples(REFRACTORY_S);
-        match self.rising {
-            Some(top) if height <= top.height => {
-                if height < 0.5 * top.height || now - top.at > refractory {
-                    self.rising = None;
-                    return self.settle(top, refractory);
-                }
-            }
-            _ => self.rising = Some(Peak { at: now, height }),
-        }
-        let candidate = self.candidate?;
-        // A higher peak on its way within the refractory period would replace the candidate.
-        let replaced = |r: Peak| r.at - candidate.at <= refractory && r.height >= candidate.height;
-        if now - candidate.at > refractory && !self.rising.is_some_and(replaced) {
-            return self.candidate.take();
-        }
-        None
-    }
-
-    fn settle(&mut self, top: Peak, refractory: u64) -> Option<Peak> {
-        match self.candidate {
-            Some(c) if top.at - c.at <= refractory => {
-                if top.height > c.height {
-                    self.candidate = Some(top);
-                }
-                None
-            }
-            earlier => {
-                self.candidate = Some(top);
-                earlier
-            }
-        }
-    }
-
-    fn learn(&mut self, now: u64, closed: Option<Peak>, strip: &Strip) -> Option<u64> {
-        if let Some(peak) = closed
-            && let Some(slot) = self.pending.iter_mut().find(|p| p.is_none())
-        {
-            *slot = Some(peak);
-        }
-        if now - self.start >= self.rate.samples(LEARN_S)
-            && self.last_beat.is_none()
-            && self.signal.median() == 0.0
-        {
-            // The filters' start is no beat.
-            let settled = self.start + self.rate.samples(0.2);
-            let heights = || self.pending.iter().flatten().filter(|p| p.at >= settled).map(|p| p.height);
-            let top = heights().fold(0.0f32, f32::max);
-            let mut sorted = [0.0f32; PENDING_MAX];
-            let count = heights().zip(&mut sorted).map(|(h, s)| *s = h).count();
-            if let Some(used) = sorted.get_mut(..count) {
-                used.sort_unstable_by(f32::total_cmp);
-            }
-            // Two seconds hold at least one beat above 30 per minute; the second highest guards against one artefact.
-            let second = if count >= 2 { sorted.get(count - 2).copied().unwrap_or(top) } else { top };
-            let signal = if second > 0.4 * top { second } else { top };
-            self.signal = Level::new(signal.clamp(THRESHOLD_MIN_MV, LEVEL_MAX_MV));
-            self.noise = Level::new(0.1 * signal.min(LEVEL_MAX_MV));
-        }
-        if self.signal.median() == 0.0 {
+    /// As [`Self::push`], telling every judgement.
+    pub fn push_watched(
+        &mut self,
+        cleaned: Cleaned,
+        strip: &Strip,
+        watch: &mut impl FnMut(&Judged),
+    ) -> Option<u64> {
+        if !self.trace.push(cleaned) || self.trace.newest() < 0 {
             return None;
         }
-        // One per sample, the oldest first, so that at most one beat is returned at a time.
-        let oldest =
-            self.pending.iter_mut().filter(|p| p.is_some()).min_by_key(|p| p.map_or(u64::MAX, |p| p.at));
-        let peak = oldest.and_then(Option::take);
-        match peak {
-            Some(peak) => {
-                let beat = self.judge(peak);
-                self.report(beat, strip)
+        let now = self.trace.newest();
+        self.track(now);
+        self.measure(now, strip);
+        if self.learning {
+            if now < self.trace.steps(LEARN_S) {
+                return None;
             }
-            None => {
-                self.learning = false;
-                None
-            }
+            self.learn();
         }
-    }
-
-    fn threshold(&self) -> f32 {
-        let (signal, noise) = (self.signal.median(), self.noise.median());
-        (noise + THRESHOLD_SHARE * (signal - noise)).max(THRESHOLD_MIN_MV)
-    }
-
-    fn judge(&mut self, peak: Peak) -> Option<Peak> {
-        let t_wave = self.last_beat.is_some_and(|last| {
-            peak.at.saturating_sub(last.at) <= self.rate.samples(T_WAVE_S)
-                && peak.height < T_WAVE_SHARE * last.height
-        });
-        let early = self.last_beat.map_or(0.0, |last| {
-            let waited = self.rate.seconds(peak.at.saturating_sub(last.at)) as f32;
-            (1.0 - waited / (EARLY_RR * self.rr.median())).max(0.0)
-        });
-        if !t_wave && peak.height > self.threshold() * (1.0 + EARLY_RISE * early) {
-            return Some(self.accept(peak, 1.0));
-        }
-        if !t_wave {
-            if self.best_rejected.is_none_or(|b| b.height < peak.height) {
-                self.best_rejected = Some(peak);
-            }
-            self.noise.push(peak.height.min(self.signal.median()));
-        }
-        None
-    }
-
-    fn accept(&mut self, peak: Peak, trust: f32) -> Peak {
-        let signal = self.signal.median();
-        self.signal.push(trust * peak.height.min(LEVEL_MAX_MV) + (1.0 - trust) * signal);
-        if let Some(last) = self.last_beat {
-            let rr = self.rate.seconds(peak.at.saturating_sub(last.at)) as f32;
-            self.rr.push(rr.clamp(0.25, 2.0));
-        }
-        self.last_beat = Some(peak);
-        self.best_rejected = None;
-        self.decayed_at = peak.at;
-        peak
-    }
-
-    fn search_back(&mut self, now: u64) -> Option<Peak> {
-        let last = self.last_beat.map_or(self.start, |b| b.at);
-        let waited = self.rate.seconds(now - last);
-        if let Some(best) = self.best_rejected
-            && waited > SEARCH_BACK_RR * f64::from(self.rr.median())
-            && best.height > (SEARCH_BACK_SHARE * self.threshold()).max(THRESHOLD_MIN_MV)
-        {
-            return Some(self.accept(best, 0.5));
-        }
-        if now - self.decayed_at > self.rate.samples(DECAY_S) {
-            self.signal.scale(0.5);
-            self.noise.scale(0.7);
-            self.decayed_at = now;
-        }
-        None
-    }
-
-    /// Finds the R peak that belongs to an envelope peak.
-    fn report(&mut self, beat: Option<Peak>, strip: &Strip) -> Option<u64> {
-        let beat = beat?;
-        // The envelope lags by half the average and by the detection filter, about 15 ms.
-        let centre = beat.at.saturating_sub(self.rate.samples(0.5 * AVERAGE_S + 0.015));
-        let reach = self.rate.samples(0.08);
-        let (from, to) = (centre.saturating_sub(reach), centre + reach);
-        let window = || (from..=to).filter_map(|i| Some((i, strip.microvolts(i)?)));
-        let (count, sum) = window().fold((0i64, 0i64), |(n, s), (_, v)| (n + 1, s + i64::from(v)));
-        let mean = sum / count.max(1);
-        let highest = window().max_by_key(|&(_, v)| v)?;
-        let lowest = window().min_by_key(|&(_, v)| v)?;
-        let (up, down) = (i64::from(highest.1) - mean, mean - i64::from(lowest.1));
-        // A biphasic complex must not change its reference point from beat to beat.
-        self.negative = if self.negative { 3 * down > 2 * up } else { 2 * down > 3 * up };
-        let r = if self.negative { lowest.0 } else { highest.0 };
+        let r = self.judge(now, watch)?;
         if self.reported_until.is_some_and(|until| r <= until) {
             return None;
         }
         self.reported_until = Some(r);
         Some(r)
     }
+
+    /// Collects the peaks of the envelope that are the highest within [`APART_S`] on both sides.
+    fn track(&mut self, now: i64) {
+        let height = self.trace.envelope(now);
+        match self.rising {
+            Some((step, top)) if height <= top => {
+                if now - step > self.trace.steps(APART_S) {
+                    self.rising = None;
+                    let (lowest, _) = self.trace.surroundings(step, -APART_S, 0.0);
+                    let _ = lowest;
+                    let first = step - self.trace.steps(APART_S);
+                    let is_peak = (first.max(0)..step).all(|s| self.trace.envelope(s) < top);
+                    if is_peak && top > THRESHOLD_MIN_MV.max(CANDIDATE_SHARE * self.signal.median) {
+                        self.enqueue(Candidate { step, height: top, measured: None });
+                    }
+                }
+            }
+            _ => self.rising = Some((now, height)),
+        }
+    }
+
+    fn enqueue(&mut self, candidate: Candidate) {
+        if self.queue.iter().all(Option::is_some) {
+            self.queue.rotate_left(1);
+            if let Some(last) = self.queue.last_mut() {
+                *last = None;
+            }
+        }
+        if let Some(slot) = self.queue.iter_mut().find(|s| s.is_none()) {
+            *slot = Some(candidate);
+        }
+    }
+
+    fn measure(&mut self, now: i64, strip: &Strip) {
+        let wait = self.trace.steps(MEASURE_S);
+        let Some(at) =
+            self.queue.iter().position(|c| c.is_some_and(|c| c.measured.is_none() && now - c.step >= wait))
+        else {
+            return;
+        };
+        let Some(candidate) = self.queue.get(at).copied().flatten() else { return };
+        let measured = self.look(candidate.step, strip);
+        if let Some(Some(c)) = self.queue.get_mut(at) {
+            c.measured = Some(measured);
+        }
+    }
+
+    /// Finds the R peak that belongs to an envelope peak, and whether it points down: the wave of the shape band that
+    /// stands out most against what is 40 ms before and after it, so that neither offset nor T wave count.
+    fn locate(&self, step: i64, strip: &Strip) -> (u64, bool) {
+        // The detection filter lags behind the shape.
+        let centre = self.trace.sample(step).saturating_sub(self.rate.samples(FILTER_LAG_S));
+        let (from, to) = (centre.saturating_sub(self.rate.samples(0.12)), centre + self.rate.samples(0.08));
+        let arm = self.rate.samples(0.04).max(1);
+        let value = |i: u64| strip.microvolts(i).map(i32::from);
+        let stands_out = |i: u64| Some(2 * value(i)? - value(i.saturating_sub(arm))? - value(i + arm)?);
+        let (mut up, mut down) = ((centre, 0), (centre, 0));
+        for i in from..=to {
+            let v = stands_out(i).unwrap_or(0);
+            if v > up.1 {
+                up = (i, v);
+            }
+            if -v > down.1 {
+                down = (i, -v);
+            }
+        }
+        // A biphasic complex must not change its reference point from beat to beat.
+        let mut negative = if self.negative { 3 * down.1 > 2 * up.1 } else { 2 * down.1 > 3 * up.1 };
+        let mut r = if negative { down.0 } else { up.0 };
+        // A wide complex, paced or ventricular, counts from its first wave, not from the swing back.
+        let enough = up.1.max(down.1) / 2;
+        let mut first = (centre, 0, false);
+        for i in from..r.saturating_sub(self.rate.samples(0.06)) {
+            let v = stands_out(i).unwrap_or(0);
+            if v.abs() > first.1 {
+                first = (i, v.abs(), v < 0);
+            }
+        }
+        if first.1 > enough {
+            (r, _, negative) = first;
+        }
+        (r, negative)
+    }
+
+    fn look(&mut self, step: i64, strip: &Strip) -> Measured {
+        let trace = &self.trace;
+        let (valley_before, mean_before) = trace.surroundings(step, -0.3, -0.1);
+        let (valley_after, mean_after) = trace.surroundings(step, 0.1, 0.3);
+        let residue = trace.residue(step, -0.06, 0.1);
+        let residue_around = 0.5 * (trace.residue(step, -0.3, -0.1) + trace.residue(step, 0.14, 0.34));
+        let (r, negative) = self.locate(step, strip);
+        let reach = self.rate.samples(0.08);
+        let (from, to) = (r.saturating_sub(reach), r + reach);
+        let window = || (from..=to).filter_map(|i| strip.microvolts(i)).map(i32::from);
+        let swing = window().max().unwrap_or(0) - window().min().unwrap_or(0);
+        let stride = self.rate.samples(0.012).max(1);
+        let steepest = (from..=to)
+            .filter_map(|i| Some(i32::from(strip.microvolts(i + stride)?) - i32::from(strip.microvolts(i)?)))
+            .map(i32::abs)
+            .max()
+            .unwrap_or(0);
+        Measured {
+            shape: Shape::take(trace, step),
+            r,
+            negative,
+            valley_before,
+            valley_after,
+            mean_before,
+            mean_after,
+            residue,
+            residue_around,
+            swing: swing as f32 * 0.001,
+            steepest: steepest as f32 * 0.001,
+        }
+    }
+
+    fn learn(&mut self) {
+        // The filters' start is no beat.
+        let settled = self.trace.steps(0.2);
+        let mut sorted = [0.0f32; QUEUE];
+        let count = self
+            .queue
+            .iter()
+            .flatten()
+            .filter(|c| c.step >= settled)
+            .zip(&mut sorted)
+            .map(|(c, s)| *s = c.height)
+            .count();
+        let used = sorted.get_mut(..count).unwrap_or_default();
+        used.sort_unstable_by(f32::total_cmp);
+        let top = used.last().copied().unwrap_or(0.0);
+        // Two seconds hold at least one beat above 30 per minute; the second highest guards against one artefact.
+        let second = if count >= 2 { used.get(count - 2).copied().unwrap_or(top) } else { top };
+        let signal = (if second > 0.4 * top { second } else { top }).clamp(THRESHOLD_MIN_MV, LEVEL_MAX_MV);
+        self.signal = Level::new(signal);
+        self.noise = Level::new(0.1 * signal);
+        let biggest =
+            self.queue.iter().flatten().filter(|c| c.height >= 0.8 * signal).find_map(|c| c.measured);
+        if let Some(m) = biggest {
+            self.swing = Level::new(m.swing);
+            self.steepest = Level::new(m.steepest);
+            self.residue = Level::new(m.residue_around);
+        }
+        self.learning = false;
+    }
+
+    fn evidence(&self, c: &Candidate, m: &Measured) -> [f32; EVIDENCE] {
+        let s = self.signal.median;
+        let rr = self.rr.median;
+        let last = self.last_beat;
+        let waited = last.map_or(rr, |l| self.trace.seconds(c.step - l.step));
+        let early = (1.0 - waited / rr).max(0.0);
+        let late = (waited / rr - 1.0).clamp(0.0, 1.5);
+        let soon = (1.0 - waited / 0.4).max(0.0);
+        let size = ln_ratio(c.height, s);
+        let to_last = last.map_or(size, |l| ln_ratio(c.height, l.height));
+        let swing_last = last.map_or(0.0, |l| ln_ratio(m.swing, l.swing));
+        let steep_last = last.map_or(0.0, |l| ln_ratio(m.steepest, l.steepest));
+        let (beats, beats3) = if true {
+            let (a, b) = self.beats.likeness(&m.shape);
+            (a, b)
+        } else {
+            unreachable!()
+        };
+        let (others, others3) = self.others.likeness(&m.shape);
+        let next = self
+            .queue
+            .iter()
+            .flatten()
+            .filter(|n| n.step > c.step + self.trace.steps(REFRACTORY_S))
+            .max_by(|a, b| a.height.total_cmp(&b.height));
+        let (next_size, schedule) = next.map_or((-2.0, 0.0), |n| {
+            let off = last.map_or(1.0, |l| (self.trace.seconds(n.step - l.step) / rr - 1.0) / 0.12);
+            (ln_ratio(n.height, s).clamp(-2.0, 1.0), libm::expf(-0.5 * off * off) * (n.height / s).min(1.0))
+        });
+        [
+            1.0,
+            size,
+            size.max(0.0),
+            (size * size).min(6.0),
+            ln_ratio(self.noise.median, s),
+            early,
+            late,
+            soon,
+            early * early,
+            soon * to_last,
+            early * size,
+            beats.form,
+            beats.whole,
+            beats3.form,
+            beats3.whole,
+            others.whole,
+            others3.whole,
+            ln_ratio(m.valley_before.max(m.valley_after), c.height),
+            ln_ratio(m.mean_before.min(m.mean_after), c.height),
+            ln_ratio(m.residue_around, c.height),
+            ln_ratio(m.residue_around, self.residue.median.max(0.002)),
+            ln_ratio(c.height, m.swing),
+            ln_ratio(m.steepest, self.steepest.median),
+            soon * steep_last + 0.0 * swing_last,
+            next_size,
+            schedule,
+            ln_ratio(c.height, self.signal.upper),
+            ln_ratio(m.steepest, self.steepest.upper),
+        ]
+    }
+
+    fn score(&self, evidence: &[f32; EVIDENCE]) -> f32 {
+        evidence.iter().zip(&self.weights).map(|(e, w)| e * w).sum()
+    }
+
+    fn judge(&mut self, now: i64, watch: &mut impl FnMut(&Judged)) -> Option<u64> {
+        let wait = self.trace.steps(JUDGE_S);
+        let first = self.queue.first().copied().flatten();
+        let Some((c, m)) = first.filter(|c| now - c.step >= wait).and_then(|c| Some((c, c.measured?))) else {
+            return self.look_back(now);
+        };
+        let evidence = self.evidence(&c, &m);
+        let score = self.score(&evidence);
+        let refractory = self.trace.steps(REFRACTORY_S);
+        let too_soon = self.last_beat.is_some_and(|l| c.step - l.step < refractory);
+        let rival = self.queue.iter().skip(1).flatten().any(|n| {
+            n.step - c.step < refractory
+                && n.height > RIVAL_HEIGHT * c.height
+                && n.measured.is_some_and(|m| self.score(&self.evidence(n, &m)) > score.max(0.0) + RIVAL)
+        });
+        let accepted = score > 0.0 && !rival && !too_soon;
+        if !too_soon {
+            watch(&Judged { r: m.r, evidence, score, accepted });
+        }
+        self.queue.rotate_left(1);
+        if let Some(last) = self.queue.last_mut() {
+            *last = None;
+        }
+        if accepted {
+            return Some(self.accept(&c, &m));
+        }
+        if !too_soon && !(rival && score > 0.0) {
+            self.noise.push(c.height.min(self.signal.median));
+            self.others.keep(m.shape);
+            if self.best_rejected.is_none_or(|(s, _)| s < score) {
+                self.best_rejected = Some((score, c));
+            }
+        }
+        None
+    }
+
+    fn accept(&mut self, c: &Candidate, m: &Measured) -> u64 {
+        self.signal.push(c.height.min(LEVEL_MAX_MV));
+        self.swing.push(m.swing);
+        self.steepest.push(m.steepest);
+        self.residue.push(m.residue_around);
+        self.beats.keep(m.shape);
+        if let Some(last) = self.last_beat {
+            self.rr.push(self.trace.seconds(c.step - last.step).clamp(0.25, 2.0));
+        }
+        self.last_beat = Some(Beat { step: c.step, height: c.height, swing: m.swing, steepest: m.steepest });
+        self.best_rejected = None;
+        self.decayed_at = c.step;
+        self.negative = m.negative;
+        m.r
+    }
+
+    fn look_back(&mut self, now: i64) -> Option<u64> {
+        let last = self.last_beat.map_or(0, |b| b.step);
+        let judged = now - self.trace.steps(JUDGE_S);
+        let waited = self.trace.seconds(judged - last);
+        if let Some((score, c)) = self.best_rejected
+            && waited > SEARCH_BACK_RR * self.rr.median
+            && score > self.search_back
+            && let Some(m) = c.measured
+        {
+            return Some(self.accept(&c, &m));
+        }
+        if judged - self.decayed_at > self.trace.steps(DECAY_S) {
+            self.signal.scale(0.5);
+            self.noise.scale(0.7);
+            self.decayed_at = judged;
+        }
+        None
+    }
 }
+
+/// Search-back accepts scores above this.
+pub const SEARCH_BACK: f32 = -2.0;
+/// Learnt.
+pub const WEIGHTS: [f32; EVIDENCE] = [
+    -3.223, 2.242, -1.798, -0.359, -1.085, -0.992, 0.612, -4.448, -1.681, 6.405, 1.403, 1.983, 3.262, 0.574,
+    -1.068, 0.191, -2.427, -0.998, 1.420, -2.544, -0.001, -0.217, -2.049, -0.541, -0.409, -2.079, 0.811,
+    1.164,
+];
+/// By hand, to start learning from.
+pub const START: [f32; EVIDENCE] = [
+    3.0, 3.0, 0.0, 0.0, 0.0, -3.0, 2.0, -2.0, 0.0, 2.0, 0.0, 2.0, 0.0, 0.0, 0.0, -1.0, 0.0, 0.0, 0.0, 0.0,
+    0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0,
+];
 
 #[cfg(test)]
 mod tests {
@@ -370,8 +565,8 @@ mod tests {
     fn a_tall_artefact_does_not_silence_the_heart() {
         let found =
             beats(360.0, 60.0, |t| heart(1.0)(t) + if (20.0..20.1).contains(&t) { 30.0 } else { 0.0 });
-        let late = found.iter().filter(|r| (30.0..60.0).contains(*r)).count();
-        assert!((37..=38).contains(&late), "{late}");
+        let late = found.iter().filter(|r| (30.0..59.0).contains(*r)).count();
+        assert_eq!(late, 36);
     }
 
     #[test]
