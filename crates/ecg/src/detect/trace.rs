@@ -20,18 +20,20 @@ struct Average {
     len: usize,
     at: usize,
     sum: f64,
+    share: f64,
 }
 
 impl Average {
     fn new(len: usize) -> Self {
-        Self { ring: [0.0; AVERAGE_STEPS_MAX], len: len.clamp(1, AVERAGE_STEPS_MAX), at: 0, sum: 0.0 }
+        let len = len.clamp(1, AVERAGE_STEPS_MAX);
+        Self { ring: [0.0; AVERAGE_STEPS_MAX], len, at: 0, sum: 0.0, share: 1.0 / len as f64 }
     }
 
     fn push(&mut self, value: f32) -> f32 {
         let old = self.ring.get_mut(self.at).map_or(0.0, |s| core::mem::replace(s, value));
         self.at = if self.at + 1 >= self.len { 0 } else { self.at + 1 };
         self.sum += f64::from(value) - f64::from(old);
-        (self.sum / self.len as f64) as f32
+        (self.sum * self.share) as f32
     }
 }
 
