@@ -78,6 +78,6 @@ fn finds_the_beats_of_mitdb() {
     println!("{late} of {reported} beats reported later than 1 s after their R peak");
     // Search-back and the first two seconds.
     assert!(late * 100 <= reported);
-    // Measured: 0.9973.
-    assert!(gross.f1() >= 0.996);
+    // Measured: 0.99872, and 0.99853 with weights learnt without the record they are tried on (examples/tune.rs).
+    assert!(gross.f1() >= 0.9985);
 }
