@@ -1,5 +1,9 @@
 //! Streaming filters: one band for the shape of a beat, a narrower one for finding it.
 //!
+//! There is no mains notch yet. The low-pass alone is enough for weak mains only: F1 of the QRS detection on MIT-BIH
+//! falls from 0.9987 to 0.997 with added mains of 0.2 mV, to 0.989 (50 Hz) or 0.992 (60 Hz) with 0.5 mV, and to 0.907
+//! with 1 mV at 50 Hz.
+//!
 //! Second-order sections in transposed direct form II, designed with the bilinear transform (Butterworth, prewarped).
 
 use crate::SampleRate;

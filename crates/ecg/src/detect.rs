@@ -1,106 +1,102 @@
-//! Streaming QRS detection, of the family of Pan and Tompkins 1985 (doi 10.1109/TBME.1985.325532): band-pass, slope,
-//! moving average, adaptive thresholds between a signal and a noise level, search-back.
+//! Streaming QRS detection.
 //!
-//! Differences, each measured on the MIT-BIH records: the slope's magnitude instead of its square (one tall beat then
-//! does not hide the following ones), levels that are medians of the last eight instead of exponential averages, and
-//! thresholds learnt from the first two seconds whose beats are then reported in retrospect.
+//! The envelope of the slope of a narrow band gives candidates, as with Pan and Tompkins 1985
+//! (doi 10.1109/TBME.1985.325532). Size and timing alone, their rules, mistake noise and T waves for beats and miss
+//! small early ones, so a candidate is judged by all its evidence: size and steepness against the last beats, timing,
+//! likeness to the last beats and to what was rejected, valleys and noise around it. A weighted sum decides, unless a
+//! better candidate follows within the refractory period. So a beat is reported about 0.7 s after its R peak, except
+//! by search-back.
+
+mod known;
+mod level;
+mod measure;
+mod shape;
+mod trace;
+
+pub use known::{EVIDENCE, WEIGHTS};
 
 use crate::{SampleRate, clean::Cleaned, strip::Strip};
+use known::{Known, LEVEL_MAX_MV, Peak};
+use measure::{MEASURE_S, Measured};
+use trace::Trace;
 
 /// Two beats are never closer: the ventricle's refractory period (Pan and Tompkins).
 const REFRACTORY_S: f64 = 0.2;
-/// A low peak this soon after a beat is its T wave (Pan and Tompkins).
-const T_WAVE_S: f64 = 0.36;
-/// A peak in that time is a T wave when lower than this share of the beat before.
-const T_WAVE_SHARE: f32 = 0.5;
-/// Length of the moving average: about the widest QRS complex.
-const AVERAGE_S: f64 = 0.12;
-/// Step over which the slope is taken.
-const SLOPE_S: f64 = 0.012;
-/// How long thresholds are learnt before the first beat is reported.
+/// A candidate is the highest of the envelope within this time on both sides.
+const APART_S: f64 = 0.1;
+/// A candidate is judged when its rivals are measured.
+const JUDGE_S: f64 = REFRACTORY_S + MEASURE_S + 0.04;
+/// How long is waited before the first judgement.
 const LEARN_S: f64 = 2.0;
-/// Where the threshold lies between noise and signal level.
-const THRESHOLD_SHARE: f32 = 0.4;
-/// A peak at once after a beat needs this much more than the threshold, falling to nothing at [`EARLY_RR`].
-const EARLY_RISE: f32 = 1.0;
-/// Share of the median RR interval after which a peak is no longer early.
-const EARLY_RR: f32 = 0.8;
-/// Search-back accepts peaks above this share of the threshold.
-const SEARCH_BACK_SHARE: f32 = 0.6;
-/// Search-back starts after this many mean RR intervals without a beat (Pan and Tompkins).
-const SEARCH_BACK_RR: f64 = 1.66;
-/// Without any beat for this long the signal level is halved, again and again.
+/// The filters' start is no beat.
+const SETTLED_S: f64 = 0.2;
+/// Lowest candidate, as a share of the signal level.
+const CANDIDATE_SHARE: f32 = 0.05;
+/// Lowest candidate, mV of envelope: a QRS complex of about 0.1 mV.
+const CANDIDATE_MIN_MV: f32 = 0.006;
+/// A later candidate within the refractory period must lead by this much to win.
+const RIVAL_SCORE: f32 = 1.0;
+/// And be so much higher: a wide complex has a second peak where it swings back.
+const RIVAL_HEIGHT: f32 = 1.25;
+/// Search-back starts after this many median RR intervals without a beat (Pan and Tompkins).
+const SEARCH_BACK_RR: f32 = 1.66;
+/// Search-back accepts scores above this.
+const SEARCH_BACK_SCORE: f32 = -2.0;
+/// Without any beat for this long what is known is doubted, again and again.
 const DECAY_S: f64 = 2.5;
-/// Lowest threshold, mV of averaged slope: a QRS complex of about 0.1 mV.
-const THRESHOLD_MIN_MV: f32 = 0.008;
-/// Highest signal level, mV of averaged slope: beyond it there is an artefact, not a heart.
-const LEVEL_MAX_MV: f32 = 2.0;
-/// Ring sizes at 1000 Hz, with room.
-const AVERAGE_SAMPLES_MAX: usize = 160;
-const SLOPE_SAMPLES_MAX: usize = 16;
-const LEVELS: usize = 8;
-const PENDING_MAX: usize = 16;
+/// Room for the candidates of [`LEARN_S`].
+const QUEUE: usize = 24;
 
-/// Median of the last eight values.
+/// A candidate as far as it is known.
 #[derive(Debug, Clone, Copy)]
-struct Level {
-    values: [f32; LEVELS],
-    next: usize,
-}
-
-impl Level {
-    const fn new(value: f32) -> Self {
-        Self { values: [value; LEVELS], next: 0 }
-    }
-
-    fn push(&mut self, value: f32) {
-        if let Some(slot) = self.values.get_mut(self.next) {
-            *slot = value;
-        }
-        self.next = (self.next + 1) % LEVELS;
-    }
-
-    fn median(&self) -> f32 {
-        let mut sorted = self.values;
-        sorted.sort_unstable_by(f32::total_cmp);
-        let [.., a, b, _, _, _] = sorted;
-        0.5 * (a + b)
-    }
-
-    fn scale(&mut self, factor: f32) {
-        self.values.iter_mut().for_each(|v| *v *= factor);
-    }
-}
-
-#[derive(Debug, Clone, Copy)]
-struct Peak {
-    at: u64,
+struct Candidate {
+    step: i64,
     height: f32,
+    measured: Option<Measured>,
+}
+
+/// What was decided of a candidate and why; for tuning and study.
+#[derive(Debug, Clone, Copy)]
+pub struct Judged {
+    /// Sample index of its R peak.
+    pub r: u64,
+    /// What spoke for and against it.
+    pub evidence: [f32; EVIDENCE],
+    /// Whether it was accepted at once.
+    pub accepted: bool,
+}
+
+/// Times in steps of the trace.
+#[derive(Debug, Clone, Copy)]
+struct Steps {
+    refractory: i64,
+    apart: i64,
+    measure: i64,
+    judge: i64,
+    learn: i64,
+    decay: i64,
 }
 
 /// The detector of one lead.
 #[derive(Debug, Clone)]
 pub struct Detector {
     rate: SampleRate,
-    slope_ring: [f32; SLOPE_SAMPLES_MAX],
-    average_ring: [f32; AVERAGE_SAMPLES_MAX],
-    slope_len: usize,
-    average_len: usize,
-    slope_at: usize,
-    average_at: usize,
-    sum: f64,
-    start: u64,
-    now: u64,
-    rising: Option<Peak>,
-    candidate: Option<Peak>,
-    pending: [Option<Peak>; PENDING_MAX],
+    trace: Trace,
+    steps: Steps,
+    weights: [f32; EVIDENCE],
+    rising: Option<(i64, f32)>,
+    /// Candidates that are not judged yet, the oldest first; the measured ones come first.
+    queue: [Option<Candidate>; QUEUE],
+    measured: usize,
+    queued: usize,
     learning: bool,
-    signal: Level,
-    noise: Level,
-    rr: Level,
-    last_beat: Option<Peak>,
-    best_rejected: Option<Peak>,
-    decayed_at: u64,
+    known: Known,
+    last_step: Option<i64>,
+    best_rejected: Option<(f32, Candidate)>,
+    /// The highest rejected since the last beat or the last doubt, and the height of the second highest.
+    highest: Option<Candidate>,
+    second: f32,
+    decayed_at: i64,
     negative: bool,
     reported_until: Option<u64>,
 }
@@ -108,217 +104,228 @@ pub struct Detector {
 impl Detector {
     /// A detector whose first sample has index `start`.
     pub fn new(rate: SampleRate, start: u64) -> Self {
-        let len = |s: f64, max: usize| (rate.samples(s) as usize).clamp(1, max);
+        Self::with_weights(rate, start, WEIGHTS)
+    }
+
+    /// A detector with other weights; for tuning.
+    pub fn with_weights(rate: SampleRate, start: u64, weights: [f32; EVIDENCE]) -> Self {
+        let trace = Trace::new(rate, start);
+        let steps = Steps {
+            refractory: trace.steps(REFRACTORY_S),
+            apart: trace.steps(APART_S),
+            measure: trace.steps(MEASURE_S),
+            judge: trace.steps(JUDGE_S),
+            learn: trace.steps(LEARN_S),
+            decay: trace.steps(DECAY_S),
+        };
         Self {
             rate,
-            slope_ring: [0.0; SLOPE_SAMPLES_MAX],
-            average_ring: [0.0; AVERAGE_SAMPLES_MAX],
-            slope_len: len(SLOPE_S, SLOPE_SAMPLES_MAX),
-            average_len: len(AVERAGE_S, AVERAGE_SAMPLES_MAX),
-            slope_at: 0,
-            average_at: 0,
-            sum: 0.0,
-            start,
-            now: start,
+            trace,
+            steps,
+            weights,
             rising: None,
-            candidate: None,
-            pending: [None; PENDING_MAX],
+            queue: [None; QUEUE],
+            measured: 0,
+            queued: 0,
             learning: true,
-            signal: Level::new(0.0),
-            noise: Level::new(0.0),
-            rr: Level::new(0.8),
-            last_beat: None,
+            known: Known::new(0.0, None),
+            last_step: None,
             best_rejected: None,
-            decayed_at: start,
+            highest: None,
+            second: 0.0,
+            decayed_at: 0,
             negative: false,
             reported_until: None,
         }
     }
 
+    /// Changes the weights; for tuning.
+    pub fn retune(&mut self, weights: [f32; EVIDENCE]) {
+        self.weights = weights;
+    }
+
     /// Takes the next cleaned sample; `strip` must already hold it. Returns the index of an R peak when one was
-    /// decided, refined to the extremum of the 0.5 to 40 Hz band.
+    /// decided: the extremum in the 0.5 to 40 Hz band.
     pub fn push(&mut self, cleaned: Cleaned, strip: &Strip) -> Option<u64> {
-        let height = self.envelope(cleaned.qrs_mv);
-        let now = self.now;
-        self.now += 1;
-        let closed = self.track(now, height);
-        if self.learning {
-            return self.learn(now, closed, strip);
-        }
-        let beat = match closed {
-            Some(peak) => self.judge(peak),
-            None => self.search_back(now),
-        };
-        self.report(beat, strip)
+        self.push_watched(cleaned, strip, &mut |_| ())
     }
 
-    fn envelope(&mut self, qrs_mv: f32) -> f32 {
-        let before = self.slope_ring.get_mut(self.slope_at).map_or(0.0, |s| core::mem::replace(s, qrs_mv));
-        self.slope_at = (self.slope_at + 1) % self.slope_len;
-        let slope = (qrs_mv - before).abs();
-        let old = self.average_ring.get_mut(self.average_at).map_or(0.0, |s| core::mem::replace(s, slope));
-        self.average_at = (self.average_at + 1) % self.average_len;
-        self.sum += f64::from(slope) - f64::from(old);
-        (self.sum / self.average_len as f64) as f32
-    }
-
-    /// Peaks of the envelope that are the highest within the refractory period on both sides.
-    fn track(&mut self, now: u64, height: f32) -> Option<Peak> {
-        let refractory = self.rate.samples(REFRACTORY_S);
-        match self.rising {
-            Some(top) if height <= top.height => {
-                if height < 0.5 * top.height || now - top.at > refractory {
-                    self.rising = None;
-                    return self.settle(top, refractory);
-                }
-            }
-            _ => self.rising = Some(Peak { at: now, height }),
-        }
-        let candidate = self.candidate?;
-        // A higher peak on its way within the refractory period would replace the candidate.
-        let replaced = |r: Peak| r.at - candidate.at <= refractory && r.height >= candidate.height;
-        if now - candidate.at > refractory && !self.rising.is_some_and(replaced) {
-            return self.candidate.take();
-        }
-        None
-    }
-
-    fn settle(&mut self, top: Peak, refractory: u64) -> Option<Peak> {
-        match self.candidate {
-            Some(c) if top.at - c.at <= refractory => {
-                if top.height > c.height {
-                    self.candidate = Some(top);
-                }
-                None
-            }
-            earlier => {
-                self.candidate = Some(top);
-                earlier
-            }
-        }
-    }
-
-    fn learn(&mut self, now: u64, closed: Option<Peak>, strip: &Strip) -> Option<u64> {
-        if let Some(peak) = closed
-            && let Some(slot) = self.pending.iter_mut().find(|p| p.is_none())
-        {
-            *slot = Some(peak);
-        }
-        if now - self.start >= self.rate.samples(LEARN_S)
-            && self.last_beat.is_none()
-            && self.signal.median() == 0.0
-        {
-            // The filters' start is no beat.
-            let settled = self.start + self.rate.samples(0.2);
-            let heights = || self.pending.iter().flatten().filter(|p| p.at >= settled).map(|p| p.height);
-            let top = heights().fold(0.0f32, f32::max);
-            let mut sorted = [0.0f32; PENDING_MAX];
-            let count = heights().zip(&mut sorted).map(|(h, s)| *s = h).count();
-            if let Some(used) = sorted.get_mut(..count) {
-                used.sort_unstable_by(f32::total_cmp);
-            }
-            // Two seconds hold at least one beat above 30 per minute; the second highest guards against one artefact.
-            let second = if count >= 2 { sorted.get(count - 2).copied().unwrap_or(top) } else { top };
-            let signal = if second > 0.4 * top { second } else { top };
-            self.signal = Level::new(signal.clamp(THRESHOLD_MIN_MV, LEVEL_MAX_MV));
-            self.noise = Level::new(0.1 * signal.min(LEVEL_MAX_MV));
-        }
-        if self.signal.median() == 0.0 {
+    /// As [`Self::push`], telling every judgement.
+    pub fn push_watched(
+        &mut self,
+        cleaned: Cleaned,
+        strip: &Strip,
+        watch: &mut impl FnMut(&Judged),
+    ) -> Option<u64> {
+        if !self.trace.push(cleaned) {
             return None;
         }
-        // One per sample, the oldest first, so that at most one beat is returned at a time.
-        let oldest =
-            self.pending.iter_mut().filter(|p| p.is_some()).min_by_key(|p| p.map_or(u64::MAX, |p| p.at));
-        let peak = oldest.and_then(Option::take);
-        match peak {
-            Some(peak) => {
-                let beat = self.judge(peak);
-                self.report(beat, strip)
+        let now = self.trace.newest();
+        if now < 0 {
+            return None;
+        }
+        self.track(now);
+        self.measure(now, strip);
+        if self.learning {
+            if now < self.steps.learn {
+                return None;
             }
-            None => {
-                self.learning = false;
-                None
-            }
+            self.learn();
         }
-    }
-
-    fn threshold(&self) -> f32 {
-        let (signal, noise) = (self.signal.median(), self.noise.median());
-        (noise + THRESHOLD_SHARE * (signal - noise)).max(THRESHOLD_MIN_MV)
-    }
-
-    fn judge(&mut self, peak: Peak) -> Option<Peak> {
-        let t_wave = self.last_beat.is_some_and(|last| {
-            peak.at.saturating_sub(last.at) <= self.rate.samples(T_WAVE_S)
-                && peak.height < T_WAVE_SHARE * last.height
-        });
-        let early = self.last_beat.map_or(0.0, |last| {
-            let waited = self.rate.seconds(peak.at.saturating_sub(last.at)) as f32;
-            (1.0 - waited / (EARLY_RR * self.rr.median())).max(0.0)
-        });
-        if !t_wave && peak.height > self.threshold() * (1.0 + EARLY_RISE * early) {
-            return Some(self.accept(peak, 1.0));
-        }
-        if !t_wave {
-            if self.best_rejected.is_none_or(|b| b.height < peak.height) {
-                self.best_rejected = Some(peak);
-            }
-            self.noise.push(peak.height.min(self.signal.median()));
-        }
-        None
-    }
-
-    fn accept(&mut self, peak: Peak, trust: f32) -> Peak {
-        let signal = self.signal.median();
-        self.signal.push(trust * peak.height.min(LEVEL_MAX_MV) + (1.0 - trust) * signal);
-        if let Some(last) = self.last_beat {
-            let rr = self.rate.seconds(peak.at.saturating_sub(last.at)) as f32;
-            self.rr.push(rr.clamp(0.25, 2.0));
-        }
-        self.last_beat = Some(peak);
-        self.best_rejected = None;
-        self.decayed_at = peak.at;
-        peak
-    }
-
-    fn search_back(&mut self, now: u64) -> Option<Peak> {
-        let last = self.last_beat.map_or(self.start, |b| b.at);
-        let waited = self.rate.seconds(now - last);
-        if let Some(best) = self.best_rejected
-            && waited > SEARCH_BACK_RR * f64::from(self.rr.median())
-            && best.height > (SEARCH_BACK_SHARE * self.threshold()).max(THRESHOLD_MIN_MV)
-        {
-            return Some(self.accept(best, 0.5));
-        }
-        if now - self.decayed_at > self.rate.samples(DECAY_S) {
-            self.signal.scale(0.5);
-            self.noise.scale(0.7);
-            self.decayed_at = now;
-        }
-        None
-    }
-
-    /// Finds the R peak that belongs to an envelope peak.
-    fn report(&mut self, beat: Option<Peak>, strip: &Strip) -> Option<u64> {
-        let beat = beat?;
-        // The envelope lags by half the average and by the detection filter, about 15 ms.
-        let centre = beat.at.saturating_sub(self.rate.samples(0.5 * AVERAGE_S + 0.015));
-        let reach = self.rate.samples(0.08);
-        let (from, to) = (centre.saturating_sub(reach), centre + reach);
-        let window = || (from..=to).filter_map(|i| Some((i, strip.microvolts(i)?)));
-        let (count, sum) = window().fold((0i64, 0i64), |(n, s), (_, v)| (n + 1, s + i64::from(v)));
-        let mean = sum / count.max(1);
-        let highest = window().max_by_key(|&(_, v)| v)?;
-        let lowest = window().min_by_key(|&(_, v)| v)?;
-        let (up, down) = (i64::from(highest.1) - mean, mean - i64::from(lowest.1));
-        // A biphasic complex must not change its reference point from beat to beat.
-        self.negative = if self.negative { 3 * down > 2 * up } else { 2 * down > 3 * up };
-        let r = if self.negative { lowest.0 } else { highest.0 };
+        let r = self.judge(now, watch)?;
         if self.reported_until.is_some_and(|until| r <= until) {
             return None;
         }
         self.reported_until = Some(r);
         Some(r)
+    }
+
+    /// Collects the peaks of the envelope that are the highest within [`APART_S`] on both sides.
+    fn track(&mut self, now: i64) {
+        let height = self.trace.envelope(now);
+        match self.rising {
+            Some((step, top)) if height <= top => {
+                if now - step > self.steps.apart {
+                    self.rising = None;
+                    let lowest = CANDIDATE_MIN_MV.max(CANDIDATE_SHARE * self.known.signal.median);
+                    let mut before = (step - self.steps.apart).max(0)..step;
+                    if top > lowest && before.all(|s| self.trace.envelope(s) < top) {
+                        self.enqueue(Candidate { step, height: top, measured: None });
+                    }
+                }
+            }
+            _ => self.rising = Some((now, height)),
+        }
+    }
+
+    fn enqueue(&mut self, candidate: Candidate) {
+        if self.queued == QUEUE {
+            self.dequeue();
+        }
+        if let Some(slot) = self.queue.get_mut(self.queued) {
+            *slot = Some(candidate);
+            self.queued += 1;
+        }
+    }
+
+    fn dequeue(&mut self) {
+        self.queue.rotate_left(1);
+        if let Some(last) = self.queue.last_mut() {
+            *last = None;
+        }
+        self.queued = self.queued.saturating_sub(1);
+        self.measured = self.measured.saturating_sub(1);
+    }
+
+    fn measure(&mut self, now: i64, strip: &Strip) {
+        if let Some(Some(candidate)) = self.queue.get_mut(self.measured)
+            && now - candidate.step >= self.steps.measure
+        {
+            let m = Measured::take(&self.trace, strip, self.rate, candidate.step, self.negative);
+            candidate.measured = Some(m);
+            self.measured += 1;
+        }
+    }
+
+    fn learn(&mut self) {
+        let settled = self.trace.steps(SETTLED_S);
+        let (mut top, mut second) = (0.0f32, 0.0f32);
+        for c in self.queue.iter().flatten().filter(|c| c.step >= settled) {
+            second = second.max(c.height.min(top));
+            top = top.max(c.height);
+        }
+        // Two seconds hold at least one beat above 30 per minute; the second highest guards against one artefact.
+        let height = if second > 0.4 * top { second } else { top };
+        let height = height.clamp(CANDIDATE_MIN_MV, LEVEL_MAX_MV);
+        let example =
+            self.queue.iter().flatten().filter(|c| c.height >= 0.8 * height).find_map(|c| c.measured);
+        self.known = Known::new(height, example);
+        self.learning = false;
+    }
+
+    fn peak(&self, c: &Candidate) -> Peak {
+        let waited_s = self.last_step.map(|last| self.trace.seconds(c.step - last));
+        Peak { waited_s, height: c.height }
+    }
+
+    fn evidence(&self, c: &Candidate, m: &Measured) -> [f32; EVIDENCE] {
+        self.known.evidence(self.peak(c), m)
+    }
+
+    fn score(&self, evidence: &[f32; EVIDENCE]) -> f32 {
+        evidence.iter().zip(&self.weights).map(|(e, w)| e * w).sum()
+    }
+
+    /// Judges the oldest candidate when it is time.
+    fn judge(&mut self, now: i64, watch: &mut impl FnMut(&Judged)) -> Option<u64> {
+        let (c, m) = match self.queue.first() {
+            Some(Some(c @ Candidate { measured: Some(m), .. })) if now - c.step >= self.steps.judge => {
+                (*c, *m)
+            }
+            _ => return self.search_back(now),
+        };
+        let too_soon = self.last_step.is_some_and(|last| c.step - last < self.steps.refractory);
+        if too_soon {
+            self.dequeue();
+            return None;
+        }
+        let evidence = self.evidence(&c, &m);
+        let score = self.score(&evidence);
+        let overtaken = score > 0.0 && self.has_rival(&c, score);
+        let accepted = score > 0.0 && !overtaken;
+        watch(&Judged { r: m.r, evidence, accepted });
+        self.dequeue();
+        if accepted {
+            return Some(self.accept(&c, &m));
+        }
+        if !overtaken {
+            self.known.reject(self.peak(&c), &m);
+            if self.best_rejected.is_none_or(|(best, _)| best < score) {
+                self.best_rejected = Some((score, c));
+            }
+            let top = self.highest.map_or(0.0, |h| h.height);
+            self.second = self.second.max(c.height.min(top));
+            if c.height > top {
+                self.highest = Some(c);
+            }
+        }
+        None
+    }
+
+    fn has_rival(&self, c: &Candidate, score: f32) -> bool {
+        let rivals = self.queue.iter().skip(1).map_while(|n| n.as_ref());
+        rivals.take_while(|n| n.step - c.step < self.steps.refractory).any(|n| {
+            n.height > RIVAL_HEIGHT * c.height
+                && n.measured.is_some_and(|m| self.score(&self.evidence(n, &m)) > score + RIVAL_SCORE)
+        })
+    }
+
+    fn accept(&mut self, c: &Candidate, m: &Measured) -> u64 {
+        self.known.accept(self.peak(c), m);
+        self.last_step = Some(c.step);
+        self.best_rejected = None;
+        (self.highest, self.second) = (None, 0.0);
+        self.decayed_at = c.step;
+        self.negative = m.negative;
+        m.r
+    }
+
+    fn search_back(&mut self, now: i64) -> Option<u64> {
+        let judged = now - self.steps.judge;
+        if let Some((score, c)) = self.best_rejected
+            && score > SEARCH_BACK_SCORE
+            && self.trace.seconds(judged - self.last_step.unwrap_or(0))
+                > SEARCH_BACK_RR * self.known.rr.median
+            && let Some(m) = c.measured
+        {
+            return Some(self.accept(&c, &m));
+        }
+        if judged - self.decayed_at > self.steps.decay {
+            self.known.doubt(self.second.min(LEVEL_MAX_MV), self.highest.and_then(|h| h.measured));
+            (self.highest, self.second) = (None, 0.0);
+            self.decayed_at = judged;
+        }
+        None
     }
 }
 
@@ -370,8 +377,26 @@ mod tests {
     fn a_tall_artefact_does_not_silence_the_heart() {
         let found =
             beats(360.0, 60.0, |t| heart(1.0)(t) + if (20.0..20.1).contains(&t) { 30.0 } else { 0.0 });
-        let late = found.iter().filter(|r| (30.0..60.0).contains(*r)).count();
-        assert!((37..=38).contains(&late), "{late}");
+        let late = found.iter().filter(|r| (30.0..59.0).contains(*r)).count();
+        assert_eq!(late, 36);
+    }
+
+    #[test]
+    fn a_heart_that_changed_size_or_was_lost_is_found_again() {
+        for (middle, late) in [(0.0, 1.0), (0.02, 1.0), (4.0, 0.2), (0.2, 4.0), (1.0, -1.0)] {
+            let found = beats(360.0, 120.0, |t| {
+                let mv = if t < 30.0 {
+                    1.0
+                } else if t < 60.0 {
+                    middle
+                } else {
+                    late
+                };
+                heart(mv)(t)
+            });
+            let again = found.iter().filter(|r| (70.0..118.0).contains(*r)).count();
+            assert_eq!(again, 60, "{middle} then {late} mV");
+        }
     }
 
     #[test]

@@ -23,12 +23,16 @@ fn detect(r: &Loaded) -> (Vec<u64>, Vec<u64>) {
     let rate = SampleRate::new(r.rate_hz).unwrap();
     let (mut cleaner, mut detector, mut strip) = (Cleaner::new(rate), Detector::new(rate, 0), Strip::new(0));
     let (mut beats, mut delays) = (Vec::new(), Vec::new());
-    for (i, &sample) in (0..).zip(&r.samples) {
+    // A recording ends while its last beats are pending: its last value is held for a second.
+    let held = std::iter::repeat_n(r.samples.last().unwrap(), r.rate_hz as usize);
+    for (i, &sample) in (0..).zip(r.samples.iter().chain(held)) {
         let cleaned = cleaner.push(((f64::from(sample) - f64::from(r.baseline)) / r.gain) as f32);
         strip.push(cleaned.shape_mv);
-        if let Some(r) = detector.push(cleaned, &strip) {
-            beats.push(r);
-            delays.push(i - r);
+        if let Some(beat) = detector.push(cleaned, &strip)
+            && beat < r.samples.len() as u64
+        {
+            beats.push(beat);
+            delays.push(i - beat);
         }
     }
     (beats, delays)
@@ -74,6 +78,6 @@ fn finds_the_beats_of_mitdb() {
     println!("{late} of {reported} beats reported later than 1 s after their R peak");
     // Search-back and the first two seconds.
     assert!(late * 100 <= reported);
-    // Measured: 0.9973.
-    assert!(gross.f1() >= 0.996);
+    // Measured: 0.99872, and 0.99853 with weights learnt without the record they are tried on (examples/tune.rs).
+    assert!(gross.f1() >= 0.9985);
 }
