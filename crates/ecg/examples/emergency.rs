@@ -49,6 +49,9 @@ fn mitdb() {
         let long: Vec<_> = reference.iter().copied().filter(|e| seconds(e.samples()) >= 3.0).collect();
         score += EpisodeScore::of(&long, &found);
         let hit = long.iter().filter(|e| latency(**e, &found).is_some()).count();
+        for e in long.iter().filter(|e| latency(**e, &found).is_none()) {
+            println!("mitdb {}: missed VT/VF {:.1}-{:.1} s", r.name, seconds(e.start), seconds(e.end));
+        }
         println!("mitdb {}: {} alarms, {hit} of {} VT/VF over 3 s; false {list:?}", r.name, found.len(), long.len());
     }
     println!(

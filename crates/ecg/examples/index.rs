@@ -49,10 +49,10 @@ fn windows(db: &'static str, r: &recordings::Loaded) -> Record {
 }
 
 /// Right and all windows with fibrillation, right and all without.
-fn count(r: &Record, occupancy: f32, leakage: f32) -> [f64; 4] {
+fn count(r: &Record, index: f32, leakage: f32) -> [f64; 4] {
     let mut c = [0.0; 4];
     for w in &r.windows {
-        let said = w.features.is_some_and(|f| f.exceeds(occupancy, leakage));
+        let said = w.features.is_some_and(|f| f.exceeds(index, leakage));
         let at = if w.fibrillates { 0 } else { 2 };
         c[at] += f64::from(u8::from(said == w.fibrillates));
         c[at + 1] += 1.0;
@@ -69,8 +69,8 @@ fn main() {
     for db in ["vfdb", "cudb", "mitdb"] {
         records.extend(recordings::load_all(db).iter().map(|r| windows(db, r)));
     }
-    let grid: Vec<(f32, f32)> = (34..=42)
-        .flat_map(|o| [0.65, 0.70, 0.75, 0.80, 0.85].map(|l| (o as f32 / 100.0, l)))
+    let grid: Vec<(f32, f32)> = (255..=320).step_by(5)
+        .flat_map(|o| [0.70, 0.74, 0.78, 0.82].map(|l| (o as f32 / 1000.0, l)))
         .collect();
     let table: Vec<Vec<[f64; 4]>> =
         records.iter().map(|r| grid.iter().map(|(o, l)| count(r, *o, *l)).collect()).collect();
@@ -82,7 +82,7 @@ fn main() {
                 .fold([0.0; 4], |sum, i| add(sum, c(i, &table, &records, &grid, &tuned)))
         };
         let fixed = (0..records.len()).filter(|i| records[*i].db == db).fold([0.0; 4], |sum, i| {
-            add(sum, count(&records[i], bodywire_ecg::fibrillation::OCCUPANCY_MIN, bodywire_ecg::fibrillation::LEAKAGE_MAX))
+            add(sum, count(&records[i], bodywire_ecg::fibrillation::INDEX_MIN, bodywire_ecg::fibrillation::LEAKAGE_MAX))
         });
         let left_out = of(|i, table, records, grid, tuned| {
             // Youden's index with a false alarm weighing thrice, as nine tenths of the time there is no fibrillation.
@@ -101,7 +101,7 @@ fn main() {
         println!("{db}: thresholds in use {}; left out {} ({} and {} windows)", say(fixed), say(left_out), fixed[1], fixed[3]);
     }
     for r in &records {
-        let c = count(r, bodywire_ecg::fibrillation::OCCUPANCY_MIN, bodywire_ecg::fibrillation::LEAKAGE_MAX);
+        let c = count(r, bodywire_ecg::fibrillation::INDEX_MIN, bodywire_ecg::fibrillation::LEAKAGE_MAX);
         if c[3] - c[2] > 20.0 {
             println!("{} {}: {} false windows of {}", r.db, r.name, c[3] - c[2], c[3]);
         }

@@ -11,13 +11,17 @@ use crate::{
     settings::Limits,
 };
 
-/// Beats below the threshold, of the last [`VOTE_OF`], that make an emergency: within 10 s at 50 per minute. Five of
-/// eight, as first thought of, takes every bigeminy for one.
-pub const VOTE_BELOW: u32 = 7;
-/// Above the threshold with the same meaning, of the last [`VOTE_OF`], that end an emergency.
+/// Beats below the threshold, of the last [`VOTE_OF`], that make an emergency: 6 s at 100 per minute. Five of eight, as
+/// first thought of, takes every bigeminy for one, seven of eight a salvo in noise.
+pub const VOTE_BELOW: u32 = 10;
+/// Above the threshold with the same meaning, of the last [`RECOVERY_OF`], that end an emergency.
 const VOTE_RECOVERED: u32 = 5;
 /// Beats that vote.
-pub const VOTE_OF: u32 = 8;
+pub const VOTE_OF: u32 = 12;
+/// Beats that vote on the end of an emergency.
+const RECOVERY_OF: u32 = 8;
+/// Two QRS complexes are never closer, in seconds: the refractory period of the ventricle. One of them is noise.
+const REFRACTORY_S: f64 = 0.2;
 /// Correlation of the QRS part above which a beat comes down the usual way, whatever happened to P and T waves: fast
 /// atrial rhythms bury the P wave in the T wave, and are judged by their rate.
 const QRS_LIKE: f64 = 0.8;
@@ -25,7 +29,7 @@ const QRS_LIKE: f64 = 0.8;
 /// are like each other: a block, a pacemaker, an escape rhythm.
 const BENIGN_RR_S: f64 = 0.6;
 /// Beats like the one before, of the last [`VOTE_OF`], that make them like each other.
-const ALIKE_OF_VOTE: u32 = 5;
+const ALIKE_OF_VOTE: u32 = 7;
 /// How long beats unlike the template and each other must last at a benign rate, in seconds.
 const UNLIKE_LASTS_S: f64 = 20.0;
 /// Above the threshold by this much a beat speaks for normal again.
@@ -42,14 +46,22 @@ const FIBRILLATION_WINDOWS: u32 = 3;
 const FIBRILLATION_OF: u32 = 4;
 /// Normal beats, of the last four, that contradict the fibrillation index (a sine-like but normal rhythm).
 const CONTRADICTING_BEATS: u32 = 3;
-/// Correlation of a beat with the one before that speaks for an organised rhythm while there is no template.
+/// Correlation of a beat with the one before that speaks for an organised rhythm.
 const ORGANISED_RHO: f64 = 0.9;
 /// Interval from which such beats are organised, in seconds: flutter is regular too, but faster.
 const ORGANISED_RR_S: f64 = 0.45;
+/// Correlation with the template that contradicts, and of the QRS part: a fibrillation wave may resemble a broad
+/// template, but not closely, and not slowly time after time.
+const CONTRADICTING_RHO: f64 = 0.6;
+/// Shortest interval of such beats, in seconds: 170 per minute.
+const CONTRADICTING_RR_S: f64 = 0.35;
 /// A beat older than this contradicts nothing, in seconds.
 const CONTRADICTION_S: f64 = 2.0;
 /// Slack for beats that the detector still holds back, in seconds.
 const DETECTION_SLACK_S: f64 = 0.3;
+/// No rule may have spoken for so long before an emergency ends, in seconds: a rhythm that comes and goes is one
+/// emergency, not ten.
+const RECOVERY_S: f64 = 5.0;
 /// Quiet time after which an emergency without a template ends, in seconds.
 const QUIET_S: f64 = 10.0;
 
@@ -150,12 +162,13 @@ pub struct Decider {
     above: u32,
     organised: u32,
     alike: u32,
+    typical: u32,
     below_since: u64,
     wide_run: u32,
     wide_since: u64,
     // One bit per window.
     fibrillating: u32,
-    recent_rr_s: [f64; 3],
+    recent_rr_s: [f64; VOTE_OF as usize],
     outside_since: Option<(u64, EmergencyReason)>,
     alive_since: u64,
     last_beat: Option<u64>,
@@ -176,11 +189,12 @@ impl Decider {
             above: 0,
             organised: 0,
             alike: 0,
+            typical: 0,
             below_since: start,
             wide_run: 0,
             wide_since: start,
             fibrillating: 0,
-            recent_rr_s: [0.8; 3],
+            recent_rr_s: [0.8; VOTE_OF as usize],
             outside_since: None,
             alive_since: start,
             last_beat: None,
@@ -219,6 +233,9 @@ impl Decider {
         self.organised = self.organised << 1 | u32::from(like_the_last && rr_s >= ORGANISED_RR_S);
         let alike = facts.with_previous.and_then(|c| c.rho()).is_some_and(|r| r >= crate::bank::SAME_SHAPE_RHO);
         self.alike = self.alike << 1 | u32::from(alike);
+        let typical = matches!(facts.correlation, Some(Correlation::Defined { rho, parts: [_, qrs, _], .. })
+            if rho >= CONTRADICTING_RHO.max(self.threshold) && qrs >= QRS_LIKE);
+        self.typical = self.typical << 1 | u32::from(typical && rr_s >= CONTRADICTING_RR_S);
         self.vote(facts, rr_s, onset);
         self.run(facts, rr_s, onset);
         self.watch_rate(rr_s, onset);
@@ -234,6 +251,7 @@ impl Decider {
         let rho = facts.correlation.and_then(|c| c.rho());
         let different = match rho {
             Some(rho) => rho < self.threshold && foreign_qrs(facts.correlation) && !facts.known_shape,
+            None if rr_s < REFRACTORY_S => return,
             // Too fast to cut a cycle: no normal beat.
             None if self.has_template && rr_s < crate::segment::RR_MIN_S => true,
             None => return,
@@ -260,8 +278,10 @@ impl Decider {
     }
 
     fn watch_rate(&mut self, rr_s: f64, onset: u64) {
-        let [_, a, b] = self.recent_rr_s;
-        self.recent_rr_s = [a, b, rr_s];
+        self.recent_rr_s.rotate_right(1);
+        if let Some(slot) = self.recent_rr_s.first_mut() {
+            *slot = rr_s;
+        }
         let bpm = 60.0 / self.median_rr_s();
         let reason = if bpm > self.limits.rate_max_bpm {
             Some(EmergencyReason::Tachycardia)
@@ -288,8 +308,13 @@ impl Decider {
         }
         let votes = (self.below & ((1 << VOTE_OF) - 1)).count_ones();
         let lasts = || self.rate.seconds(now.saturating_sub(self.below_since)) >= UNLIKE_LASTS_S;
-        let dangerous = self.median_rr_s() < BENIGN_RR_S || (!self.are_alike() && lasts());
+        let dangerous = self.mean_rr_s() < BENIGN_RR_S || (!self.are_alike() && lasts());
         (votes >= VOTE_BELOW && dangerous).then_some((EmergencyReason::ShapeChange, self.below_since))
+    }
+
+    /// Mean interval of the last beats: premature beats and their pauses cancel.
+    fn mean_rr_s(&self) -> f64 {
+        self.recent_rr_s.iter().sum::<f64>() / f64::from(VOTE_OF)
     }
 
     fn are_alike(&self) -> bool {
@@ -298,7 +323,7 @@ impl Decider {
 
     /// The median of three: one missed or extra beat does not end (or begin) an excursion.
     fn median_rr_s(&self) -> f64 {
-        let [a, b, c] = self.recent_rr_s;
+        let [a, b, c, ..] = self.recent_rr_s;
         a.max(b).min(a.min(b).max(c))
     }
 
@@ -334,7 +359,7 @@ impl Decider {
     fn contradicted(&self, now: u64) -> bool {
         let recent =
             self.last_beat.is_some_and(|b| self.rate.seconds(now.saturating_sub(b)) < CONTRADICTION_S);
-        let beats = if self.has_template { self.above } else { self.organised };
+        let beats = self.typical | self.organised;
         recent && (beats & 0b1111).count_ones() >= CONTRADICTING_BEATS
     }
 
@@ -366,7 +391,7 @@ impl Decider {
     }
 
     fn restart_watch(&mut self, now: u64) {
-        (self.below, self.above, self.organised, self.alike) = (0, 0, 0, 0);
+        (self.below, self.above, self.organised, self.alike, self.typical) = (0, 0, 0, 0, 0);
         (self.wide_run, self.fibrillating) = (0, 0);
         (self.alive_since, self.quiet_since) = (now, now);
         self.last_beat = None;
@@ -408,8 +433,11 @@ impl Decider {
     }
 
     fn recover(&mut self, now: u64) -> Option<Verdict> {
+        if self.rate.seconds(now.saturating_sub(self.quiet_since)) < RECOVERY_S {
+            return None;
+        }
         let normal =
-            (self.above & ((1 << VOTE_OF) - 1)).count_ones() >= VOTE_RECOVERED && self.above & 1 == 1;
+            (self.above & ((1 << RECOVERY_OF) - 1)).count_ones() >= VOTE_RECOVERED && self.above & 1 == 1;
         let settled = self.fibrillating & 0b11 == 0 && self.outside_since.is_none();
         if normal && settled {
             self.below = 0;
@@ -419,7 +447,7 @@ impl Decider {
         // A new shape that has become a steady rhythm at a benign rate is no emergency any more.
         let steady = self.state == State::Emergency(EmergencyReason::ShapeChange)
             && self.are_alike()
-            && self.median_rr_s() >= BENIGN_RR_S;
+            && self.mean_rr_s() >= BENIGN_RR_S;
         if steady && quiet && settled {
             self.below = 0;
             return self.enter(State::Normal, now, now);

@@ -85,25 +85,32 @@ fn occupancy(window: &mut [f32], work_hz: f64) -> f32 {
     sum / seconds
 }
 
-/// A window of fibrillation occupies the band at least so much (a sine 0.56, noise 0.42, sinus rhythm 0.25).
-pub const OCCUPANCY_MIN: f32 = 0.38;
+/// A window of fibrillation has at least this index, see [`Features::index`].
+pub const INDEX_MIN: f32 = 0.29;
+/// Weight of the leakage in the index.
+const LEAKAGE_WEIGHT: f32 = 0.15;
 /// A window of fibrillation leaks less than this (sinus rhythm and noise: 0.7 and more).
-pub const LEAKAGE_MAX: f32 = 0.75;
+pub const LEAKAGE_MAX: f32 = 0.78;
 /// Mean frequencies of ventricular flutter and fibrillation, Hz.
 const FREQUENCY_HZ: core::ops::RangeInclusive<f32> = 1.8..=10.0;
 /// Mean magnitude below which there is asystole or the finest fibrillation, which are treated alike, mV.
 const MAGNITUDE_MIN_MV: f32 = 0.04;
 
 impl Features {
+    /// Occupancy, less a share of the leakage: the more sine-like, the less the band need be full.
+    pub fn index(&self) -> f32 {
+        self.occupancy - LEAKAGE_WEIGHT * self.leakage
+    }
+
     /// Whether a window with these features looks like fibrillation or flutter.
     pub fn looks_fibrillating(&self) -> bool {
-        self.exceeds(OCCUPANCY_MIN, LEAKAGE_MAX)
+        self.exceeds(INDEX_MIN, LEAKAGE_MAX)
     }
 
     /// The same with other thresholds, for fitting them.
-    pub fn exceeds(&self, occupancy_min: f32, leakage_max: f32) -> bool {
+    pub fn exceeds(&self, index_min: f32, leakage_max: f32) -> bool {
         self.leakage < leakage_max
-            && self.occupancy > occupancy_min
+            && self.index() > index_min
             && FREQUENCY_HZ.contains(&self.frequency_hz)
             && self.magnitude_mv > MAGNITUDE_MIN_MV
     }

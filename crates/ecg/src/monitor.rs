@@ -24,6 +24,10 @@ const SAMPLE_INDEX_MAX: u64 = 1 << 62;
 const NOISE_FLOOR_MAX_MV2: f64 = 0.0025;
 /// A QRS complex wider than this is wide, in seconds: 120 ms on the surface, less the shoulders that the slope misses.
 const WIDE_S: f64 = 0.11;
+/// And wider than this patient's normal complex by this, in seconds: bundle branch block and pacing are always wide.
+const WIDER_S: f64 = 0.02;
+/// Share of a normal beat's width that enters the patient's.
+const WIDTH_SHARE: f64 = 0.125;
 /// Beats whose median interval gives the rate.
 const RATE_BEATS: usize = 8;
 /// Without a beat for this long no rate is given, in seconds.
@@ -69,6 +73,7 @@ pub struct Monitor {
     bank: Bank,
     threshold: Threshold,
     decider: Decider,
+    normal_width_s: f64,
     last_r: Option<u64>,
     last_cycle: Option<Cycle>,
     rr_samples: [u64; RATE_BEATS],
@@ -97,6 +102,7 @@ impl Monitor {
             bank: Bank::new(),
             decider: Decider::new(rate, settings.limits, threshold.value(), 0),
             threshold,
+            normal_width_s: 0.0,
             last_r: None,
             last_cycle: None,
             rr_samples: [0; RATE_BEATS],
@@ -153,6 +159,7 @@ impl Monitor {
     pub fn relearn(&mut self) {
         self.template = Template::new();
         self.bank = Bank::new();
+        self.normal_width_s = 0.0;
         self.threshold = Threshold::new();
         let next = self.next_sample;
         let before = self.decider.state();
@@ -218,7 +225,8 @@ impl Monitor {
             correlation,
             with_previous: with_previous.filter(|_| correlation.is_none()),
         });
-        let wide = qrs_width_s(&self.strip, self.rate, r).is_some_and(|w| w > WIDE_S);
+        let width_s = qrs_width_s(&self.strip, self.rate, r);
+        let wide = width_s.is_some_and(|w| w > WIDE_S.max(self.normal_width_s + WIDER_S));
         let rr_s = rr_samples.map(|n| self.rate.seconds(n));
         let facts = BeatFacts { r_sample: r, rr_s, correlation, with_previous, known_shape, wide };
         if let Some(verdict) = self.decider.beat(&facts, now) {
@@ -228,6 +236,9 @@ impl Monitor {
             && self.decider.may_learn()
             && self.qualifier.quality() == Quality::Good
         {
+            if let (Some(width_s), false) = (width_s, unlike) {
+                self.normal_width_s += WIDTH_SHARE * (width_s - self.normal_width_s);
+            }
             self.learn(cycle, rr_s, correlation, now);
         }
         self.last_cycle = cycle;
