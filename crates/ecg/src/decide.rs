@@ -48,13 +48,13 @@ const FIBRILLATION_OF: u32 = 4;
 const CONTRADICTING_BEATS: u32 = 3;
 /// Correlation of a beat with the one before that speaks for an organised rhythm.
 const ORGANISED_RHO: f64 = 0.9;
-/// Interval from which such beats are organised, in seconds: flutter is regular too, but faster.
-const ORGANISED_RR_S: f64 = 0.45;
+/// Intervals at which such beats are organised, in seconds: flutter is regular too, but faster.
+const ORGANISED_RR_S: core::ops::RangeInclusive<f64> = 0.45..=1.5;
 /// Correlation with the template that contradicts, and of the QRS part: a fibrillation wave may resemble a broad
 /// template, but not closely, and not slowly time after time.
 const CONTRADICTING_RHO: f64 = 0.6;
-/// Shortest interval of such beats, in seconds: 170 per minute.
-const CONTRADICTING_RR_S: f64 = 0.35;
+/// Intervals of such beats, in seconds: 40 to 170 per minute. In fibrillation a detector finds now and then a wave.
+const CONTRADICTING_RR_S: core::ops::RangeInclusive<f64> = 0.35..=1.5;
 /// A beat older than this contradicts nothing, in seconds.
 const CONTRADICTION_S: f64 = 2.0;
 /// Slack for beats that the detector still holds back, in seconds.
@@ -230,12 +230,12 @@ impl Decider {
         }
         let onset = before.unwrap_or(facts.r_sample);
         let like_the_last = facts.with_previous.and_then(|c| c.rho()).is_some_and(|r| r >= ORGANISED_RHO);
-        self.organised = self.organised << 1 | u32::from(like_the_last && rr_s >= ORGANISED_RR_S);
+        self.organised = self.organised << 1 | u32::from(like_the_last && ORGANISED_RR_S.contains(&rr_s));
         let alike = facts.with_previous.and_then(|c| c.rho()).is_some_and(|r| r >= crate::bank::SAME_SHAPE_RHO);
         self.alike = self.alike << 1 | u32::from(alike);
         let typical = matches!(facts.correlation, Some(Correlation::Defined { rho, parts: [_, qrs, _], .. })
             if rho >= CONTRADICTING_RHO.max(self.threshold) && qrs >= QRS_LIKE);
-        self.typical = self.typical << 1 | u32::from(typical && rr_s >= CONTRADICTING_RR_S);
+        self.typical = self.typical << 1 | u32::from(typical && CONTRADICTING_RR_S.contains(&rr_s));
         self.vote(facts, rr_s, onset);
         self.run(facts, rr_s, onset);
         self.watch_rate(rr_s, onset);
