@@ -14,6 +14,8 @@ pub const WINDOW_S: f64 = 4.0;
 /// The window is looked at with about this many samples per second; fibrillation has nothing above 15 Hz.
 const WORK_RATE_HZ: f64 = 125.0;
 const SAMPLES_MAX: usize = 1000;
+/// Span of the mean that keeps mains out, in seconds.
+const MEAN_S: f64 = 0.02;
 /// Centre and width of the band of the occupancy, Hz (13 to 16.5 Hz).
 const BAND_HZ: (f64, f64) = (14.6, 3.5);
 
@@ -38,8 +40,18 @@ pub fn features(strip: &Strip, rate: SampleRate) -> Option<Features> {
     let from = strip.end().checked_sub(count as u64 * step)?;
     let mut window = [0.0f32; SAMPLES_MAX];
     let window = window.get_mut(..count)?;
-    for (i, slot) in window.iter_mut().enumerate() {
-        *slot = strip.mv(from + i as u64 * step)?;
+    // A mean over 20 ms has its zero at 50 Hz and little left at 60: mains would raise the mean frequency.
+    let span = rate.samples(MEAN_S).max(1);
+    let first = from.checked_sub(span)?;
+    let value = |i: u64| strip.microvolts(i).map(i32::from);
+    let mut sum = (first..from).try_fold(0i32, |sum, i| Some(sum + value(i)?))?;
+    let mut at = from;
+    for slot in window.iter_mut() {
+        *slot = sum as f32 / (1000.0 * span as f32);
+        for i in at..at + step {
+            sum += value(i)? - value(i - span)?;
+        }
+        at += step;
     }
     let mean = window.iter().sum::<f32>() / count as f32;
     window.iter_mut().for_each(|v| *v -= mean);
