@@ -25,13 +25,13 @@ const REFRACTORY_S: f64 = 0.2;
 /// Correlation of the QRS part above which a beat comes down the usual way, whatever happened to P and T waves: fast
 /// atrial rhythms bury the P wave in the T wave, and are judged by their rate.
 const QRS_LIKE: f64 = 0.8;
-/// Up to this rate (intervals in seconds; 100 per minute) a change of shape alone is no emergency when the new beats
+/// Up to this rate (intervals in seconds; 120 per minute, where tachycardia begins) a change of shape alone is no emergency when the new beats
 /// are like each other: a block, a pacemaker, an escape rhythm.
-const BENIGN_RR_S: f64 = 0.6;
+const BENIGN_RR_S: f64 = TACHYCARDIA_RR_S;
 /// Beats like the one before, of the last [`VOTE_OF`], that make them like each other.
 const ALIKE_OF_VOTE: u32 = 7;
 /// How long beats unlike the template and each other must last at a benign rate, in seconds.
-const UNLIKE_LASTS_S: f64 = 20.0;
+const UNLIKE_LASTS_S: f64 = 30.0;
 /// Above the threshold by this much a beat speaks for normal again.
 pub const HYSTERESIS: f64 = 0.05;
 /// Beats in a row that make ventricular tachycardia: wide, different, fast. Three are a salvo, not yet an emergency.
@@ -135,6 +135,8 @@ pub struct BeatFacts {
     pub with_previous: Option<Correlation>,
     /// Whether it has another shape that is known of this patient.
     pub known_shape: bool,
+    /// Whether it is a beat at all: neither much smaller than the template's QRS complex nor unlike it, or just one.
+    pub credible: bool,
     /// Whether its QRS complex is wide.
     pub wide: bool,
 }
@@ -223,6 +225,9 @@ impl Decider {
 
     /// Takes a beat.
     pub fn beat(&mut self, facts: &BeatFacts, now: u64) -> Option<Verdict> {
+        if !facts.credible {
+            return None;
+        }
         let before = self.last_beat.replace(facts.r_sample);
         let rr_s = facts.rr_s?;
         if facts.correlation.is_some() {

@@ -10,7 +10,7 @@ use crate::{
     detect::Detector,
     fibrillation,
     qualify::{Qualifier, Quality},
-    segment::{Cycle, qrs_width_s, segment},
+    segment::{self, Cycle, Part, qrs_width_s, segment},
     settings::Settings,
     strip::Strip,
     template::{Template, Threshold},
@@ -28,6 +28,10 @@ const WIDE_S: f64 = 0.11;
 const WIDER_S: f64 = 0.02;
 /// Share of a normal beat's width that enters the patient's.
 const WIDTH_SHARE: f64 = 0.125;
+/// What was detected is no beat when smaller than this share of the template's QRS complex, peak to peak, ...
+const CREDIBLE_SIZE: f32 = 0.4;
+/// ... and when its QRS part correlates less than this with the template's.
+const CREDIBLE_QRS: f64 = 0.6;
 /// Beats whose median interval gives the rate.
 const RATE_BEATS: usize = 8;
 /// Without a beat for this long no rate is given, in seconds.
@@ -225,10 +229,11 @@ impl Monitor {
             correlation,
             with_previous: with_previous.filter(|_| correlation.is_none()),
         });
+        let credible = !unlike || known_shape || self.is_credible(r, correlation);
         let width_s = qrs_width_s(&self.strip, self.rate, r);
         let wide = width_s.is_some_and(|w| w > WIDE_S.max(self.normal_width_s + WIDER_S));
         let rr_s = rr_samples.map(|n| self.rate.seconds(n));
-        let facts = BeatFacts { r_sample: r, rr_s, correlation, with_previous, known_shape, wide };
+        let facts = BeatFacts { r_sample: r, rr_s, correlation, with_previous, known_shape, credible, wide };
         if let Some(verdict) = self.decider.beat(&facts, now) {
             self.emit(Event::Verdict(verdict));
         }
@@ -242,6 +247,24 @@ impl Monitor {
             self.learn(cycle, rr_s, correlation, now);
         }
         self.last_cycle = cycle;
+    }
+
+    /// Whether what was detected at `r` may be a beat: noise of an arrested heart is smaller than this patient's QRS
+    /// complexes and unlike them; a small beat of the usual shape, or a large one of any, is a beat.
+    fn is_credible(&self, r: u64, correlation: Option<Correlation>) -> bool {
+        let Some(reference) = self.template.reference() else { return true };
+        if matches!(correlation, Some(Correlation::Defined { parts: [_, qrs, _], .. }) if qrs >= CREDIBLE_QRS) {
+            return true;
+        }
+        let range = |values: &mut dyn Iterator<Item = f32>| {
+            let (low, high) = values.fold((f32::MAX, f32::MIN), |(l, h), v| (l.min(v), h.max(v)));
+            (high - low).max(0.0)
+        };
+        let reach = self.rate.samples(segment::QRS_HALF_S);
+        let own = range(&mut (r.saturating_sub(reach)..=r + reach).filter_map(|i| self.strip.mv(i)));
+        let qrs = |(i, _): &(usize, &f32)| segment::part_of(*i) == Part::Qrs;
+        let usual = range(&mut reference.samples().iter().enumerate().filter(qrs).map(|(_, v)| *v));
+        own >= CREDIBLE_SIZE * usual
     }
 
     fn learn(&mut self, cycle: &Cycle, rr_s: f64, correlation: Option<Correlation>, now: u64) {

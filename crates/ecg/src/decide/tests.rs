@@ -57,6 +57,7 @@ impl Ward {
                 correlation: correlation.filter(|_| self.decider.has_template),
                 with_previous: correlation,
                 known_shape: false,
+                credible: true,
                 wide,
             };
             self.verdicts.extend(self.decider.beat(&facts, self.now));
