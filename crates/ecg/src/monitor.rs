@@ -9,6 +9,7 @@ use crate::{
     decide::{BeatFacts, Decider, HYSTERESIS, State, TickFacts, Verdict},
     detect::Detector,
     fibrillation,
+    identity::Signature,
     qualify::{Qualifier, Quality},
     segment::{self, Cycle, Part, qrs_width_s, segment},
     settings::Settings,
@@ -187,6 +188,12 @@ impl Monitor {
     /// The patient's threshold.
     pub fn threshold(&self) -> f64 {
         self.threshold.value()
+    }
+
+    /// What is known of this patient's normal beat, for comparing sessions; nothing before there is a template.
+    pub fn signature(&self) -> Option<Signature> {
+        let cycle = self.template.reference()?.clone();
+        Some(Signature { cycle, qrs_width_s: self.normal_width_s })
     }
 
     /// The cleaned signal of the last seconds, as evidence.
