@@ -1,14 +1,18 @@
 //! Figures of the emergency verdicts on the recordings:
 //! `cargo run --release -p bodywire-ecg --example emergency -- [mitdb] [fibrillation]
 //! [noise] [arrests]`.
-#![expect(clippy::print_stdout, clippy::unwrap_used, reason = "the figures are the output; a surprise stops it")]
+#![expect(
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "the figures are the output; a surprise stops it"
+)]
 
-#[path = "../tests/recordings/mod.rs"]
-mod recordings;
-#[path = "../tests/noise/mod.rs"]
-mod noise;
 #[path = "../tests/arrests/mod.rs"]
 mod arrests;
+#[path = "../tests/noise/mod.rs"]
+mod noise;
+#[path = "../tests/recordings/mod.rs"]
+mod recordings;
 #[path = "../tests/truth/mod.rs"]
 mod truth;
 
@@ -53,7 +57,13 @@ fn mitdb() {
         let mut list = Vec::new();
         for a in false_alarms(&found, &excused, slack) {
             let alarm = c.alarms.iter().find(|x| x.episode == *a).unwrap();
-            list.push(format!("{:?}>{:?} {:.0}+{:.0}s", alarm.reason, alarm.worst, seconds(a.start), seconds(a.samples())));
+            list.push(format!(
+                "{:?}>{:?} {:.0}+{:.0}s",
+                alarm.reason,
+                alarm.worst,
+                seconds(a.start),
+                seconds(a.samples())
+            ));
             false_s += seconds(a.samples());
             wrong += 1;
         }
@@ -63,7 +73,12 @@ fn mitdb() {
         for e in long.iter().filter(|e| latency(**e, &found).is_none()) {
             println!("mitdb {}: missed VT/VF {:.1}-{:.1} s", r.name, seconds(e.start), seconds(e.end));
         }
-        println!("mitdb {}: {} alarms, {hit} of {} VT/VF over 3 s; false {list:?}", r.name, found.len(), long.len());
+        println!(
+            "mitdb {}: {} alarms, {hit} of {} VT/VF over 3 s; false {list:?}",
+            r.name,
+            found.len(),
+            long.len()
+        );
     }
     println!(
         "mitdb: {wrong} false emergencies ({wrong_strict} with true pauses and rates) in {hours:.2} h: {:.2} an hour, {:.1} min an hour; \
@@ -101,7 +116,13 @@ fn fibrillation(db: &str) {
         for a in false_alarms(&found, &excused, slack) {
             let alarm = c.alarms.iter().find(|x| x.episode == *a).unwrap();
             *reasons.entry(format!("{:?}", alarm.reason)).or_insert(0) += 1;
-            list.push(format!("{:?}>{:?} {:.0}+{:.0}s", alarm.reason, alarm.worst, seconds(a.start), seconds(a.samples())));
+            list.push(format!(
+                "{:?}>{:?} {:.0}+{:.0}s",
+                alarm.reason,
+                alarm.worst,
+                seconds(a.start),
+                seconds(a.samples())
+            ));
             false_s += seconds(a.samples());
             wrong += 1;
         }
@@ -152,7 +173,8 @@ fn noisy() {
 
 fn arrested() {
     let (mitdb, cudb) = (recordings::load_all("mitdb"), recordings::load_all("cudb"));
-    let normal: Vec<_> = mitdb.iter().filter(|r| ["100", "103", "112", "113", "121", "234"].contains(&&*r.name)).collect();
+    let normal: Vec<_> =
+        mitdb.iter().filter(|r| ["100", "103", "112", "113", "121", "234"].contains(&&*r.name)).collect();
     let Some(rate) = normal.first().map(|r| r.rate_hz) else { return };
     let arrests = arrests::fibrillations(&cudb, rate);
     let flat = arrests::asystole(rate);

@@ -1,6 +1,10 @@
 //! Equal error rate of the similarity of ECGs on ECG-ID, with a bootstrap over persons:
 //! `cargo run --release -p bodywire-ecg --example identity`.
-#![expect(clippy::print_stdout, clippy::unwrap_used, reason = "the figures are the output; a surprise stops it")]
+#![expect(
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "the figures are the output; a surprise stops it"
+)]
 
 #[path = "../tests/noise/mod.rs"]
 mod noise;

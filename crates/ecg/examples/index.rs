@@ -1,6 +1,10 @@
 //! The fibrillation index alone, per window: sensitivity and specificity of the thresholds in use, and with thresholds
 //! fitted on all recordings but one and tried on that one: `cargo run --release -p bodywire-ecg --example index`.
-#![expect(clippy::print_stdout, clippy::unwrap_used, reason = "the figures are the output; a surprise stops it")]
+#![expect(
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "the figures are the output; a surprise stops it"
+)]
 
 #[path = "../tests/recordings/mod.rs"]
 mod recordings;
@@ -69,20 +73,29 @@ fn main() {
     for db in ["vfdb", "cudb", "mitdb"] {
         records.extend(recordings::load_all(db).iter().map(|r| windows(db, r)));
     }
-    let grid: Vec<(f32, f32)> = (255..=320).step_by(5)
+    let grid: Vec<(f32, f32)> = (255..=320)
+        .step_by(5)
         .flat_map(|o| [0.70, 0.74, 0.78, 0.82].map(|l| (o as f32 / 1000.0, l)))
         .collect();
     let table: Vec<Vec<[f64; 4]>> =
         records.iter().map(|r| grid.iter().map(|(o, l)| count(r, *o, *l)).collect()).collect();
     let tuned = |i: usize| records[i].db != "mitdb";
     for db in ["vfdb", "cudb", "mitdb"] {
-        let of = |c: fn(usize, &[Vec<[f64; 4]>], &[Record], &[(f32, f32)], &dyn Fn(usize) -> bool) -> [f64; 4]| {
-            (0..records.len())
-                .filter(|i| records[*i].db == db)
-                .fold([0.0; 4], |sum, i| add(sum, c(i, &table, &records, &grid, &tuned)))
-        };
+        let of =
+            |c: fn(usize, &[Vec<[f64; 4]>], &[Record], &[(f32, f32)], &dyn Fn(usize) -> bool) -> [f64; 4]| {
+                (0..records.len())
+                    .filter(|i| records[*i].db == db)
+                    .fold([0.0; 4], |sum, i| add(sum, c(i, &table, &records, &grid, &tuned)))
+            };
         let fixed = (0..records.len()).filter(|i| records[*i].db == db).fold([0.0; 4], |sum, i| {
-            add(sum, count(&records[i], bodywire_ecg::fibrillation::INDEX_MIN, bodywire_ecg::fibrillation::LEAKAGE_MAX))
+            add(
+                sum,
+                count(
+                    &records[i],
+                    bodywire_ecg::fibrillation::INDEX_MIN,
+                    bodywire_ecg::fibrillation::LEAKAGE_MAX,
+                ),
+            )
         });
         let left_out = of(|i, table, records, grid, tuned| {
             // Youden's index with a false alarm weighing thrice, as nine tenths of the time there is no fibrillation.
@@ -98,7 +111,13 @@ fn main() {
             table[i][best.unwrap()]
         });
         let say = |c: [f64; 4]| format!("sensitivity {:.4}, specificity {:.4}", c[0] / c[1], c[2] / c[3]);
-        println!("{db}: thresholds in use {}; left out {} ({} and {} windows)", say(fixed), say(left_out), fixed[1], fixed[3]);
+        println!(
+            "{db}: thresholds in use {}; left out {} ({} and {} windows)",
+            say(fixed),
+            say(left_out),
+            fixed[1],
+            fixed[3]
+        );
     }
     for r in &records {
         let c = count(r, bodywire_ecg::fibrillation::INDEX_MIN, bodywire_ecg::fibrillation::LEAKAGE_MAX);

@@ -39,7 +39,8 @@ const TACHYCARDIA_BEATS: u32 = 6;
 /// Correlation below which a wide, fast beat counts as of another origin than the template's. Higher than any
 /// threshold of shape alone, because width and rate speak too.
 const TACHYCARDIA_RHO: f64 = 0.7;
-/// Slower wide beats are an accelerated rhythm of the ventricle, not tachycardia, in seconds between beats (120/min).
+/// Slower wide beats are an accelerated rhythm of the ventricle, not tachycardia, in seconds between beats (120/min);
+/// unless the signal has no pauses between them: then the detector found but every second.
 const TACHYCARDIA_RR_S: f64 = 0.5;
 /// Fibrillating windows, of the last [`FIBRILLATION_OF`] (one a second), that make an emergency.
 const FIBRILLATION_WINDOWS: u32 = 3;
@@ -148,6 +149,8 @@ pub struct TickFacts {
     pub quality: Quality,
     /// Outcome of the fibrillation index, when this tick ends one of its windows.
     pub fibrillating: Option<bool>,
+    /// Whether that window was like a sine, without pauses between beats.
+    pub sine_like: bool,
     /// Whether a template exists.
     pub has_template: bool,
 }
@@ -170,6 +173,7 @@ pub struct Decider {
     wide_since: u64,
     // One bit per window.
     fibrillating: u32,
+    sine_like: bool,
     recent_rr_s: [f64; VOTE_OF as usize],
     outside_since: Option<(u64, EmergencyReason)>,
     alive_since: u64,
@@ -196,6 +200,7 @@ impl Decider {
             wide_run: 0,
             wide_since: start,
             fibrillating: 0,
+            sine_like: false,
             recent_rr_s: [0.8; VOTE_OF as usize],
             outside_since: None,
             alive_since: start,
@@ -236,7 +241,8 @@ impl Decider {
         let onset = before.unwrap_or(facts.r_sample);
         let like_the_last = facts.with_previous.and_then(|c| c.rho()).is_some_and(|r| r >= ORGANISED_RHO);
         self.organised = self.organised << 1 | u32::from(like_the_last && ORGANISED_RR_S.contains(&rr_s));
-        let alike = facts.with_previous.and_then(|c| c.rho()).is_some_and(|r| r >= crate::bank::SAME_SHAPE_RHO);
+        let alike =
+            facts.with_previous.and_then(|c| c.rho()).is_some_and(|r| r >= crate::bank::SAME_SHAPE_RHO);
         self.alike = self.alike << 1 | u32::from(alike);
         let typical = matches!(facts.correlation, Some(Correlation::Defined { rho, parts: [_, qrs, _], .. })
             if rho >= CONTRADICTING_RHO.max(self.threshold) && qrs >= QRS_LIKE);
@@ -272,7 +278,7 @@ impl Decider {
     fn run(&mut self, facts: &BeatFacts, rr_s: f64, onset: u64) {
         let foreign = facts.correlation.is_none_or(|c| c.rho().is_some_and(|r| r < TACHYCARDIA_RHO))
             && foreign_qrs(facts.correlation);
-        if facts.wide && foreign && self.has_template && rr_s <= TACHYCARDIA_RR_S {
+        if facts.wide && foreign && self.has_template && (rr_s <= TACHYCARDIA_RR_S || self.sine_like) {
             if self.wide_run == 0 {
                 self.wide_since = onset;
             }
@@ -313,7 +319,7 @@ impl Decider {
         }
         let votes = (self.below & ((1 << VOTE_OF) - 1)).count_ones();
         let lasts = || self.rate.seconds(now.saturating_sub(self.below_since)) >= UNLIKE_LASTS_S;
-        let dangerous = self.mean_rr_s() < BENIGN_RR_S || (!self.are_alike() && lasts());
+        let dangerous = self.mean_rr_s() < BENIGN_RR_S || self.sine_like || (!self.are_alike() && lasts());
         (votes >= VOTE_BELOW && dangerous).then_some((EmergencyReason::ShapeChange, self.below_since))
     }
 
@@ -343,6 +349,7 @@ impl Decider {
             return self.enter(State::Undetermined(UndeterminedReason::Signal(reason)), now, now);
         }
         if let Some(fibrillating) = facts.fibrillating {
+            self.sine_like = facts.sine_like;
             self.fibrillating = self.fibrillating << 1 | u32::from(fibrillating && !self.contradicted(now));
         }
         let found = self.tick_rules(now).or_else(|| self.beat_rules(now));
@@ -397,7 +404,7 @@ impl Decider {
 
     fn restart_watch(&mut self, now: u64) {
         (self.below, self.above, self.organised, self.alike, self.typical) = (0, 0, 0, 0, 0);
-        (self.wide_run, self.fibrillating) = (0, 0);
+        (self.wide_run, self.fibrillating, self.sine_like) = (0, 0, false);
         (self.alive_since, self.quiet_since) = (now, now);
         self.last_beat = None;
         self.outside_since = None;

@@ -103,6 +103,8 @@ pub const INDEX_MIN: f32 = 0.29;
 const LEAKAGE_WEIGHT: f32 = 0.15;
 /// A window of fibrillation leaks less than this (sinus rhythm and noise: 0.7 and more).
 pub const LEAKAGE_MAX: f32 = 0.78;
+/// A sine-like signal leaks less than this.
+const SINE_LEAKAGE: f32 = 0.5;
 /// Mean frequencies of ventricular flutter and fibrillation, Hz.
 const FREQUENCY_HZ: core::ops::RangeInclusive<f32> = 1.8..=10.0;
 /// Mean magnitude below which there is asystole or the finest fibrillation, which are treated alike, mV.
@@ -119,7 +121,12 @@ impl Features {
         self.exceeds(INDEX_MIN, LEAKAGE_MAX)
     }
 
-    /// The same with other thresholds, for fitting them.
+    /// Whether the signal is like a sine without pauses, as in tachycardia and flutter of the ventricle.
+    pub fn is_sine_like(&self) -> bool {
+        self.leakage < SINE_LEAKAGE && FREQUENCY_HZ.contains(&self.frequency_hz)
+    }
+
+    /// As [`Features::looks_fibrillating`] with other thresholds, for fitting them.
     pub fn exceeds(&self, index_min: f32, leakage_max: f32) -> bool {
         self.leakage < leakage_max
             && self.index() > index_min
@@ -135,7 +142,7 @@ mod tests {
     fn of(hz: f64, signal: impl Fn(f64) -> f64) -> Features {
         let mut strip = Strip::new(0);
         let rate = SampleRate::new(hz).unwrap();
-        for i in 0..rate.samples(WINDOW_S) + 10 {
+        for i in 0..rate.samples(WINDOW_S + MEAN_S) + 10 {
             strip.push(signal(i as f64 / hz) as f32);
         }
         features(&strip, rate).unwrap()

@@ -260,7 +260,8 @@ impl Monitor {
     /// complexes and unlike them; a small beat of the usual shape, or a large one of any, is a beat.
     fn is_credible(&self, r: u64, correlation: Option<Correlation>) -> bool {
         let Some(reference) = self.template.reference() else { return true };
-        if matches!(correlation, Some(Correlation::Defined { parts: [_, qrs, _], .. }) if qrs >= CREDIBLE_QRS) {
+        if matches!(correlation, Some(Correlation::Defined { parts: [_, qrs, _], .. }) if qrs >= CREDIBLE_QRS)
+        {
             return true;
         }
         let range = |values: &mut dyn Iterator<Item = f32>| {
@@ -289,11 +290,14 @@ impl Monitor {
     fn tick(&mut self, quality: Quality, now: u64) {
         self.ticks += 1;
         let whole_second = self.ticks.is_multiple_of(2);
-        let fibrillating = whole_second
-            .then(|| fibrillation::features(&self.strip, self.rate))
-            .map(|f| f.is_some_and(|f| f.looks_fibrillating()));
-        let has_template = self.template.reference().is_some();
-        if let Some(verdict) = self.decider.tick(&TickFacts { quality, fibrillating, has_template }, now) {
+        let window = whole_second.then(|| fibrillation::features(&self.strip, self.rate));
+        let facts = TickFacts {
+            quality,
+            fibrillating: window.map(|f| f.is_some_and(|f| f.looks_fibrillating())),
+            sine_like: window.flatten().is_some_and(|f| f.is_sine_like()),
+            has_template: self.template.reference().is_some(),
+        };
+        if let Some(verdict) = self.decider.tick(&facts, now) {
             self.emit(Event::Verdict(verdict));
         }
         if whole_second {

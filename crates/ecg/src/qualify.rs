@@ -15,7 +15,7 @@ const FLAT_MV: f32 = 0.012;
 /// Share of samples at a rail that makes a block saturated, in percent.
 const RAIL_PERCENT: u32 = 5;
 /// Quietest tenth of a block above this is noise, in mV mean magnitude above 40 Hz.
-const NOISE_MV: f32 = 0.2;
+const NOISE_MV: f32 = 0.19;
 /// A cleaned signal spanning more than this within a block is motion, in mV: twice the tallest QRS complex.
 const MOTION_MV: f32 = 10.0;
 /// The mean of the raw signal moving more than this within a second is an electrode that comes off or on, in mV: the

@@ -94,11 +94,7 @@ impl core::ops::AddAssign for EpisodeScore {
 /// Samples from the start of `reference` to the first time within it that is detected, 0 when it was detected already;
 /// nothing when it is missed.
 pub fn latency(reference: Episode, detected: &[Episode]) -> Option<u64> {
-    detected
-        .iter()
-        .filter(|d| d.common(reference) > 0)
-        .map(|d| d.start.saturating_sub(reference.start))
-        .min()
+    detected.iter().filter(|d| d.common(reference) > 0).map(|d| d.start.saturating_sub(reference.start)).min()
 }
 
 /// Detected episodes that begin outside all `excused` ones. An alarm about an episode that ended less than `slack`
@@ -108,9 +104,9 @@ pub fn false_alarms<'a>(
     excused: &'a [Episode],
     slack: u64,
 ) -> impl Iterator<Item = &'a Episode> {
-    detected.iter().filter(move |d| {
-        !excused.iter().any(|e| (e.start..e.end.saturating_add(slack)).contains(&d.start))
-    })
+    detected
+        .iter()
+        .filter(move |d| !excused.iter().any(|e| (e.start..e.end.saturating_add(slack)).contains(&d.start)))
 }
 
 /// Samples in which an alarm would be false: those of a recording of `length` samples outside all `excused` episodes
@@ -176,7 +172,10 @@ mod tests {
     #[test]
     fn percentiles_by_rank() {
         let v = [1, 2, 3, 4];
-        assert_eq!((percentile(&v, 0.5), percentile(&v, 0.95), percentile(&v, 0.0)), (Some(2), Some(4), Some(1)));
+        assert_eq!(
+            (percentile(&v, 0.5), percentile(&v, 0.95), percentile(&v, 0.0)),
+            (Some(2), Some(4), Some(1))
+        );
         assert_eq!(percentile::<f64>(&[], 0.5), None);
     }
 }

@@ -73,7 +73,14 @@ pub(crate) fn noise(kind: Kind, samples: usize, rate_hz: f64, seed: u64) -> Vec<
 }
 
 /// `mv` with noise at this signal-to-noise ratio in dB; `reference` gives the signal's power.
-pub(crate) fn with_noise(mv: &[f64], reference: f64, kind: Kind, db: f64, rate_hz: f64, seed: u64) -> Vec<f64> {
+pub(crate) fn with_noise(
+    mv: &[f64],
+    reference: f64,
+    kind: Kind,
+    db: f64,
+    rate_hz: f64,
+    seed: u64,
+) -> Vec<f64> {
     let size = (reference / 10f64.powf(db / 10.0)).sqrt();
     mv.iter().zip(noise(kind, mv.len(), rate_hz, seed)).map(|(v, n)| v + size * n).collect()
 }

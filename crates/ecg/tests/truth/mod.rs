@@ -48,9 +48,8 @@ pub(crate) fn rhythms(r: &Loaded, prefixes: &[&str]) -> Vec<Episode> {
 pub(crate) fn fibrillation(r: &Loaded) -> Vec<Episode> {
     let window = (5.0 * r.rate_hz) as u64;
     let windows = r.windows.bytes().enumerate().filter(|(_, b)| *b == b'1');
-    let mut list: Vec<Episode> = windows
-        .map(|(i, _)| Episode { start: i as u64 * window, end: (i as u64 + 1) * window })
-        .collect();
+    let mut list: Vec<Episode> =
+        windows.map(|(i, _)| Episode { start: i as u64 * window, end: (i as u64 + 1) * window }).collect();
     list.extend(rhythms(r, &["(VF"]));
     merged(list)
 }
