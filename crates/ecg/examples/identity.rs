@@ -10,6 +10,7 @@
 mod noise;
 #[path = "../tests/persons/mod.rs"]
 mod persons;
+#[allow(dead_code, reason = "only the folder is used here")]
 #[path = "../tests/recordings/mod.rs"]
 mod recordings;
 
@@ -18,11 +19,5 @@ fn main() {
     if sessions.is_empty() {
         return;
     }
-    println!("{}", persons::report(&sessions, 300));
-    if std::env::args().any(|a| a == "dump") {
-        for s in &sessions {
-            let c: Vec<String> = s.signature.cycle.with_margins().iter().map(|v| format!("{v:.4}")).collect();
-            println!("D,{},{:.4},{}", s.person, s.signature.qrs_width_s, c.join(","));
-        }
-    }
+    println!("{}", persons::equal_error(&sessions, 1000).2);
 }

@@ -7,6 +7,7 @@
 
 mod noise;
 mod persons;
+#[allow(dead_code, reason = "only the folder is used here")]
 mod recordings;
 
 use bodywire_ecg::identity::SAME_PERSON;

@@ -1,6 +1,8 @@
 //! Noise and electrode faults added to recordings, reproducibly.
 #![allow(dead_code, reason = "the test and the example use a part")]
 
+use std::f64::consts::TAU;
+
 /// SplitMix64.
 pub(crate) struct Random(pub(crate) u64);
 
@@ -49,20 +51,20 @@ pub(crate) fn signal_power(mv: &[f64], rate_hz: f64) -> f64 {
 /// Unit-variance noise.
 pub(crate) fn noise(kind: Kind, samples: usize, rate_hz: f64, seed: u64) -> Vec<f64> {
     let mut random = Random(seed);
-    let (phase, period) = (random.unit() * 6.28, 5.0 + 10.0 * random.unit());
+    let (phase, period) = (random.unit() * TAU, 5.0 + 10.0 * random.unit());
     let (mut slow, mut slower) = (0.0, 0.0);
-    let share = 1.0 - (-2.0 * std::f64::consts::PI * 1.5 / rate_hz).exp();
+    let share = 1.0 - (-TAU * 1.5 / rate_hz).exp();
     let mut out: Vec<f64> = (0..samples)
         .map(|i| {
             let t = i as f64 / rate_hz;
             match kind {
-                Kind::Muscle => random.normal() * (1.0 + 0.7 * (t * 6.28 / period + phase).sin()),
-                Kind::Mains => (2.0 * std::f64::consts::PI * 50.0 * t + phase).sin(),
+                Kind::Muscle => random.normal() * (1.0 + 0.7 * (t * TAU / period + phase).sin()),
+                Kind::Mains => (TAU * 50.0 * t + phase).sin(),
                 Kind::Motion => {
                     // Two poles at 1.5 Hz, and respiration.
                     slow += share * (random.normal() * rate_hz.sqrt() - slow);
                     slower += share * (slow - slower);
-                    slower + 1.5 * (2.0 * std::f64::consts::PI * 0.25 * t + phase).sin()
+                    slower + 1.5 * (TAU * 0.25 * t + phase).sin()
                 }
             }
         })
@@ -107,7 +109,7 @@ pub(crate) fn with_lead_offs(mv: &mut [f64], rail_mv: f64, rate_hz: f64, seed: u
         let offset = mv[at];
         for i in 0..length {
             let t = i as f64 / rate_hz;
-            let hum = (2.0 * std::f64::consts::PI * 50.0 * t).sin();
+            let hum = (TAU * 50.0 * t).sin();
             let decay = |t: f64| if t < held { rail_mv } else { rail_mv * (-(t - held) / tau).exp() };
             let v = mv[at + i];
             mv[at + i] = match sort {

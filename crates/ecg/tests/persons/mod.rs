@@ -113,7 +113,3 @@ pub(crate) fn equal_error(sessions: &[Session], bootstraps: u64) -> (f64, f64, S
     );
     (rate, threshold, text)
 }
-
-pub(crate) fn report(sessions: &[Session], bootstraps: u64) -> String {
-    equal_error(sessions, bootstraps).2
-}
