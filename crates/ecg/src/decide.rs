@@ -58,6 +58,12 @@ const TACHYCARDIA_RHO: f64 = 0.7;
 /// Slower wide beats are an accelerated rhythm of the ventricle, not tachycardia, in seconds between beats (120/min);
 /// unless the signal has no pauses between them: then the detector found but every second.
 const TACHYCARDIA_RR_S: f64 = 0.5;
+/// A window that leaks less has no pauses between its waves: tachycardia or flutter.
+const SINE_LEAKAGE: f32 = 0.5;
+/// A window that leaks more may be noise (sinus rhythm does so, too).
+const NOISE_LEAKAGE: f32 = 0.7;
+/// Beats like one of the two before, of the last [`TACHYCARDIA_BEATS`], that noise does not make.
+const ALIKE_OF_RUN: u32 = 3;
 /// Fibrillating windows, of the last [`FIBRILLATION_OF`] (one a second), that make an emergency.
 const FIBRILLATION_WINDOWS: u32 = 3;
 const FIBRILLATION_OF: u32 = 4;
@@ -150,6 +156,8 @@ pub struct BeatFacts {
     /// Correlation of that cycle with the cycle before it (rho_1 of Algorithm 2), while there is no template or the beat
     /// is unlike it.
     pub with_previous: Option<Correlation>,
+    /// The same with the cycle before that: two shapes in turn are steady, too.
+    pub with_second_previous: Option<Correlation>,
     /// Whether it has another shape that is known of this patient.
     pub known_shape: bool,
     /// Whether it is a beat at all: neither much smaller than the template's QRS complex nor unlike it, or just one.
@@ -165,8 +173,8 @@ pub struct TickFacts {
     pub quality: Quality,
     /// Outcome of the fibrillation index, when this tick ends one of its windows.
     pub fibrillating: Option<bool>,
-    /// Whether that window was like a sine, without pauses between beats.
-    pub sine_like: bool,
+    /// Leakage of that window, 0 (one sine) to 1; see `fibrillation`.
+    pub leakage: f32,
     /// Whether a template exists.
     pub has_template: bool,
 }
@@ -189,7 +197,7 @@ pub struct Decider {
     wide_since: u64,
     // One bit per window.
     fibrillating: u32,
-    sine_like: bool,
+    leakage: f32,
     recent_rr_s: [f64; VOTE_OF as usize],
     outside_since: Option<(u64, EmergencyReason)>,
     alive_since: u64,
@@ -216,7 +224,7 @@ impl Decider {
             wide_run: 0,
             wide_since: start,
             fibrillating: 0,
-            sine_like: false,
+            leakage: 1.0,
             recent_rr_s: [0.8; VOTE_OF as usize],
             outside_since: None,
             alive_since: start,
@@ -257,8 +265,9 @@ impl Decider {
         let onset = before.unwrap_or(facts.r_sample);
         let like_the_last = facts.with_previous.and_then(|c| c.rho()).is_some_and(|r| r >= ORGANISED_RHO);
         self.organised = self.organised << 1 | u32::from(like_the_last && ORGANISED_RR_S.contains(&rr_s));
-        let alike =
-            facts.with_previous.and_then(|c| c.rho()).is_some_and(|r| r >= crate::bank::SAME_SHAPE_RHO);
+        let alike = [facts.with_previous, facts.with_second_previous]
+            .iter()
+            .any(|c| c.and_then(|c| c.rho()).is_some_and(|r| r >= crate::bank::SAME_SHAPE_RHO));
         self.alike = self.alike << 1 | u32::from(alike);
         let typical = matches!(facts.correlation, Some(Correlation::Defined { rho, parts: [_, qrs, _], .. })
             if rho >= CONTRADICTING_RHO.max(self.threshold) && qrs >= QRS_LIKE);
@@ -294,7 +303,11 @@ impl Decider {
     fn run(&mut self, facts: &BeatFacts, rr_s: f64, onset: u64) {
         let foreign = facts.correlation.is_none_or(|c| c.rho().is_some_and(|r| r < TACHYCARDIA_RHO))
             && foreign_qrs(facts.correlation);
-        if facts.wide && foreign && self.has_template && (rr_s <= TACHYCARDIA_RR_S || self.sine_like) {
+        if facts.wide
+            && foreign
+            && self.has_template
+            && (rr_s <= TACHYCARDIA_RR_S || self.leakage < SINE_LEAKAGE)
+        {
             if self.wide_run == 0 {
                 self.wide_since = onset;
             }
@@ -327,7 +340,7 @@ impl Decider {
     fn beat_rules(&self, now: u64) -> Option<(EmergencyReason, u64)> {
         let sustained =
             |since: u64| self.rate.seconds(now.saturating_sub(since)) >= self.limits.rate_sustained_s;
-        if self.wide_run >= TACHYCARDIA_BEATS {
+        if self.wide_run >= TACHYCARDIA_BEATS && !self.is_noise_like() {
             return Some((EmergencyReason::VentricularTachycardia, self.wide_since));
         }
         if let Some((since, reason)) = self.outside_since.filter(|(since, _)| sustained(*since)) {
@@ -335,13 +348,20 @@ impl Decider {
         }
         let votes = (self.below & ((1 << VOTE_OF) - 1)).count_ones();
         let lasts = || self.rate.seconds(now.saturating_sub(self.below_since)) >= UNLIKE_LASTS_S;
-        let dangerous = self.mean_rr_s() < BENIGN_RR_S || self.sine_like || (!self.are_alike() && lasts());
+        let fast = self.mean_rr_s() < BENIGN_RR_S && !self.is_noise_like();
+        let dangerous = fast || self.leakage < SINE_LEAKAGE || (!self.are_alike() && lasts());
         (votes >= VOTE_BELOW && dangerous).then_some((EmergencyReason::ShapeChange, self.below_since))
     }
 
     /// Mean interval of the last beats: premature beats and their pauses cancel.
     fn mean_rr_s(&self) -> f64 {
         self.recent_rr_s.iter().sum::<f64>() / f64::from(VOTE_OF)
+    }
+
+    /// Whether what was taken for fast beats may be noise: unlike each other, and the signal leaks.
+    fn is_noise_like(&self) -> bool {
+        let alike = (self.alike & ((1 << TACHYCARDIA_BEATS) - 1)).count_ones();
+        self.leakage > NOISE_LEAKAGE && alike < ALIKE_OF_RUN
     }
 
     fn are_alike(&self) -> bool {
@@ -365,7 +385,7 @@ impl Decider {
             return self.enter(State::Undetermined(UndeterminedReason::Signal(reason)), now, now);
         }
         if let Some(fibrillating) = facts.fibrillating {
-            self.sine_like = facts.sine_like;
+            self.leakage = facts.leakage;
             self.fibrillating = self.fibrillating << 1 | u32::from(fibrillating && !self.contradicted(now));
         }
         let found = self.tick_rules(now).or_else(|| self.beat_rules(now));
@@ -420,7 +440,7 @@ impl Decider {
 
     fn restart_watch(&mut self, now: u64) {
         (self.below, self.above, self.organised, self.alike, self.typical) = (0, 0, 0, 0, 0);
-        (self.wide_run, self.fibrillating, self.sine_like) = (0, 0, false);
+        (self.wide_run, self.fibrillating, self.leakage) = (0, 0, 1.0);
         (self.alive_since, self.quiet_since) = (now, now);
         self.last_beat = None;
         self.outside_since = None;

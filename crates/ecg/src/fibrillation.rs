@@ -102,13 +102,11 @@ pub const INDEX_MIN: f32 = 0.29;
 /// Weight of the leakage in the index.
 const LEAKAGE_WEIGHT: f32 = 0.15;
 /// A window of fibrillation leaks less than this (sinus rhythm and noise: 0.7 and more).
-pub const LEAKAGE_MAX: f32 = 0.78;
-/// A sine-like signal leaks less than this.
-const SINE_LEAKAGE: f32 = 0.5;
+pub const LEAKAGE_MAX: f32 = 0.75;
 /// Mean frequencies of ventricular flutter and fibrillation, Hz.
-const FREQUENCY_HZ: core::ops::RangeInclusive<f32> = 1.8..=10.0;
+const FREQUENCY_HZ: core::ops::RangeInclusive<f32> = 1.8..=8.5;
 /// Mean magnitude below which there is asystole or the finest fibrillation, which are treated alike, mV.
-const MAGNITUDE_MIN_MV: f32 = 0.04;
+const MAGNITUDE_MIN_MV: f32 = 0.06;
 
 impl Features {
     /// Occupancy, less a share of the leakage: the more sine-like, the less the band need be full.
@@ -119,11 +117,6 @@ impl Features {
     /// Whether a window with these features looks like fibrillation or flutter.
     pub fn looks_fibrillating(&self) -> bool {
         self.exceeds(INDEX_MIN, LEAKAGE_MAX)
-    }
-
-    /// Whether the signal is like a sine without pauses, as in tachycardia and flutter of the ventricle.
-    pub fn is_sine_like(&self) -> bool {
-        self.leakage < SINE_LEAKAGE && FREQUENCY_HZ.contains(&self.frequency_hz)
     }
 
     /// As [`Features::looks_fibrillating`] with other thresholds, for fitting them.

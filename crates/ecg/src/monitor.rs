@@ -80,7 +80,8 @@ pub struct Monitor {
     decider: Decider,
     normal_width_s: f64,
     last_r: Option<u64>,
-    last_cycle: Option<Cycle>,
+    // Newest first.
+    last_cycles: [Option<Cycle>; 2],
     rr_samples: [u64; RATE_BEATS],
     rr_count: usize,
     events: [Option<Event>; EVENTS_MAX],
@@ -109,7 +110,7 @@ impl Monitor {
             threshold,
             normal_width_s: 0.0,
             last_r: None,
-            last_cycle: None,
+            last_cycles: [None, None],
             rr_samples: [0; RATE_BEATS],
             rr_count: 0,
             events: [None; EVENTS_MAX],
@@ -152,7 +153,7 @@ impl Monitor {
         self.qualifier = Qualifier::new(self.rate);
         self.template.discard_collected();
         self.last_r = None;
-        self.last_cycle = None;
+        self.last_cycles = [None, None];
         self.rr_count = 0;
         if let Some(verdict) = self.decider.gap(next) {
             self.emit(Event::Verdict(verdict));
@@ -224,10 +225,12 @@ impl Monitor {
         };
         let clear = self.threshold.value() + HYSTERESIS;
         let unlike = correlation.is_none_or(|c| c.rho().is_none_or(|rho| rho < clear));
-        let with_previous = match (&self.last_cycle, &cycle) {
+        let [last, second_last] = &self.last_cycles;
+        let with = |before: &Option<Cycle>| match (before, &cycle) {
             (Some(x), Some(y)) if unlike => Some(correlate(x, y, Form::VersionA, self.settings.weights, 0.0)),
             _ => None,
         };
+        let (with_previous, with_second_previous) = (with(last), with(second_last));
         let known_shape =
             unlike && cycle.as_ref().is_some_and(|cycle| self.bank.knows(cycle, self.settings.weights));
         self.emit(Event::Beat {
@@ -240,7 +243,16 @@ impl Monitor {
         let width_s = qrs_width_s(&self.strip, self.rate, r);
         let wide = width_s.is_some_and(|w| w > WIDE_S.max(self.normal_width_s + WIDER_S));
         let rr_s = rr_samples.map(|n| self.rate.seconds(n));
-        let facts = BeatFacts { r_sample: r, rr_s, correlation, with_previous, known_shape, credible, wide };
+        let facts = BeatFacts {
+            r_sample: r,
+            rr_s,
+            correlation,
+            with_previous,
+            with_second_previous,
+            known_shape,
+            credible,
+            wide,
+        };
         if let Some(verdict) = self.decider.beat(&facts, now) {
             self.emit(Event::Verdict(verdict));
         }
@@ -253,7 +265,10 @@ impl Monitor {
             }
             self.learn(cycle, rr_s, correlation, now);
         }
-        self.last_cycle = cycle;
+        self.last_cycles.rotate_right(1);
+        if let Some(last) = self.last_cycles.first_mut() {
+            *last = cycle;
+        }
     }
 
     /// Whether what was detected at `r` may be a beat: noise of an arrested heart is smaller than this patient's QRS
@@ -294,7 +309,7 @@ impl Monitor {
         let facts = TickFacts {
             quality,
             fibrillating: window.map(|f| f.is_some_and(|f| f.looks_fibrillating())),
-            sine_like: window.flatten().is_some_and(|f| f.is_sine_like()),
+            leakage: window.flatten().map_or(1.0, |f| f.leakage),
             has_template: self.template.reference().is_some(),
         };
         if let Some(verdict) = self.decider.tick(&facts, now) {

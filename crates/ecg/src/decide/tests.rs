@@ -31,8 +31,7 @@ impl Ward {
             verdicts: Vec::new(),
         };
         if has_template {
-            let facts =
-                TickFacts { quality: Quality::Good, fibrillating: None, sine_like: false, has_template };
+            let facts = TickFacts { quality: Quality::Good, fibrillating: None, leakage: 0.6, has_template };
             ward.verdicts.extend(ward.decider.tick(&facts, 0));
         }
         ward
@@ -45,7 +44,7 @@ impl Ward {
             let facts = TickFacts {
                 quality: self.quality,
                 fibrillating: whole.then_some(self.fibrillating),
-                sine_like: false,
+                leakage: 0.6,
                 has_template: self.decider.has_template,
             };
             self.verdicts.extend(self.decider.tick(&facts, self.next_tick));
@@ -66,6 +65,7 @@ impl Ward {
                     .alike
                     .map(|rho| Correlation::Defined { rho, lag: 0, parts: [rho; 3] })
                     .or(correlation),
+                with_second_previous: None,
                 known_shape: false,
                 credible: self.credible,
                 wide,
