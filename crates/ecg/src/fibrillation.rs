@@ -104,9 +104,9 @@ const LEAKAGE_WEIGHT: f32 = 0.15;
 /// A window of fibrillation leaks less than this (sinus rhythm and noise: 0.7 and more).
 pub const LEAKAGE_MAX: f32 = 0.75;
 /// Mean frequencies of ventricular flutter and fibrillation, Hz.
-const FREQUENCY_HZ: core::ops::RangeInclusive<f32> = 1.8..=8.5;
+const FREQUENCY_HZ: core::ops::RangeInclusive<f32> = 1.8..=7.5;
 /// Mean magnitude below which there is asystole or the finest fibrillation, which are treated alike, mV.
-const MAGNITUDE_MIN_MV: f32 = 0.06;
+const MAGNITUDE_MIN_MV: f32 = 0.05;
 
 impl Features {
     /// Occupancy, less a share of the leakage: the more sine-like, the less the band need be full.
