@@ -1,11 +1,11 @@
 //! Algorithm 2 of paper B as a state machine: normal or emergency, by correlation with the patient's template, and by
 //! the rules that correlation cannot see (no beats, rates, fibrillation, tachycardia).
 //!
-//! How soon a verdict follows on what it is about, at most, with a good signal and default limits:
+//! How soon a verdict follows on what it is about, with a good signal and default limits:
 //!
 //! | Reason | Latency | Made of |
 //! |---|---|---|
-//! | `VentricularFibrillation` | 10 s | a window of 4 s once a second, three of four agreeing; measured 4 s, 95 % 10 s |
+//! | `VentricularFibrillation` | 10 s | a window of 4 s once a second, three of four agreeing; measured: median 4.3 s, 38 of 39 episodes within 10 s |
 //! | `Asystole` | 5 s | 4 s without a beat, 0.3 s for the detector, ticks of half a second |
 //! | `Pause` | 4 s | 3 s, as above |
 //! | `VentricularTachycardia` | 4 s at 120 per minute | six beats and the detector; 8 s where it finds every second one |
@@ -27,7 +27,7 @@ use crate::{
     settings::Limits,
 };
 
-/// Beats below the threshold, of the last [`VOTE_OF`], that make an emergency: 6 s at 100 per minute. Five of eight, as
+/// Beats below the threshold, of the last [`VOTE_OF`], that make an emergency: 5 s at 120 per minute. Five of eight, as
 /// first thought of, takes every bigeminy for one, seven of eight a salvo in noise.
 pub const VOTE_BELOW: u32 = 10;
 /// Above the threshold with the same meaning, of the last [`RECOVERY_OF`], that end an emergency.
@@ -41,8 +41,8 @@ const REFRACTORY_S: f64 = 0.2;
 /// Correlation of the QRS part above which a beat comes down the usual way, whatever happened to P and T waves: fast
 /// atrial rhythms bury the P wave in the T wave, and are judged by their rate.
 const QRS_LIKE: f64 = 0.8;
-/// Up to this rate (intervals in seconds; 120 per minute, where tachycardia begins) a change of shape alone is no emergency when the new beats
-/// are like each other: a block, a pacemaker, an escape rhythm.
+/// Up to this rate (intervals in seconds; 120 per minute, where tachycardia begins) a change of shape alone is no
+/// emergency when the new beats are like each other: a block, a pacemaker, an escape rhythm.
 const BENIGN_RR_S: f64 = TACHYCARDIA_RR_S;
 /// Beats like the one before, of the last [`VOTE_OF`], that make them like each other.
 const ALIKE_OF_VOTE: u32 = 7;
