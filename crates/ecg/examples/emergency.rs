@@ -1,11 +1,16 @@
 //! Figures of the emergency verdicts on the recordings:
-//! `cargo run --release -p bodywire-ecg --example emergency -- [mitdb] [fibrillation]`.
+//! `cargo run --release -p bodywire-ecg --example emergency -- [mitdb] [fibrillation]
+//! [noise] [arrests]`.
 #![expect(
     clippy::print_stdout,
     clippy::unwrap_used,
     reason = "the figures are the output; a surprise stops it"
 )]
 
+#[path = "../tests/arrests/mod.rs"]
+mod arrests;
+#[path = "../tests/noise/mod.rs"]
+mod noise;
 #[path = "../tests/recordings/mod.rs"]
 mod recordings;
 #[path = "../tests/truth/mod.rs"]
@@ -26,6 +31,12 @@ fn main() {
     if want("fibrillation") {
         fibrillation("vfdb");
         fibrillation("cudb");
+    }
+    if want("noise") {
+        noisy();
+    }
+    if want("arrests") {
+        arrested();
     }
 }
 
@@ -59,6 +70,9 @@ fn mitdb() {
         let long: Vec<_> = reference.iter().copied().filter(|e| seconds(e.samples()) >= 3.0).collect();
         score += EpisodeScore::of(&long, &found);
         let hit = long.iter().filter(|e| latency(**e, &found).is_some()).count();
+        for e in long.iter().filter(|e| latency(**e, &found).is_none()) {
+            println!("mitdb {}: missed VT/VF {:.1}-{:.1} s", r.name, seconds(e.start), seconds(e.end));
+        }
         println!(
             "mitdb {}: {} alarms, {hit} of {} VT/VF over 3 s; false {list:?}",
             r.name,
@@ -126,4 +140,77 @@ fn fibrillation(db: &str) {
         wrong as f64 / hours,
         false_s / 60.0 / hours
     );
+}
+
+fn noisy() {
+    let records = recordings::load_all("mitdb");
+    let clean: Vec<_> = records.iter().map(|r| arrests::run(&arrests::millivolts(r), r.rate_hz)).collect();
+    let hours: f64 = records.iter().map(|r| r.samples.len() as f64 / r.rate_hz / 3600.0).sum();
+    let mut cases: Vec<(String, Option<(noise::Kind, f64)>)> = vec![("lead-offs".to_owned(), None)];
+    for kind in noise::KINDS {
+        cases.extend([24.0, 12.0, 6.0].map(|db| (format!("{kind:?} {db} dB"), Some((kind, db)))));
+    }
+    for (name, case) in cases {
+        let (mut wrong, mut undetermined, mut list) = (0, 0.0, Vec::new());
+        for (i, (r, clean)) in records.iter().zip(&clean).enumerate() {
+            let mv = match case {
+                None => arrests::with_faults(r, i as u64),
+                Some((kind, db)) => arrests::noisy(r, kind, db, i as u64),
+            };
+            let c = arrests::run(&mv, r.rate_hz);
+            undetermined += c.undetermined_samples as f64 / r.rate_hz;
+            for a in arrests::new_alarms(clean, &c, r.rate_hz) {
+                wrong += 1;
+                list.push(format!("{} {:?} {:.0}", r.name, a.reason, a.episode.start as f64 / r.rate_hz));
+            }
+        }
+        println!(
+            "mitdb with {name}: {wrong} new emergencies in {hours:.1} h, undetermined {:.1} %: {list:?}",
+            undetermined / 36.0 / hours
+        );
+    }
+}
+
+fn arrested() {
+    let (mitdb, cudb) = (recordings::load_all("mitdb"), recordings::load_all("cudb"));
+    let normal: Vec<_> =
+        mitdb.iter().filter(|r| ["100", "103", "112", "113", "121", "234"].contains(&&*r.name)).collect();
+    let Some(rate) = normal.first().map(|r| r.rate_hz) else { return };
+    let arrests = arrests::fibrillations(&cudb, rate);
+    let flat = arrests::asystole(rate);
+    let mut cases = vec![None];
+    for kind in noise::KINDS {
+        cases.extend([24.0, 12.0, 6.0].map(|db| Some((kind, db))));
+    }
+    for case in cases {
+        let mut say = Vec::new();
+        for (name, list) in [
+            ("fibrillation", arrests.iter().map(|(_, a)| &a[..]).collect::<Vec<_>>()),
+            ("asystole", vec![&flat[..]]),
+        ] {
+            let (mut delays, mut blind, mut missed) = (Vec::new(), 0, Vec::new());
+            for (i, arrest) in list.iter().enumerate() {
+                for (j, n) in normal.iter().enumerate() {
+                    let a = arrests::splice(n, arrest, case, (i * 100 + j) as u64);
+                    let (delay, reason, c) = arrests::found(&a, rate);
+                    let undetermined = matches!(c.last, bodywire_ecg::decide::State::Undetermined(_));
+                    match delay {
+                        Some(d) => delays.push(d),
+                        None if undetermined => blind += 1,
+                        None => missed.push(format!("{}-{} {:?} {reason:?}", n.name, i, c.last)),
+                    }
+                }
+            }
+            delays.sort_by(f64::total_cmp);
+            let within = delays.iter().filter(|d| **d <= 10.0).count();
+            say.push(format!(
+                "{name} {within} of {} within 10 s (median {:.1} s, 95 % {:.1} s, later {}), undetermined {blind}, missed {missed:?}",
+                delays.len() + blind + missed.len(),
+                percentile(&delays, 0.5).unwrap_or(f64::NAN),
+                percentile(&delays, 0.95).unwrap_or(f64::NAN),
+                delays.len() - within
+            ));
+        }
+        println!("arrests with {case:?}: {}", say.join("; "));
+    }
 }

@@ -14,6 +14,8 @@ pub const WINDOW_S: f64 = 4.0;
 /// The window is looked at with about this many samples per second; fibrillation has nothing above 15 Hz.
 const WORK_RATE_HZ: f64 = 125.0;
 const SAMPLES_MAX: usize = 1000;
+/// Span of the mean that keeps mains out, in seconds.
+const MEAN_S: f64 = 0.02;
 /// Centre and width of the band of the occupancy, Hz (13 to 16.5 Hz).
 const BAND_HZ: (f64, f64) = (14.6, 3.5);
 
@@ -38,8 +40,18 @@ pub fn features(strip: &Strip, rate: SampleRate) -> Option<Features> {
     let from = strip.end().checked_sub(count as u64 * step)?;
     let mut window = [0.0f32; SAMPLES_MAX];
     let window = window.get_mut(..count)?;
-    for (i, slot) in window.iter_mut().enumerate() {
-        *slot = strip.mv(from + i as u64 * step)?;
+    // A mean over 20 ms has its zero at 50 Hz and little left at 60: mains would raise the mean frequency.
+    let span = rate.samples(MEAN_S).max(1);
+    let first = from.checked_sub(span)?;
+    let value = |i: u64| strip.microvolts(i).map(i32::from);
+    let mut sum = (first..from).try_fold(0i32, |sum, i| Some(sum + value(i)?))?;
+    let mut at = from;
+    for slot in window.iter_mut() {
+        *slot = sum as f32 / (1000.0 * span as f32);
+        for i in at..at + step {
+            sum += value(i)? - value(i - span)?;
+        }
+        at += step;
     }
     let mean = window.iter().sum::<f32>() / count as f32;
     window.iter_mut().for_each(|v| *v -= mean);
@@ -85,25 +97,32 @@ fn occupancy(window: &mut [f32], work_hz: f64) -> f32 {
     sum / seconds
 }
 
-/// A window of fibrillation occupies the band at least so much (a sine 0.56, noise 0.42, sinus rhythm 0.25).
-pub const OCCUPANCY_MIN: f32 = 0.38;
+/// A window of fibrillation has at least this index, see [`Features::index`].
+pub const INDEX_MIN: f32 = 0.29;
+/// Weight of the leakage in the index.
+const LEAKAGE_WEIGHT: f32 = 0.15;
 /// A window of fibrillation leaks less than this (sinus rhythm and noise: 0.7 and more).
 pub const LEAKAGE_MAX: f32 = 0.75;
 /// Mean frequencies of ventricular flutter and fibrillation, Hz.
-const FREQUENCY_HZ: core::ops::RangeInclusive<f32> = 1.8..=10.0;
+const FREQUENCY_HZ: core::ops::RangeInclusive<f32> = 1.8..=7.5;
 /// Mean magnitude below which there is asystole or the finest fibrillation, which are treated alike, mV.
-const MAGNITUDE_MIN_MV: f32 = 0.04;
+const MAGNITUDE_MIN_MV: f32 = 0.05;
 
 impl Features {
-    /// Whether a window with these features looks like fibrillation or flutter.
-    pub fn looks_fibrillating(&self) -> bool {
-        self.exceeds(OCCUPANCY_MIN, LEAKAGE_MAX)
+    /// Occupancy, less a share of the leakage: the more sine-like, the less the band need be full.
+    pub fn index(&self) -> f32 {
+        self.occupancy - LEAKAGE_WEIGHT * self.leakage
     }
 
-    /// The same with other thresholds, for fitting them.
-    pub fn exceeds(&self, occupancy_min: f32, leakage_max: f32) -> bool {
+    /// Whether a window with these features looks like fibrillation or flutter.
+    pub fn looks_fibrillating(&self) -> bool {
+        self.exceeds(INDEX_MIN, LEAKAGE_MAX)
+    }
+
+    /// As [`Features::looks_fibrillating`] with other thresholds, for fitting them.
+    pub fn exceeds(&self, index_min: f32, leakage_max: f32) -> bool {
         self.leakage < leakage_max
-            && self.occupancy > occupancy_min
+            && self.index() > index_min
             && FREQUENCY_HZ.contains(&self.frequency_hz)
             && self.magnitude_mv > MAGNITUDE_MIN_MV
     }
@@ -116,7 +135,7 @@ mod tests {
     fn of(hz: f64, signal: impl Fn(f64) -> f64) -> Features {
         let mut strip = Strip::new(0);
         let rate = SampleRate::new(hz).unwrap();
-        for i in 0..rate.samples(WINDOW_S) + 10 {
+        for i in 0..rate.samples(WINDOW_S + MEAN_S) + 10 {
             strip.push(signal(i as f64 / hz) as f32);
         }
         features(&strip, rate).unwrap()

@@ -14,6 +14,7 @@ pub mod detect;
 mod error;
 pub mod evaluate;
 pub mod fibrillation;
+pub mod identity;
 pub mod monitor;
 pub mod qualify;
 mod rate;

@@ -9,8 +9,9 @@ use crate::{
     decide::{BeatFacts, Decider, HYSTERESIS, State, TickFacts, Verdict},
     detect::Detector,
     fibrillation,
+    identity::Signature,
     qualify::{Qualifier, Quality},
-    segment::{Cycle, qrs_width_s, segment},
+    segment::{self, Cycle, Part, qrs_width_s, segment},
     settings::Settings,
     strip::Strip,
     template::{Template, Threshold},
@@ -24,6 +25,14 @@ const SAMPLE_INDEX_MAX: u64 = 1 << 62;
 const NOISE_FLOOR_MAX_MV2: f64 = 0.0025;
 /// A QRS complex wider than this is wide, in seconds: 120 ms on the surface, less the shoulders that the slope misses.
 const WIDE_S: f64 = 0.11;
+/// And wider than this patient's normal complex by this, in seconds: bundle branch block and pacing are always wide.
+const WIDER_S: f64 = 0.02;
+/// Share of a normal beat's width that enters the patient's.
+const WIDTH_SHARE: f64 = 0.125;
+/// What was detected is no beat when smaller than this share of the template's QRS complex, peak to peak, ...
+const CREDIBLE_SIZE: f32 = 0.4;
+/// ... and when its QRS part correlates less than this with the template's.
+const CREDIBLE_QRS: f64 = 0.6;
 /// Beats whose median interval gives the rate.
 const RATE_BEATS: usize = 8;
 /// Without a beat for this long no rate is given, in seconds.
@@ -69,8 +78,10 @@ pub struct Monitor {
     bank: Bank,
     threshold: Threshold,
     decider: Decider,
+    normal_width_s: f64,
     last_r: Option<u64>,
-    last_cycle: Option<Cycle>,
+    // Newest first.
+    last_cycles: [Option<Cycle>; 2],
     rr_samples: [u64; RATE_BEATS],
     rr_count: usize,
     events: [Option<Event>; EVENTS_MAX],
@@ -97,8 +108,9 @@ impl Monitor {
             bank: Bank::new(),
             decider: Decider::new(rate, settings.limits, threshold.value(), 0),
             threshold,
+            normal_width_s: 0.0,
             last_r: None,
-            last_cycle: None,
+            last_cycles: [None, None],
             rr_samples: [0; RATE_BEATS],
             rr_count: 0,
             events: [None; EVENTS_MAX],
@@ -141,7 +153,7 @@ impl Monitor {
         self.qualifier = Qualifier::new(self.rate);
         self.template.discard_collected();
         self.last_r = None;
-        self.last_cycle = None;
+        self.last_cycles = [None, None];
         self.rr_count = 0;
         if let Some(verdict) = self.decider.gap(next) {
             self.emit(Event::Verdict(verdict));
@@ -153,6 +165,7 @@ impl Monitor {
     pub fn relearn(&mut self) {
         self.template = Template::new();
         self.bank = Bank::new();
+        self.normal_width_s = 0.0;
         self.threshold = Threshold::new();
         let next = self.next_sample;
         let before = self.decider.state();
@@ -176,6 +189,12 @@ impl Monitor {
     /// The patient's threshold.
     pub fn threshold(&self) -> f64 {
         self.threshold.value()
+    }
+
+    /// What is known of this patient's normal beat, for comparing sessions; nothing before there is a template.
+    pub fn signature(&self) -> Option<Signature> {
+        let cycle = self.template.reference()?.clone();
+        Some(Signature { cycle, qrs_width_s: self.normal_width_s })
     }
 
     /// The cleaned signal of the last seconds, as evidence.
@@ -206,10 +225,12 @@ impl Monitor {
         };
         let clear = self.threshold.value() + HYSTERESIS;
         let unlike = correlation.is_none_or(|c| c.rho().is_none_or(|rho| rho < clear));
-        let with_previous = match (&self.last_cycle, &cycle) {
+        let [last, second_last] = &self.last_cycles;
+        let with = |before: &Option<Cycle>| match (before, &cycle) {
             (Some(x), Some(y)) if unlike => Some(correlate(x, y, Form::VersionA, self.settings.weights, 0.0)),
             _ => None,
         };
+        let (with_previous, with_second_previous) = (with(last), with(second_last));
         let known_shape =
             unlike && cycle.as_ref().is_some_and(|cycle| self.bank.knows(cycle, self.settings.weights));
         self.emit(Event::Beat {
@@ -218,9 +239,20 @@ impl Monitor {
             correlation,
             with_previous: with_previous.filter(|_| correlation.is_none()),
         });
-        let wide = qrs_width_s(&self.strip, self.rate, r).is_some_and(|w| w > WIDE_S);
+        let credible = !unlike || known_shape || self.is_credible(r, correlation);
+        let width_s = qrs_width_s(&self.strip, self.rate, r);
+        let wide = width_s.is_some_and(|w| w > WIDE_S.max(self.normal_width_s + WIDER_S));
         let rr_s = rr_samples.map(|n| self.rate.seconds(n));
-        let facts = BeatFacts { r_sample: r, rr_s, correlation, with_previous, known_shape, wide };
+        let facts = BeatFacts {
+            r_sample: r,
+            rr_s,
+            correlation,
+            with_previous,
+            with_second_previous,
+            known_shape,
+            credible,
+            wide,
+        };
         if let Some(verdict) = self.decider.beat(&facts, now) {
             self.emit(Event::Verdict(verdict));
         }
@@ -228,9 +260,34 @@ impl Monitor {
             && self.decider.may_learn()
             && self.qualifier.quality() == Quality::Good
         {
+            if let (Some(width_s), false) = (width_s, unlike) {
+                self.normal_width_s += WIDTH_SHARE * (width_s - self.normal_width_s);
+            }
             self.learn(cycle, rr_s, correlation, now);
         }
-        self.last_cycle = cycle;
+        self.last_cycles.rotate_right(1);
+        if let Some(last) = self.last_cycles.first_mut() {
+            *last = cycle;
+        }
+    }
+
+    /// Whether what was detected at `r` may be a beat: noise of an arrested heart is smaller than this patient's QRS
+    /// complexes and unlike them; a small beat of the usual shape, or a large one of any, is a beat.
+    fn is_credible(&self, r: u64, correlation: Option<Correlation>) -> bool {
+        let Some(reference) = self.template.reference() else { return true };
+        if matches!(correlation, Some(Correlation::Defined { parts: [_, qrs, _], .. }) if qrs >= CREDIBLE_QRS)
+        {
+            return true;
+        }
+        let range = |values: &mut dyn Iterator<Item = f32>| {
+            let (low, high) = values.fold((f32::MAX, f32::MIN), |(l, h), v| (l.min(v), h.max(v)));
+            (high - low).max(0.0)
+        };
+        let reach = self.rate.samples(segment::QRS_HALF_S);
+        let own = range(&mut (r.saturating_sub(reach)..=r + reach).filter_map(|i| self.strip.mv(i)));
+        let qrs = |(i, _): &(usize, &f32)| segment::part_of(*i) == Part::Qrs;
+        let usual = range(&mut reference.samples().iter().enumerate().filter(qrs).map(|(_, v)| *v));
+        own >= CREDIBLE_SIZE * usual
     }
 
     fn learn(&mut self, cycle: &Cycle, rr_s: f64, correlation: Option<Correlation>, now: u64) {
@@ -248,11 +305,14 @@ impl Monitor {
     fn tick(&mut self, quality: Quality, now: u64) {
         self.ticks += 1;
         let whole_second = self.ticks.is_multiple_of(2);
-        let fibrillating = whole_second
-            .then(|| fibrillation::features(&self.strip, self.rate))
-            .map(|f| f.is_some_and(|f| f.looks_fibrillating()));
-        let has_template = self.template.reference().is_some();
-        if let Some(verdict) = self.decider.tick(&TickFacts { quality, fibrillating, has_template }, now) {
+        let window = whole_second.then(|| fibrillation::features(&self.strip, self.rate));
+        let facts = TickFacts {
+            quality,
+            fibrillating: window.map(|f| f.is_some_and(|f| f.looks_fibrillating())),
+            leakage: window.flatten().map_or(1.0, |f| f.leakage),
+            has_template: self.template.reference().is_some(),
+        };
+        if let Some(verdict) = self.decider.tick(&facts, now) {
             self.emit(Event::Verdict(verdict));
         }
         if whole_second {

@@ -15,14 +15,14 @@ const FLAT_MV: f32 = 0.012;
 /// Share of samples at a rail that makes a block saturated, in percent.
 const RAIL_PERCENT: u32 = 5;
 /// Quietest tenth of a block above this is noise, in mV mean magnitude above 40 Hz.
-const NOISE_MV: f32 = 0.12;
+const NOISE_MV: f32 = 0.19;
 /// A cleaned signal spanning more than this within a block is motion, in mV: twice the tallest QRS complex.
 const MOTION_MV: f32 = 10.0;
 /// The mean of the raw signal moving more than this within a second is an electrode that comes off or on, in mV: the
 /// half-cell potential and the amplifier's recovery, not wander. Mean of a second, so that no QRS complex does it.
-const STEP_MV: f32 = 2.5;
-/// Blocks for which the filters, here and in the amplifier, are not to be trusted after such a step: 10 s.
-const STEP_BLOCKS: u32 = 20;
+const STEP_MV: f32 = 2.0;
+/// Blocks for which the filters, here and in the amplifier, are not to be trusted after such a step: 7 s.
+const STEP_BLOCKS: u32 = 14;
 /// Parts of a block in which the quietest is looked for, so that a QRS complex is not taken for noise.
 const SUB_BLOCKS: u32 = 5;
 

@@ -20,7 +20,8 @@ pub const RR_MIN_S: f64 = 0.3;
 /// Longest RR interval that is segmented, in seconds: beyond it there is a pause, not a cycle.
 pub const RR_MAX_S: f64 = 3.0;
 
-const QRS_HALF_S: f64 = 0.1;
+/// Half of the QRS window in seconds.
+pub const QRS_HALF_S: f64 = 0.1;
 const ST_NOMINAL_S: f64 = 0.3;
 const RR_NOMINAL_S: f64 = 0.8;
 /// At high rates the ST window yields so that this much is left for PR, in seconds.

@@ -5,19 +5,21 @@
     reason = "a test prints its figures and stops at a surprise"
 )]
 
+mod arrests;
+mod noise;
 mod recordings;
+mod truth;
 
 use bodywire_ecg::{
     SampleRate,
-    clean::Cleaner,
     decide::{EmergencyReason, State, UndeterminedReason, Verdict},
-    fibrillation::features,
+    evaluate::episodes::{false_alarms, latency, percentile, samples_at_risk},
     monitor::{Event, Monitor},
     qualify::PoorReason,
     settings::Settings,
-    strip::Strip,
     synthetic::{EcgModel, Rhythm},
 };
+use noise::Kind;
 use recordings::Loaded;
 
 /// SplitMix64, for seeds that lie close together.
@@ -186,155 +188,156 @@ fn any_samples_at_any_rate_do_no_harm() {
     }
 }
 
-fn monitor(r: &Loaded, mut each: impl FnMut(u64, State)) -> Vec<Verdict> {
-    let mut monitor = Monitor::new(Settings::new(r.rate_hz, r.gain, r.baseline)).unwrap();
-    let mut verdicts = Vec::new();
-    for (i, &sample) in r.samples.iter().enumerate() {
-        monitor.push(sample);
-        while let Some(event) = monitor.poll() {
-            if let Event::Verdict(v) = event {
-                verdicts.push(v);
-            }
-        }
-        each(i as u64, monitor.state());
+#[test]
+fn a_small_beat_is_no_asystole() {
+    // The amplitude falls to a quarter (posture, effusion) and the beats go on; then they stop.
+    let rate = SampleRate::new(250.0).unwrap();
+    for seed in 0..10 {
+        let mut random = random(seed);
+        let mut model = EcgModel::new(rate, 1000.0, 0, 0.01, SINUS).unwrap();
+        let whole: Vec<i16> = (0..30 * 250).map(|_| model.next_sample(&mut random)).collect();
+        let small = (0..60 * 250).map(|_| model.next_sample(&mut random) / 4);
+        let mut samples: Vec<i16> = whole.into_iter().chain(small).collect();
+        let c = truth::course(Settings::new(250.0, 1000.0, 0), &samples);
+        assert!(
+            c.alarms.iter().all(|a| a.worst != EmergencyReason::Asystole),
+            "seed {seed}: {:?}",
+            c.verdicts
+        );
+        assert!(!matches!(c.last, State::Emergency(_)), "seed {seed}: {:?}", c.verdicts);
+        model.switch(Rhythm::Asystole).unwrap();
+        samples.extend((0..12 * 250).map(|_| model.next_sample(&mut random) / 4));
+        let c = truth::course(Settings::new(250.0, 1000.0, 0), &samples);
+        assert_eq!(c.last, State::Emergency(EmergencyReason::Asystole), "seed {seed}");
     }
-    verdicts
 }
+
+/// Seconds after an episode in which an emergency is still about it.
+const SLACK_S: f64 = 10.0;
 
 #[test]
-fn mitdb_100_has_no_emergency() {
-    let mut hours = 0.0;
-    let mut total = 0u32;
+fn mitdb_has_few_false_emergencies() {
+    let (mut hours, mut wrong) = (0.0, 0);
     for r in recordings::load_all("mitdb") {
-        let verdicts = monitor(&r, |_, _| {});
-        let reasons: Vec<_> = verdicts
-            .iter()
-            .filter_map(|v| match v.state {
-                State::Emergency(reason) => Some((reason, (v.decided_at as f64 / r.rate_hz) as u32)),
-                _ => None,
-            })
-            .collect();
-        println!("mitdb {}: {} emergencies {:?}", r.name, reasons.len(), reasons);
-        hours += r.samples.len() as f64 / r.rate_hz / 3600.0;
-        total += reasons.len() as u32;
+        let c = truth::course(truth::settings(&r), &r.samples);
+        let (reference, slack) = (truth::ventricular(&r), (SLACK_S * r.rate_hz) as u64);
+        let found = c.episodes();
+        let list: Vec<_> = false_alarms(&found, &reference, slack).collect();
+        hours += samples_at_risk(r.samples.len() as u64, &reference, slack) as f64 / r.rate_hz / 3600.0;
+        wrong += list.len();
+        if !list.is_empty() {
+            println!("mitdb {}: {list:?}", r.name);
+        }
+        // Learning is no hiding place: each recording is judged against a template within its first minute.
+        assert!((c.learning_samples as f64) < 90.0 * r.rate_hz, "{}: {} samples", r.name, c.learning_samples);
         if r.name == "100" {
-            assert!(reasons.is_empty(), "{reasons:?}");
-            assert_eq!(verdicts.last().unwrap().state, State::Normal);
+            assert!(found.is_empty(), "{found:?}");
+            assert_eq!(c.last, State::Normal);
+        }
+        if r.name == "207" {
+            let long = reference.iter().filter(|e| e.samples() as f64 >= 5.0 * r.rate_hz);
+            assert!(long.clone().count() > 2 && long.clone().all(|e| latency(*e, &found).is_some()));
         }
     }
-    println!("mitdb: {total} emergencies in {hours:.1} h, true ones included");
-    // Measured: 2.9 an hour. True ones are those of records 203 and 207.
-    assert!(f64::from(total) <= 3.5 * hours);
-}
-
-/// Onsets of fibrillation or flutter that last at least 10 s, in samples.
-fn fibrillation_onsets(r: &Loaded) -> Vec<u64> {
-    let mut changes: Vec<(u64, bool)> = r
-        .annotations
-        .iter()
-        .filter(|(_, c, _)| c.number() == 28)
-        .map(|(at, _, text)| (*at, text.starts_with("(VF")))
-        .collect();
-    let window = (5.0 * r.rate_hz) as u64;
-    changes.extend(r.windows.bytes().enumerate().map(|(i, b)| (i as u64 * window, b == b'1')));
-    changes.push((r.samples.len() as u64, false));
-    let mut onsets = Vec::new();
-    let mut began = None;
-    for (at, fibrillating) in changes {
-        match (fibrillating, began) {
-            (true, None) => began = Some(at),
-            (false, Some(from)) => {
-                if (at - from) as f64 >= 10.0 * r.rate_hz {
-                    onsets.push(from);
-                }
-                began = None;
-            }
-            _ => {}
-        }
-    }
-    onsets
-}
-
-/// What became of one onset of fibrillation.
-#[derive(Clone, Copy, Default)]
-struct Outcome {
-    /// In emergency for another reason or an earlier one when it began.
-    before: bool,
-    /// In emergency at some time within 10 s.
-    emergency: bool,
-    /// Named ventricular fibrillation or tachycardia at some time within 10 s.
-    ventricular: bool,
-    /// The fibrillation index, taken alone, said so at some time within 10 s.
-    index: bool,
+    println!("mitdb: {wrong} false emergencies in {hours:.1} h");
+    // Measured: none in 11.4 h; half an hour each is the goal.
+    assert!(wrong as f64 <= 0.3 * hours);
 }
 
 #[test]
 fn fibrillation_of_real_patients_is_flagged() {
-    let mut all = Vec::new();
-    for db in ["vfdb", "cudb"] {
-        for r in recordings::load_all(db) {
-            let list = fibrillation_onsets(&r);
-            let mut outcomes = vec![Outcome::default(); list.len()];
-            let reach = (10.0 * r.rate_hz) as u64;
-            let (mut count, mut was, mut seconds) = (0, State::Learning, 0.0);
-            let alarms = index_alone(&r);
-            monitor(&r, |at, state| {
-                let emergency = matches!(state, State::Emergency(_));
-                let ventricular =
-                    [EmergencyReason::VentricularFibrillation, EmergencyReason::VentricularTachycardia];
-                let named = ventricular.iter().any(|v| state == State::Emergency(*v));
-                count += u32::from(emergency && !matches!(was, State::Emergency(_)));
-                seconds += f64::from(u8::from(emergency)) / r.rate_hz;
-                was = state;
-                for (onset, o) in
-                    list.iter().zip(&mut outcomes).filter(|(o, _)| (**o..**o + reach).contains(&at))
-                {
-                    o.before |= at == *onset && emergency;
-                    o.emergency |= emergency;
-                    o.ventricular |= named;
-                    o.index |= alarms.contains(&at);
-                }
-            });
-            println!(
-                "{db} {}: {} onsets, {} in emergency, {} by the index; {count} emergencies, {:.0} % of the time",
-                r.name,
-                list.len(),
-                outcomes.iter().filter(|o| o.emergency).count(),
-                outcomes.iter().filter(|o| o.index).count(),
-                100.0 * seconds * r.rate_hz / r.samples.len() as f64,
-            );
-            all.extend(outcomes);
+    let (mut delays, mut fresh, mut wrong, mut hours) = (Vec::new(), Vec::new(), 0, 0.0);
+    for r in ["vfdb", "cudb"].into_iter().flat_map(recordings::load_all) {
+        let c = truth::course(truth::settings(&r), &r.samples);
+        let (found, slack) = (c.episodes(), (SLACK_S * r.rate_hz) as u64);
+        let mut excused = truth::fibrillation(&r);
+        for e in excused.iter().filter(|e| e.samples() as f64 >= 10.0 * r.rate_hz) {
+            let delay = latency(*e, &found).map_or(f64::INFINITY, |n| n as f64 / r.rate_hz);
+            delays.push(delay);
+            fresh.extend((delay > 0.0).then_some(delay));
         }
+        excused.extend(truth::rhythms(&r, &["(VT", "(ASYS", "(NOISE"]));
+        excused.sort_by_key(|e| e.start);
+        wrong += false_alarms(&found, &excused, slack).count();
+        hours += samples_at_risk(r.samples.len() as u64, &excused, slack) as f64 / r.rate_hz / 3600.0;
     }
-    let count = |f: fn(&Outcome) -> bool| all.iter().filter(|o| f(o)).count();
+    if delays.is_empty() {
+        return;
+    }
+    delays.sort_by(f64::total_cmp);
+    fresh.sort_by(f64::total_cmp);
+    let within = delays.iter().filter(|d| **d <= 10.0).count();
     println!(
-        "{} onsets; within 10 s: in emergency {}, named ventricular {}, index alone {}; in emergency already {}; new {} of {}",
-        all.len(),
-        count(|o| o.emergency),
-        count(|o| o.ventricular),
-        count(|o| o.index),
-        count(|o| o.before),
-        count(|o| !o.before && o.emergency),
-        count(|o| !o.before),
+        "{within} of {} episodes of 10 s and more within 10 s; latency median {:.1} s, 95 % {:.1} s, of the {} that no \
+         emergency preceded {:.1} and {:.1} s; {wrong} false emergencies in {hours:.1} h ({:.1} an hour)",
+        delays.len(),
+        percentile(&delays, 0.5).unwrap(),
+        percentile(&delays, 0.95).unwrap(),
+        fresh.len(),
+        percentile(&fresh, 0.5).unwrap(),
+        percentile(&fresh, 0.95).unwrap(),
+        f64::from(wrong as u32) / hours
     );
-    // Measured: 38 and 36 of 39.
-    assert!(100 * count(|o| o.emergency) >= 94 * all.len());
-    assert!(100 * count(|o| o.index) >= 89 * all.len());
+    // Measured: 38 of 39; 10.7 false an hour, most of them in one recording between two runs of flutter.
+    assert!(100 * within >= 95 * delays.len());
+    assert!(f64::from(wrong as u32) <= 12.0 * hours);
 }
 
-/// Samples at which three of the last four windows of the fibrillation index agree, with nothing else known.
-fn index_alone(r: &Loaded) -> std::collections::BTreeSet<u64> {
-    let rate = SampleRate::new(r.rate_hz).unwrap();
-    let (mut cleaner, mut strip) = (Cleaner::new(rate), Strip::new(0));
-    let (mut bits, mut alarms) = (0u32, std::collections::BTreeSet::new());
-    for (i, &sample) in r.samples.iter().enumerate() {
-        strip.push(cleaner.push(((f64::from(sample) - f64::from(r.baseline)) / r.gain) as f32).shape_mv);
-        if (i as u64 + 1).is_multiple_of(rate.samples(1.0)) {
-            bits = bits << 1 | u32::from(features(&strip, rate).is_some_and(|f| f.looks_fibrillating()));
-            if (bits & 0b1111).count_ones() >= 3 {
-                alarms.insert(i as u64);
-            }
+/// A few recordings of each kind, so that the test stays short; `examples/emergency.rs` takes all.
+const CLEAN: [&str; 6] = ["100", "103", "112", "113", "121", "234"];
+
+#[test]
+fn noise_and_electrodes_make_no_emergency() {
+    let (mut wrong, mut faults) = (Vec::new(), 0u64);
+    for r in recordings::load_all("mitdb").iter().filter(|r| CLEAN.contains(&&*r.name)) {
+        let clean = arrests::run(&arrests::millivolts(r), r.rate_hz);
+        assert!(clean.alarms.is_empty(), "{}", r.name);
+        let mut cases = vec![("electrodes".to_owned(), arrests::with_faults(r, 1))];
+        for (kind, db) in
+            [(Kind::Muscle, 24.0), (Kind::Muscle, 12.0), (Kind::Motion, 12.0), (Kind::Mains, 6.0)]
+        {
+            cases.push((format!("{kind:?} at {db} dB"), arrests::noisy(r, kind, db, 2)));
+        }
+        for (name, mv) in cases {
+            let c = arrests::run(&mv, r.rate_hz);
+            wrong.extend(c.alarms.iter().map(|a| format!("{} with {name}: {a:?}", r.name)));
+            faults += 1;
         }
     }
-    alarms
+    println!("{} emergencies in {faults} noisy recordings of half an hour: {wrong:?}", wrong.len());
+    assert!(wrong.is_empty());
+}
+
+#[test]
+fn arrests_in_noise_are_found() {
+    let (mitdb, cudb) = (recordings::load_all("mitdb"), recordings::load_all("cudb"));
+    let normal: Vec<&Loaded> = mitdb.iter().filter(|r| CLEAN.contains(&&*r.name)).collect();
+    let Some(rate_hz) = normal.first().map(|r| r.rate_hz) else { return };
+    let fibrillations = arrests::fibrillations(&cudb, rate_hz);
+    let flat = arrests::asystole(rate_hz);
+    for (case, least) in [
+        (None, 1.0),
+        (Some((Kind::Muscle, 24.0)), 1.0),
+        (Some((Kind::Mains, 24.0)), 1.0),
+        (Some((Kind::Motion, 12.0)), 1.0),
+        (Some((Kind::Muscle, 12.0)), 0.75),
+    ] {
+        let (mut within, mut all, mut silent) = (0, 0, Vec::new());
+        for (i, (name, arrest)) in
+            fibrillations.iter().map(|(n, a)| (&**n, a)).chain([("asystole", &flat)]).enumerate()
+        {
+            for (j, n) in normal.iter().enumerate() {
+                let spliced = arrests::splice(n, arrest, case, (100 * i + j) as u64);
+                let (delay, _, c) = arrests::found(&spliced, rate_hz);
+                within += u32::from(delay.is_some_and(|d| d <= SLACK_S));
+                all += 1;
+                if delay.is_none() && !matches!(c.last, State::Undetermined(_)) {
+                    silent.push(format!("{} {name} {:?}", n.name, c.last));
+                }
+            }
+        }
+        println!("arrests with {case:?}: {within} of {all} within 10 s");
+        assert!(silent.is_empty(), "neither an emergency nor undetermined: {silent:?}");
+        assert!(f64::from(within) >= least * f64::from(all));
+    }
 }

@@ -11,6 +11,9 @@ struct Ward {
     next_tick: u64,
     quality: Quality,
     fibrillating: bool,
+    credible: bool,
+    /// Correlation of each beat with the one before, when not its own.
+    alike: Option<f64>,
     verdicts: Vec<Verdict>,
 }
 
@@ -23,10 +26,12 @@ impl Ward {
             next_tick: 0,
             quality: Quality::Good,
             fibrillating: false,
+            credible: true,
+            alike: None,
             verdicts: Vec::new(),
         };
         if has_template {
-            let facts = TickFacts { quality: Quality::Good, fibrillating: None, has_template };
+            let facts = TickFacts { quality: Quality::Good, fibrillating: None, leakage: 0.6, has_template };
             ward.verdicts.extend(ward.decider.tick(&facts, 0));
         }
         ward
@@ -39,6 +44,7 @@ impl Ward {
             let facts = TickFacts {
                 quality: self.quality,
                 fibrillating: whole.then_some(self.fibrillating),
+                leakage: 0.6,
                 has_template: self.decider.has_template,
             };
             self.verdicts.extend(self.decider.tick(&facts, self.next_tick));
@@ -55,8 +61,13 @@ impl Ward {
                 r_sample: self.now,
                 rr_s: Some(rr_s),
                 correlation: correlation.filter(|_| self.decider.has_template),
-                with_previous: correlation,
+                with_previous: self
+                    .alike
+                    .map(|rho| Correlation::Defined { rho, lag: 0, parts: [rho; 3] })
+                    .or(correlation),
+                with_second_previous: None,
                 known_shape: false,
+                credible: self.credible,
                 wide,
             };
             self.verdicts.extend(self.decider.beat(&facts, self.now));
@@ -73,22 +84,44 @@ fn emergency(reason: EmergencyReason) -> State {
 }
 
 #[test]
-fn a_changed_shape_needs_seven_of_eight_beats_and_five_to_return() {
+fn a_changed_fast_shape_needs_ten_of_twelve_beats_and_five_to_return() {
     let mut ward = Ward::new(true);
-    ward.beats(20, 0.8, 0.95, false);
-    ward.beats(6, 0.8, 0.1, false);
-    ward.beats(2, 0.8, 0.95, false);
-    assert_eq!(ward.states(), [State::Normal], "six are not enough");
-    ward.beats(10, 0.8, 0.95, false);
+    ward.beats(20, 0.45, 0.95, false);
+    ward.beats(9, 0.45, 0.1, false);
+    ward.beats(2, 0.45, 0.95, false);
+    assert_eq!(ward.states(), [State::Normal], "nine are not enough");
+    ward.beats(12, 0.45, 0.95, false);
     let onset = ward.now;
-    ward.beats(7, 0.8, 0.1, false);
+    ward.beats(10, 0.45, 0.1, false);
     let last = *ward.verdicts.last().unwrap();
     assert_eq!((last.state, last.onset), (emergency(EmergencyReason::ShapeChange), onset));
-    assert!(last.correlation.is_some());
+    assert!((ward.now - onset) as f64 / HZ < 10.0 && last.correlation.is_some());
     ward.beats(20, 0.8, 0.52, false);
     assert_eq!(ward.decider.state(), emergency(EmergencyReason::ShapeChange), "within the hysteresis");
-    ward.beats(5, 0.8, 0.95, false);
+    ward.beats(8, 0.8, 0.95, false);
     assert_eq!(ward.decider.state(), State::Normal);
+}
+
+#[test]
+fn a_changed_shape_at_a_benign_rate_is_an_emergency_only_when_chaotic() {
+    let last = |alike| {
+        let mut ward = Ward::new(true);
+        ward.alike = alike;
+        ward.beats(20, 0.8, 0.95, false);
+        ward.beats(60, 0.8, 0.1, true);
+        ward.decider.state()
+    };
+    assert_eq!(last(Some(0.95)), State::Normal, "a block, a pacemaker, an escape rhythm");
+    assert_eq!(last(Some(0.1)), emergency(EmergencyReason::ShapeChange));
+}
+
+#[test]
+fn what_is_no_beat_does_not_hide_asystole() {
+    let mut ward = Ward::new(true);
+    ward.beats(10, 0.8, 0.95, false);
+    ward.credible = false;
+    ward.beats(10, 0.6, 0.1, false);
+    assert_eq!(ward.decider.state(), emergency(EmergencyReason::Asystole));
 }
 
 #[test]
@@ -202,7 +235,7 @@ fn a_gap_is_undetermined_but_an_emergency_stays() {
     ward.beats(10, 0.8, 0.95, false);
     assert_eq!(ward.decider.gap(ward.now).unwrap().state, State::Undetermined(UndeterminedReason::Gap));
     let mut ward = Ward::new(true);
-    ward.beats(10, 0.8, 0.1, false);
+    ward.beats(12, 0.45, 0.1, false);
     assert_eq!(ward.decider.gap(ward.now), None);
     assert_eq!(ward.decider.state(), emergency(EmergencyReason::ShapeChange));
 }

@@ -126,7 +126,7 @@ impl Course {
     }
 }
 
-/// The settings of a recording, with the rails where the file has samples pinned at its extremes.
+/// The settings of a recording; its header does not say where the converter's rails are.
 pub(crate) fn settings(r: &Loaded) -> Settings {
     Settings::new(r.rate_hz, r.gain, r.baseline)
 }
