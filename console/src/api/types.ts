@@ -38,6 +38,8 @@ export interface Alarm {
   ended_at_ms: number | null;
   acknowledged: { who: string; at_ms: number } | null;
   evidence: Evidence | null;
+  // Whether the ECG that led to it can be asked for.
+  strip: boolean;
 }
 export interface Path {
   index: number;

@@ -2,6 +2,7 @@ import { alarms, correlations } from "../state/board";
 import { ageText, clockText, now } from "../state/clock";
 import { status } from "../state/connection";
 import { CorrelationTrend } from "./correlation-trend";
+import { EvidenceStrip } from "./evidence-strip";
 
 const STALE_AFTER_MS = 5000;
 
@@ -10,6 +11,7 @@ const STALE_AFTER_MS = 5000;
 export function EvidenceCard() {
   const last = correlations.value.at(-1);
   const alarm = alarms.value.find((candidate) => candidate.evidence);
+  const shown = alarms.value.find((candidate) => candidate.strip);
   const age = last ? now.value - last.at_ms : 0;
   const holds = alarm !== undefined && alarm.state !== "latched" && last !== undefined && last.at_ms <= alarm.raised_at_ms;
   const current = last !== undefined && status.value === "live" && (age <= STALE_AFTER_MS || holds);
@@ -23,6 +25,7 @@ export function EvidenceCard() {
         {last && <span class="rho-threshold">{below ? "<" : "≥"} {last.threshold.toFixed(2)} threshold</span>}
       </p>
       {correlations.value.length > 1 && <CorrelationTrend />}
+      {shown && <EvidenceStrip id={shown.id} raisedAtMs={shown.raised_at_ms} />}
       {last && <p class="reason">{last.reason}</p>}
       {holds && !below && <p class="reason">raised by the rhythm; the shape of the beats alone would not have been enough</p>}
       <p class="judged">{judged ?? "The hub has reported no judgement; it does so when the rhythm becomes an emergency."}</p>

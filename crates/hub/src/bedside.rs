@@ -453,6 +453,46 @@ mod tests {
     }
 
     #[test]
+    fn an_alarm_carries_the_seconds_that_led_to_it_and_its_end_does_not() {
+        let mut bedside = bedside();
+        let mut rng = ChaCha20Rng::seed_from_u64(8);
+        let rate = SampleRate::new(360.0).unwrap();
+        let mut model = EcgModel::new(rate, 200.0, 0, 0.02, Rhythm::Sinus { bpm: 75.0 }).unwrap();
+        let (mut present, mut over) = (Vec::new(), Vec::new());
+        for chunk in 0..4 * 120u64 {
+            if chunk == 4 * 15 {
+                model.switch(Rhythm::VentricularFibrillation).unwrap();
+            } else if chunk == 4 * 30 {
+                model.switch(Rhythm::Sinus { bpm: 75.0 }).unwrap();
+            }
+            let samples: Vec<i16> = (0..90).map(|_| model.next_sample(&mut || rng.next_u32())).collect();
+            feed(&mut bedside, chunk * 90, &samples);
+            for bytes in bedside.take(0, 0, 0, true).unwrap() {
+                let report = Report::parse(&bytes).unwrap();
+                if report.header.kind == Kind::Alarm {
+                    let (alarm, strip) = Alarm::parse(report.body()).unwrap();
+                    let strip = strip.map(|s| (s.header, s.samples().map(i32::from).collect::<Vec<_>>()));
+                    if alarm.present { present.push((alarm, strip)) } else { over.push(strip) }
+                }
+            }
+        }
+        assert!(!over.is_empty() && over.iter().all(Option::is_none));
+        for (alarm, strip) in &present {
+            let (header, microvolts) = strip.as_ref().unwrap();
+            assert_eq!(
+                (header.signal, header.rate_millihertz, header.simulated),
+                (Signal::Ecg, 180_000, true)
+            );
+            assert_eq!(microvolts.len(), 8 * 180);
+            let end = header.first_index + 2 * microvolts.len() as u64;
+            assert!(end.abs_diff(alarm.decided_index) <= 2, "{end} {alarm:?}");
+            // The period is counted in whole microseconds.
+            assert!(header.time_us.abs_diff(header.first_index * 1_000_000 / 360) < 3_000, "{header:?}");
+            assert!(microvolts.iter().any(|v| v.abs() > 200), "a heart is on it");
+        }
+    }
+
+    #[test]
     fn a_deteriorating_patient_raises_a_high_alarm_within_ten_seconds() {
         let mut bedside = bedside();
         let mut rng = ChaCha20Rng::seed_from_u64(7);

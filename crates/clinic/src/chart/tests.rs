@@ -88,6 +88,33 @@ fn an_alarm_from_the_spool_is_history_and_a_fresh_one_counts_whatever_the_clocks
 }
 
 #[test]
+fn an_alarm_carries_the_ecg_that_led_to_it() {
+    let (mut chart, board) = chart();
+    let header = BatchHeader {
+        signal: observation::Signal::Ecg,
+        simulated: true,
+        rate_millihertz: 180_000,
+        scale: Scale { gain_milli: 1_000_000, baseline: 0 },
+        first_index: 40,
+        time_us: NOW * 1_000,
+    };
+    let mut buffer = [0; 64];
+    let (len, _) = observation::emit(&header, &[700, -20, 3], &mut buffer).unwrap();
+    let body = [&fibrillation(true)[..], &buffer[..len]].concat();
+    let raised = show(&mut chart, Kind::Alarm, ECG, (NOW, 0), &body);
+    let [AlarmChange::Raised(id, _)] = raised[..] else { panic!("{raised:?}") };
+    assert!(board.snapshot().alarms[0].strip);
+    let strip = board.alarm_strip(id).unwrap();
+    assert_eq!(strip[26..], [3, 0, 188, 2, 236, 255, 3, 0], "count, then the samples in microvolts");
+    // Said again without a strip, it keeps the one it has; over, it gives it up.
+    show(&mut chart, Kind::Alarm, ECG, (NOW, 0), &fibrillation(true));
+    assert!(board.alarm_strip(id).is_ok());
+    board.acknowledge(id, "S. Ode", NOW).unwrap();
+    show(&mut chart, Kind::Alarm, ECG, (NOW, 0), &fibrillation(false));
+    assert!(board.alarm_strip(id).is_err());
+}
+
+#[test]
 fn silence_is_an_alarm_until_the_sensor_is_heard_again() {
     let (mut chart, board) = chart();
     let body = part(&number(observation::Signal::SpO2, 975));

@@ -25,6 +25,7 @@ async fn nothing_under_the_api_without_a_session() {
         (Method::GET, "/api/v1/wave"),
         (Method::GET, "/api/v1/else"),
         (Method::POST, "/api/v1/alarms/1/acknowledge"),
+        (Method::GET, "/api/v1/alarms/1/strip"),
         (Method::POST, "/api/v1/demo/emergency"),
     ] {
         let answer = asking.stranger(method.clone(), path).await;
