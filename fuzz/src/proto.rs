@@ -211,7 +211,7 @@ pub fn report(data: &[u8]) -> bool {
         Kind::Sealed => report.parts().flatten().filter(|part| sealed(part)).count() > 0,
         Kind::Consent => consent(report.body()),
         Kind::Alarm => Alarm::parse(report.body())
-            .map(|alarm| {
+            .map(|(alarm, _)| {
                 assert!(alarm.to_bytes().is_ok_and(|bytes| Alarm::parse(&bytes) == Ok((alarm, None))))
             })
             .is_ok(),

@@ -3,9 +3,11 @@
 #![deny(clippy::indexing_slicing)]
 
 mod classes;
+#[cfg(feature = "recordings")]
 pub mod course;
 pub mod episodes;
 mod matching;
+#[cfg(feature = "recordings")]
 pub mod reference;
 
 pub use classes::{BeatClass, ClassTable};

@@ -1,10 +1,9 @@
 //! From ECG samples to beats, weighted correlation and an emergency verdict; WFDB reading and writing.
 //!
-//! Pure: no clock, randomness, file or socket. No heap but in [`evaluate`], which looks at whole recordings.
+//! Pure: no clock, randomness, file or socket. No heap, but with the feature `recordings` in the two rooms of
+//! [`evaluate`] that look at whole ones.
 #![no_std]
 #![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
-
-extern crate alloc;
 
 pub mod bank;
 pub mod clean;

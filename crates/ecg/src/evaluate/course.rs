@@ -2,6 +2,8 @@
 
 #![deny(clippy::indexing_slicing)]
 
+extern crate alloc;
+
 use super::episodes::Episode;
 use crate::{
     Error,

@@ -2,6 +2,8 @@
 
 #![deny(clippy::indexing_slicing)]
 
+extern crate alloc;
+
 use super::episodes::Episode;
 use crate::{SampleRate, settings::Limits, wfdb::Annotation};
 use alloc::vec::Vec;
