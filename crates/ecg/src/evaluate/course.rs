@@ -55,7 +55,11 @@ pub struct Course {
     pub samples: u64,
     /// The patient's threshold at the end.
     pub threshold: f64,
+    last: Option<i16>,
 }
+
+/// How long the last value is held, in seconds; the detector reports a beat within one, but for search-back.
+const HOLD_S: f64 = 1.0;
 
 impl Course {
     /// Runs a monitor over samples in ADC units.
@@ -72,6 +76,7 @@ impl Course {
                 course.note(event);
             }
             course.samples = at + 1;
+            course.last = Some(sample);
             match (monitor.state(), &mut open) {
                 (State::Emergency(reason), Some(alarm)) => {
                     alarm.episode.end = at + 1;
@@ -90,7 +95,24 @@ impl Course {
         }
         course.alarms.extend(open);
         course.threshold = monitor.threshold();
+        course.late_beats(&mut monitor, settings);
         Ok(course)
+    }
+
+    /// Beats of the last second are reported after it: the last value is held until they are. Nothing else is taken from
+    /// what was never measured.
+    fn late_beats(&mut self, monitor: &mut Monitor, settings: Settings) {
+        let Some(last) = self.last else { return };
+        for _ in 0..(settings.fs_hz * HOLD_S) as u64 {
+            monitor.push(last);
+            while let Some(event) = monitor.poll() {
+                if let Event::Beat { r_sample, .. } = event
+                    && r_sample < self.samples
+                {
+                    self.note(event);
+                }
+            }
+        }
     }
 
     fn note(&mut self, event: Event) {
