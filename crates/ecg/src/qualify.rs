@@ -102,8 +102,9 @@ pub struct Qualifier {
     // Means of the last two blocks in mV, newest first.
     means_mv: [Option<f32>; 2],
     noise_mv: f32,
-    // Greatest amplitude in mV of the mains taken away in the last block, and that with which beats were seen.
-    mains_mv: f32,
+    // Greatest amplitudes in mV of the mains taken away in the last blocks, newest first, and that with which beats were
+    // seen. Blocks of 2 s: a beat is reported that late, and may have been before the electrode came off.
+    mains_mv: [f32; 4],
     mains_with_heart_mv: f32,
     heart_beats: u32,
 }
@@ -123,7 +124,7 @@ impl Qualifier {
             stepped: 0,
             means_mv: [None; 2],
             noise_mv: 0.0,
-            mains_mv: 0.0,
+            mains_mv: [0.0; 4],
             mains_with_heart_mv: 0.0,
             heart_beats: 0,
         }
@@ -138,7 +139,7 @@ impl Qualifier {
     pub fn beat(&mut self, alike: bool) {
         self.heart_beats = if alike { self.heart_beats.saturating_add(1) } else { 0 };
         if self.heart_beats >= HEART_BEATS {
-            self.mains_with_heart_mv = self.mains_mv;
+            self.mains_with_heart_mv = self.mains_mv.iter().copied().fold(f32::MAX, f32::min);
         }
     }
 
@@ -168,7 +169,8 @@ impl Qualifier {
         let note = |history: &mut u32, bad: bool| *history = *history << 1 | u32::from(bad);
         note(&mut self.flat, b.highest - b.lowest < FLAT_MV);
         note(&mut self.saturated, b.at_rail * 100 > b.samples * RAIL_PERCENT);
-        self.mains_mv = b.mains;
+        let [last, second, third, _] = self.mains_mv;
+        self.mains_mv = [b.mains, last, second, third];
         let loose = b.mains > MAINS_FREE_MV.max(MAINS_RISE * self.mains_with_heart_mv);
         note(&mut self.noisy, b.quietest > NOISE_MV || loose);
         note(&mut self.moving, b.shape_highest - b.shape_lowest > MOTION_MV);
