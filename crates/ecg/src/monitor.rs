@@ -145,7 +145,8 @@ impl Monitor {
     /// Tells that the next `missing_samples` samples were lost. Filters and windows start afresh; template, threshold
     /// and an emergency stay.
     pub fn gap(&mut self, missing_samples: u64) {
-        self.next_sample = self.next_sample.saturating_add(missing_samples).min(SAMPLE_INDEX_MAX.max(self.next_sample));
+        self.next_sample =
+            self.next_sample.saturating_add(missing_samples).min(SAMPLE_INDEX_MAX.max(self.next_sample));
         let next = self.next_sample;
         self.cleaner = Cleaner::new(self.rate);
         self.strip.restart(next);
@@ -393,5 +394,10 @@ mod tests {
             (0..2000).for_each(|i| monitor.push(i % 97));
         }
         assert_eq!(monitor.next_sample(), SAMPLE_INDEX_MAX + 2000);
+        // Another gap at the end of time does not lead back.
+        for missing in [5, u64::MAX] {
+            monitor.gap(missing);
+            assert_eq!(monitor.next_sample(), SAMPLE_INDEX_MAX + 2000);
+        }
     }
 }
