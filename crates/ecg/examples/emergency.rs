@@ -44,7 +44,7 @@ fn mitdb() {
     let (mut wrong, mut wrong_strict, mut hours, mut score) = (0, 0, 0.0, EpisodeScore::default());
     let (mut undetermined, mut false_s) = (0.0, 0.0);
     for r in recordings::load_all("mitdb") {
-        let c = truth::course(truth::settings(&r), &r.samples);
+        let c = truth::course(&r);
         let reference = truth::ventricular(&r);
         let mut excused = reference.clone();
         excused.extend(truth::rate_excursions(&r));
@@ -60,7 +60,7 @@ fn mitdb() {
             list.push(format!(
                 "{:?}>{:?} {:.0}+{:.0}s",
                 alarm.reason,
-                alarm.worst,
+                alarm.gravest,
                 seconds(a.start),
                 seconds(a.samples())
             ));
@@ -95,7 +95,7 @@ fn fibrillation(db: &str) {
     let (mut delays, mut late, mut false_s) = (Vec::new(), Vec::new(), 0.0);
     let mut reasons = BTreeMap::new();
     for r in recordings::load_all(db) {
-        let c = truth::course(truth::settings(&r), &r.samples);
+        let c = truth::course(&r);
         let seconds = |n: u64| n as f64 / r.rate_hz;
         let slack = (SLACK_S * r.rate_hz) as u64;
         let mut excused = truth::fibrillation(&r);
@@ -119,7 +119,7 @@ fn fibrillation(db: &str) {
             list.push(format!(
                 "{:?}>{:?} {:.0}+{:.0}s",
                 alarm.reason,
-                alarm.worst,
+                alarm.gravest,
                 seconds(a.start),
                 seconds(a.samples())
             ));
@@ -193,11 +193,11 @@ fn arrested() {
                 for (j, n) in normal.iter().enumerate() {
                     let a = arrests::splice(n, arrest, case, (i * 100 + j) as u64);
                     let (delay, reason, c) = arrests::found(&a, rate);
-                    let undetermined = matches!(c.last, bodywire_ecg::decide::State::Undetermined(_));
+                    let undetermined = matches!(c.last(), bodywire_ecg::decide::State::Undetermined(_));
                     match delay {
                         Some(d) => delays.push(d),
                         None if undetermined => blind += 1,
-                        None => missed.push(format!("{}-{} {:?} {reason:?}", n.name, i, c.last)),
+                        None => missed.push(format!("{}-{} {:?} {reason:?}", n.name, i, c.last())),
                     }
                 }
             }

@@ -70,7 +70,7 @@ const FIBRILLATION_OF: u32 = 4;
 /// Normal beats, of the last four, that contradict the fibrillation index (a sine-like but normal rhythm).
 const CONTRADICTING_BEATS: u32 = 3;
 /// Correlation of a beat with the one before that speaks for an organised rhythm.
-const ORGANISED_RHO: f64 = 0.9;
+pub(crate) const ORGANISED_RHO: f64 = 0.9;
 /// Intervals at which such beats are organised, in seconds: flutter is regular too, but faster.
 const ORGANISED_RR_S: core::ops::RangeInclusive<f64> = 0.45..=1.5;
 /// Correlation with the template that contradicts, and of the QRS part: a fibrillation wave may resemble a broad

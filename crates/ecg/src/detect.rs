@@ -44,8 +44,8 @@ const SEARCH_BACK_RR: f32 = 1.66;
 const SEARCH_BACK_SCORE: f32 = -2.0;
 /// Without any beat for this long what is known is doubted, again and again.
 const DECAY_S: f64 = 2.5;
-/// Room for the candidates of [`LEARN_S`].
-const QUEUE: usize = 24;
+/// Room for the candidates of [`LEARN_S`], which are further than [`APART_S`] from each other.
+const QUEUE: usize = 20;
 
 /// A candidate as far as it is known.
 #[derive(Debug, Clone, Copy)]

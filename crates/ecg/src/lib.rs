@@ -14,6 +14,7 @@ mod error;
 pub mod evaluate;
 pub mod fibrillation;
 pub mod identity;
+mod mains;
 pub mod monitor;
 pub mod qualify;
 mod rate;

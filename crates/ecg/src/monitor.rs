@@ -6,7 +6,7 @@ use crate::{
     bank::Bank,
     clean::Cleaner,
     correlate::{Correlation, Form, correlate},
-    decide::{BeatFacts, Decider, HYSTERESIS, State, TickFacts, Verdict},
+    decide::{BeatFacts, Decider, HYSTERESIS, ORGANISED_RHO, State, TickFacts, Verdict},
     detect::Detector,
     fibrillation,
     identity::Signature,
@@ -145,12 +145,13 @@ impl Monitor {
     /// Tells that the next `missing_samples` samples were lost. Filters and windows start afresh; template, threshold
     /// and an emergency stay.
     pub fn gap(&mut self, missing_samples: u64) {
-        self.next_sample = self.next_sample.saturating_add(missing_samples).min(SAMPLE_INDEX_MAX);
+        self.next_sample =
+            self.next_sample.saturating_add(missing_samples).min(SAMPLE_INDEX_MAX.max(self.next_sample));
         let next = self.next_sample;
         self.cleaner = Cleaner::new(self.rate);
         self.strip.restart(next);
         self.detector = Detector::new(self.rate, next);
-        self.qualifier = Qualifier::new(self.rate);
+        self.qualifier.restart(self.rate);
         self.template.discard_collected();
         self.last_r = None;
         self.last_cycles = [None, None];
@@ -233,6 +234,8 @@ impl Monitor {
         let (with_previous, with_second_previous) = (with(last), with(second_last));
         let known_shape =
             unlike && cycle.as_ref().is_some_and(|cycle| self.bank.knows(cycle, self.settings.weights));
+        let like_the_last = with_previous.and_then(|c| c.rho()).is_some_and(|rho| rho >= ORGANISED_RHO);
+        self.qualifier.beat(!unlike || like_the_last);
         self.emit(Event::Beat {
             r_sample: r,
             rr_samples,
@@ -391,5 +394,10 @@ mod tests {
             (0..2000).for_each(|i| monitor.push(i % 97));
         }
         assert_eq!(monitor.next_sample(), SAMPLE_INDEX_MAX + 2000);
+        // Another gap at the end of time does not lead back.
+        for missing in [5, u64::MAX] {
+            monitor.gap(missing);
+            assert_eq!(monitor.next_sample(), SAMPLE_INDEX_MAX + 2000);
+        }
     }
 }

@@ -1,4 +1,5 @@
-//! Signal quality over sliding windows of five seconds: lead off, saturation, noise, motion.
+//! Signal quality over sliding windows of five seconds: lead off, saturation, noise, motion. Mains that are taken away
+//! are no noise, as long as beats are seen with them.
 
 use crate::{SampleRate, clean::Cleaned};
 
@@ -23,6 +24,13 @@ const MOTION_MV: f32 = 10.0;
 const STEP_MV: f32 = 2.0;
 /// Blocks for which the filters, here and in the amplifier, are not to be trusted after such a step: 7 s.
 const STEP_BLOCKS: u32 = 14;
+/// Weaker mains are never in question, amplitude in mV: as noise they would not make a signal poor either.
+const MAINS_FREE_MV: f32 = 0.3;
+/// Mains may rise by this factor above those that were there with beats of a heart. They are taken away, but an
+/// electrode that hangs loose picks up many times what an attached one does, and shows a flat line beneath.
+const MAINS_RISE: f32 = 1.5;
+/// Beats in a row that show that there is a heart beneath the mains.
+const HEART_BEATS: u32 = 4;
 /// Parts of a block in which the quietest is looked for, so that a QRS complex is not taken for noise.
 const SUB_BLOCKS: u32 = 5;
 
@@ -33,7 +41,7 @@ pub enum PoorReason {
     LeadOff,
     /// The ADC is at its limit.
     Saturated,
-    /// Muscle or mains noise.
+    /// Muscle noise, or mains that are not taken away or with which no heart was seen.
     Noise,
     /// Swings that no heart makes, or an electrode that has just come off or on.
     Motion,
@@ -60,6 +68,7 @@ struct Block {
     noise_sum: f32,
     noise_samples: u32,
     quietest: f32,
+    mains: f32,
 }
 
 impl Block {
@@ -74,6 +83,7 @@ impl Block {
         noise_sum: 0.0,
         noise_samples: 0,
         quietest: f32::MAX,
+        mains: 0.0,
     };
 }
 
@@ -92,6 +102,11 @@ pub struct Qualifier {
     // Means of the last two blocks in mV, newest first.
     means_mv: [Option<f32>; 2],
     noise_mv: f32,
+    // Greatest amplitudes in mV of the mains taken away in the last blocks, newest first, and that with which beats were
+    // seen. Blocks of 2 s: a beat is reported that late, and may have been before the electrode came off.
+    mains_mv: [f32; 4],
+    mains_with_heart_mv: f32,
+    heart_beats: u32,
 }
 
 impl Qualifier {
@@ -109,6 +124,22 @@ impl Qualifier {
             stepped: 0,
             means_mv: [None; 2],
             noise_mv: 0.0,
+            mains_mv: [0.0; 4],
+            mains_with_heart_mv: 0.0,
+            heart_beats: 0,
+        }
+    }
+
+    /// Starts afresh after a gap, but for the mains that are usual here.
+    pub fn restart(&mut self, rate: SampleRate) {
+        *self = Self { mains_with_heart_mv: self.mains_with_heart_mv, ..Self::new(rate) };
+    }
+
+    /// Tells of a beat whether it is like this patient's, or like the one before it.
+    pub fn beat(&mut self, alike: bool) {
+        self.heart_beats = if alike { self.heart_beats.saturating_add(1) } else { 0 };
+        if self.heart_beats >= HEART_BEATS {
+            self.mains_with_heart_mv = self.mains_mv.iter().copied().fold(f32::MAX, f32::min);
         }
     }
 
@@ -117,12 +148,14 @@ impl Qualifier {
     pub fn push(&mut self, raw_mv: f32, at_rail: bool, cleaned: Cleaned) -> Option<Quality> {
         let b = &mut self.block;
         b.samples += 1;
-        b.lowest = b.lowest.min(raw_mv);
-        b.highest = b.highest.max(raw_mv);
+        let without_mains = raw_mv - cleaned.mains_mv;
+        b.lowest = b.lowest.min(without_mains);
+        b.highest = b.highest.max(without_mains);
         b.shape_lowest = b.shape_lowest.min(cleaned.shape_mv);
         b.shape_highest = b.shape_highest.max(cleaned.shape_mv);
         b.raw_sum += raw_mv;
         b.at_rail += u32::from(at_rail);
+        b.mains = b.mains.max(cleaned.mains_amplitude_mv);
         b.noise_sum += cleaned.residue_mv.abs();
         b.noise_samples += 1;
         if b.noise_samples >= self.sub_len {
@@ -136,7 +169,10 @@ impl Qualifier {
         let note = |history: &mut u32, bad: bool| *history = *history << 1 | u32::from(bad);
         note(&mut self.flat, b.highest - b.lowest < FLAT_MV);
         note(&mut self.saturated, b.at_rail * 100 > b.samples * RAIL_PERCENT);
-        note(&mut self.noisy, b.quietest > NOISE_MV);
+        let [last, second, third, _] = self.mains_mv;
+        self.mains_mv = [b.mains, last, second, third];
+        let loose = b.mains > MAINS_FREE_MV.max(MAINS_RISE * self.mains_with_heart_mv);
+        note(&mut self.noisy, b.quietest > NOISE_MV || loose);
         note(&mut self.moving, b.shape_highest - b.shape_lowest > MOTION_MV);
         let mean = b.raw_sum / b.samples as f32;
         let [last, before] = self.means_mv;

@@ -23,6 +23,13 @@ pub(super) struct Shape {
     powers: [f32; SHIFTS],
 }
 
+/// What is remembered of a shape: the points without the room for shifting.
+#[derive(Debug, Clone, Copy)]
+struct Centre {
+    points: [f32; POINTS],
+    power: f32,
+}
+
 /// How alike two shapes are at their best shift.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub(super) struct Likeness {
@@ -50,20 +57,24 @@ impl Shape {
         Self { points, powers }
     }
 
-    fn like(&self, known: &Self) -> Likeness {
+    fn centre(&self) -> Centre {
+        let mut points = [0.0; POINTS];
+        points.iter_mut().zip(self.points.iter().skip(SHIFT)).for_each(|(to, from)| *to = *from);
+        Centre { points, power: self.powers.get(SHIFT).copied().unwrap_or(POWER_MIN) }
+    }
+
+    fn like(&self, known: &Centre) -> Likeness {
         // All shifts side by side, so that the compiler can use wide registers.
         let mut products = [0.0f32; SHIFTS];
-        let fixed = known.points.iter().skip(SHIFT).take(POINTS);
-        for (y, window) in fixed.zip(self.points.windows(SHIFTS)) {
+        for (y, window) in known.points.iter().zip(self.points.windows(SHIFTS)) {
             for (product, x) in products.iter_mut().zip(window) {
                 *product += x * y;
             }
         }
-        let [.., known_power, _, _, _, _] = known.powers;
         let mut best = Likeness { form: -1.0, whole: -1.0 };
         for (product, power) in products.iter().zip(&self.powers) {
-            best.form = best.form.max(product / libm::sqrtf(power * known_power));
-            best.whole = best.whole.max(2.0 * product / (power + known_power));
+            best.form = best.form.max(product / libm::sqrtf(power * known.power));
+            best.whole = best.whole.max(2.0 * product / (power + known.power));
         }
         best
     }
@@ -72,7 +83,7 @@ impl Shape {
 /// The last shapes of a kind.
 #[derive(Debug, Clone)]
 pub(super) struct Memory {
-    shapes: [Option<Shape>; MEMORY],
+    shapes: [Option<Centre>; MEMORY],
     next: usize,
 }
 
@@ -83,7 +94,7 @@ impl Memory {
 
     pub(super) fn keep(&mut self, shape: Shape) {
         if let Some(slot) = self.shapes.get_mut(self.next) {
-            *slot = Some(shape);
+            *slot = Some(shape.centre());
         }
         self.next = (self.next + 1) % MEMORY;
     }
@@ -121,11 +132,11 @@ mod tests {
 
     #[test]
     fn a_shifted_shape_is_alike_and_a_larger_one_in_form_only() {
-        let same = wave(3, 1.0).like(&wave(0, 1.0));
+        let same = wave(3, 1.0).like(&wave(0, 1.0).centre());
         assert!(same.form > 0.999 && same.whole > 0.999, "{same:?}");
-        let larger = wave(0, 3.0).like(&wave(0, 1.0));
+        let larger = wave(0, 3.0).like(&wave(0, 1.0).centre());
         assert!(larger.form > 0.999 && (larger.whole - 0.6).abs() < 0.02, "{larger:?}");
-        let silence = wave(0, 0.0).like(&wave(0, 1.0));
+        let silence = wave(0, 0.0).like(&wave(0, 1.0).centre());
         assert!(silence.form.abs() < 0.01 && silence.whole.abs() < 0.01);
     }
 

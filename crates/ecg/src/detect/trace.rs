@@ -8,8 +8,9 @@ const STREAM_HZ: f64 = 125.0;
 const SLOPE_S: f64 = 0.012;
 /// Length of each of the two moving averages that make the envelope; together about the widest QRS complex.
 const AVERAGE_S: f64 = 0.07;
-/// Steps kept: 1 s at the highest stream rate, just under 250 Hz.
-const RING: usize = 256;
+/// Steps kept: 0.77 s at the highest stream rate, just under 250 Hz. A candidate is measured 0.36 s after it, 0.08 s
+/// more for the envelope's delay, and looks back 0.3 s.
+const RING: usize = 192;
 const SLOPE_STEPS_MAX: usize = 4;
 const AVERAGE_STEPS_MAX: usize = 32;
 

@@ -125,6 +125,11 @@ impl Course {
         }
     }
 
+    /// The state at the end.
+    pub fn last(&self) -> State {
+        self.verdicts.last().map_or(State::Learning, |verdict| verdict.state)
+    }
+
     /// The emergencies as episodes.
     pub fn episodes(&self) -> Vec<Episode> {
         self.alarms.iter().map(|alarm| alarm.episode).collect()
@@ -151,5 +156,6 @@ mod tests {
         let last = course.alarms.last().unwrap();
         assert_eq!(last.episode.end, 5000);
         assert_eq!(last.gravest, EmergencyReason::VentricularFibrillation);
+        assert_eq!(course.last(), State::Emergency(last.gravest));
     }
 }

@@ -3,8 +3,15 @@
 
 use crate::noise::{Kind, resample, signal_power, with_lead_offs, with_noise};
 use crate::recordings::Loaded;
-use crate::truth::{self, Course};
-use bodywire_ecg::{decide::EmergencyReason, evaluate::episodes::Episode, settings::Settings};
+use crate::truth;
+use bodywire_ecg::{
+    decide::EmergencyReason,
+    evaluate::{
+        course::{Alarm, Course},
+        episodes::Episode,
+    },
+    settings::Settings,
+};
 
 /// Steps of the converter that the noisy signals are written with: 200 per mV, rails at 5 mV, as in MIT-BIH.
 const ADU_PER_MV: f64 = 200.0;
@@ -17,17 +24,16 @@ pub(crate) fn millivolts(r: &Loaded) -> Vec<f64> {
 /// Runs a monitor over millivolts through a converter with rails.
 pub(crate) fn run(mv: &[f64], rate_hz: f64) -> Course {
     let rail = (RAIL_MV * ADU_PER_MV) as i16;
-    let samples: Vec<i16> =
-        mv.iter().map(|v| (v * ADU_PER_MV).round().clamp(-f64::from(rail), f64::from(rail)) as i16).collect();
+    let samples = mv.iter().map(|v| (v * ADU_PER_MV).round().clamp(-f64::from(rail), f64::from(rail)) as i16);
     let mut settings = Settings::new(rate_hz, ADU_PER_MV, 0);
     settings.rails_adu = (-rail, rail);
-    truth::course(settings, &samples)
+    Course::of(settings, samples).unwrap()
 }
 
 /// Emergencies that the same recording has not without the noise (or not within 10 s).
-pub(crate) fn new_alarms(clean: &Course, noisy: &Course, rate_hz: f64) -> Vec<truth::Alarm> {
+pub(crate) fn new_alarms(clean: &Course, noisy: &Course, rate_hz: f64) -> Vec<Alarm> {
     let slack = (10.0 * rate_hz) as u64;
-    let meets = |a: &truth::Alarm, b: &truth::Alarm| {
+    let meets = |a: &Alarm, b: &Alarm| {
         let wide = Episode { start: b.episode.start.saturating_sub(slack), end: b.episode.end + slack };
         a.episode.common(wide) > 0
     };
@@ -102,5 +108,5 @@ pub(crate) fn found(arrest: &Arrest, rate_hz: f64) -> (Option<f64>, Option<Emerg
     let c = run(&arrest.mv, rate_hz);
     let alarm = c.alarms.iter().find(|a| a.episode.common(arrest.onset) > 0).copied();
     let delay = alarm.map(|a| a.episode.start.saturating_sub(arrest.onset.start) as f64 / rate_hz);
-    (delay, alarm.map(|a| a.worst), c)
+    (delay, alarm.map(|a| a.gravest), c)
 }
