@@ -83,7 +83,7 @@ impl Panel<'_> {
             .x_desc(self.x_name)
             .y_desc(self.y_name)
             .label_style((FONT, 12))
-            .light_line_style(RGBColor(245, 245, 245))
+            .max_light_lines(1)
             .bold_line_style(RGBColor(228, 228, 228))
             .draw()
             .map_err(failed)?;
