@@ -1,5 +1,6 @@
 //! Signal quality over sliding windows of five seconds: lead off, saturation, noise, motion. Mains that are taken away
-//! are no noise, as long as beats are seen with them.
+//! are no noise, as long as beats are seen with them: so a heart that stopped before, or one of which no beat was seen
+//! since strong mains came, is not judged.
 
 use crate::{SampleRate, clean::Cleaned};
 
