@@ -357,6 +357,8 @@ fn arrests_in_noise_are_found() {
         (Some((Kind::Mains, 24.0)), 1.0),
         (Some((Kind::Mains, 12.0)), 1.0),
         (Some((Kind::Mains, 6.0)), 1.0),
+        (Some((Kind::SwellingMains, 12.0)), 0.95),
+        (Some((Kind::SwellingMains, 6.0)), 0.95),
         (Some((Kind::Motion, 12.0)), 1.0),
         (Some((Kind::Muscle, 12.0)), 0.75),
     ] {
