@@ -81,7 +81,8 @@ fn mitdb() {
         );
     }
     println!(
-        "mitdb: {wrong} false emergencies ({wrong_strict} with true pauses and rates) in {hours:.2} h: {:.2} an hour, {:.1} min an hour; \
+        "mitdb: {wrong} false emergencies ({wrong_strict} with true pauses and rates) in {hours:.2} h: {:.2} an hour, \
+         {:.1} min an hour; \
          VT/VF over 3 s {} of {}; undetermined {undetermined:.0} s",
         wrong as f64 / hours,
         false_s / 60.0 / hours,
@@ -131,7 +132,8 @@ fn fibrillation(db: &str) {
     delays.sort_by(f64::total_cmp);
     let within = delays.iter().filter(|d| **d <= 10.0).count();
     println!(
-        "{db}: {within} of {} within 10 s, latency median {:.1} s, 95 % {:.1} s; late {late:?}; duration sensitivity {:.3}; \
+        "{db}: {within} of {} within 10 s, latency median {:.1} s, 95 % {:.1} s; late {late:?}; \
+         duration sensitivity {:.3}; \
          {wrong} false in {hours:.2} h: {:.1} an hour, {:.1} min an hour {reasons:?}",
         delays.len(),
         percentile(&delays, 0.5).unwrap_or(f64::NAN),
@@ -204,7 +206,8 @@ fn arrested() {
             delays.sort_by(f64::total_cmp);
             let within = delays.iter().filter(|d| **d <= 10.0).count();
             say.push(format!(
-                "{name} {within} of {} within 10 s (median {:.1} s, 95 % {:.1} s, later {}), undetermined {blind}, missed {missed:?}",
+                "{name} {within} of {} within 10 s (median {:.1} s, 95 % {:.1} s, later {}), undetermined {blind}, \
+                 missed {missed:?}",
                 delays.len() + blind + missed.len(),
                 percentile(&delays, 0.5).unwrap_or(f64::NAN),
                 percentile(&delays, 0.95).unwrap_or(f64::NAN),

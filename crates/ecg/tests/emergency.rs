@@ -276,7 +276,7 @@ fn mitdb_has_few_false_emergencies() {
         }
     }
     println!("mitdb: {wrong} false emergencies in {hours:.1} h");
-    // Measured: none in 11.4 h; half an hour each is the goal.
+    // Measured: one in 11.4 h, a true pause; half a one an hour is the goal.
     assert!(wrong as f64 <= 0.3 * hours);
 }
 
@@ -314,9 +314,9 @@ fn fibrillation_of_real_patients_is_flagged() {
         percentile(&fresh, 0.95).unwrap(),
         f64::from(wrong as u32) / hours
     );
-    // Measured: 38 of 39; 10.7 false an hour, most of them in one recording between two runs of flutter.
+    // Measured: 38 of 39; 6.4 false an hour.
     assert!(100 * within >= 95 * delays.len());
-    assert!(f64::from(wrong as u32) <= 12.0 * hours);
+    assert!(f64::from(wrong as u32) <= 8.0 * hours);
 }
 
 /// A few recordings of each kind, so that the test stays short; `examples/emergency.rs` takes all.
@@ -357,6 +357,8 @@ fn arrests_in_noise_are_found() {
         (Some((Kind::Mains, 24.0)), 1.0),
         (Some((Kind::Mains, 12.0)), 1.0),
         (Some((Kind::Mains, 6.0)), 1.0),
+        (Some((Kind::SwellingMains, 12.0)), 0.95),
+        (Some((Kind::SwellingMains, 6.0)), 0.95),
         (Some((Kind::Motion, 12.0)), 1.0),
         (Some((Kind::Muscle, 12.0)), 0.75),
     ] {

@@ -20,6 +20,6 @@ fn persons_are_told_apart_as_well_as_stated() {
     }
     let (rate, threshold, text) = persons::equal_error(&sessions, 100);
     println!("{text}");
-    // Measured: 0.13, far too much for access.
+    // Measured: 0.10, far too much for access.
     assert!(rate < 0.16 && (threshold - SAME_PERSON).abs() < 0.1);
 }

@@ -9,7 +9,7 @@ use crate::wfdb::AnnotationCode;
 pub enum BeatClass {
     /// N: any beat that is in no other class, such as normal and bundle branch block beats.
     Normal,
-    /// S: supraventricular ectopic beat.
+    /// S: supraventricular ectopic beat, premature or escape.
     Supraventricular,
     /// V: ventricular ectopic beat.
     Ventricular,
@@ -37,13 +37,14 @@ impl BeatClass {
 
     /// The class of an annotated beat; nothing for annotations that mark no beat.
     ///
-    /// As in Table I of de Chazal, O'Dwyer and Reilly 2004 (doi 10.1109/TBME.2004.827359), with which published figures
-    /// are usually compared: supraventricular escape beats (`e`, `j`, `n`) are N. R-on-T beats (`r`) are V, bundle
-    /// branch block beats of either side (`B`) N, beats of a learning period (`?`) Q.
+    /// As WFDB's `bxb` does it, the usual implementation of EC57 (its function `amap`, reporting with S): supraventricular
+    /// escape beats (`e`, `j`, `n`) are S like premature ones, R-on-T beats (`r`) V, bundle branch block beats N, and
+    /// paced beats, their fusions and beats of a learning period (`?`) Q. Tables that count the escape beats as N are not
+    /// comparable with these in N and S.
     pub fn of(code: AnnotationCode) -> Option<Self> {
         match code.number() {
-            1 | 2 | 3 | 11 | 25 | 34 | 35 => Some(Self::Normal),
-            4 | 7 | 8 | 9 => Some(Self::Supraventricular),
+            1 | 2 | 3 | 25 => Some(Self::Normal),
+            4 | 7 | 8 | 9 | 11 | 34 | 35 => Some(Self::Supraventricular),
             5 | 10 | 41 => Some(Self::Ventricular),
             6 => Some(Self::Fusion),
             12 | 13 | 30 | 38 => Some(Self::Unknown),
@@ -128,6 +129,9 @@ mod tests {
             assert_eq!(BeatClass::of(code).is_some(), code.is_beat(), "{code:?}");
         }
         assert_eq!(BeatClass::of(AnnotationCode::PVC).map(BeatClass::letter), Some('V'));
+        for escape in [11, 34, 35].into_iter().filter_map(AnnotationCode::new) {
+            assert_eq!(BeatClass::of(escape), Some(BeatClass::Supraventricular));
+        }
         for (number, class) in BeatClass::ALL.into_iter().enumerate() {
             assert_eq!(ClassTable::index(Some(class)), number);
         }

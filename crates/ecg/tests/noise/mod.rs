@@ -33,9 +33,11 @@ pub(crate) enum Kind {
     Motion,
     /// 50 Hz.
     Mains,
+    /// 59.8 Hz and harmonics, swelling and fading by a third over seconds.
+    SwellingMains,
 }
 
-pub(crate) const KINDS: [Kind; 3] = [Kind::Muscle, Kind::Motion, Kind::Mains];
+pub(crate) const KINDS: [Kind; 4] = [Kind::Muscle, Kind::Motion, Kind::Mains, Kind::SwellingMains];
 
 /// Power of the signal as the noise stress test of MIT-BIH defines it: an eighth of the square of the QRS complexes'
 /// peak-to-peak amplitude, here the median range of a second; mV^2.
@@ -60,6 +62,10 @@ pub(crate) fn noise(kind: Kind, samples: usize, rate_hz: f64, seed: u64) -> Vec<
             match kind {
                 Kind::Muscle => random.normal() * (1.0 + 0.7 * (t * TAU / period + phase).sin()),
                 Kind::Mains => (TAU * 50.0 * t + phase).sin(),
+                Kind::SwellingMains => {
+                    let line = |n: f64| (n * (TAU * 59.8 * t + phase)).sin();
+                    (1.0 + 0.3 * (TAU * t / period).sin()) * (line(1.0) + 0.15 * line(2.0) + 0.2 * line(3.0))
+                }
                 Kind::Motion => {
                     // Two poles at 1.5 Hz, and respiration.
                     slow += share * (random.normal() * rate_hz.sqrt() - slow);
