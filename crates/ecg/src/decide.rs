@@ -6,8 +6,8 @@
 //! | Reason | Latency | Made of |
 //! |---|---|---|
 //! | `VentricularFibrillation` | 10 s | a window of 4 s once a second, three of four agreeing; see below |
-//! | `Asystole` | 5 s | 4 s without a beat, 0.3 s for the detector, ticks of half a second |
-//! | `Pause` | 4 s | 3 s, as above |
+//! | `Asystole` | 5.5 s | 4 s without a beat, 0.8 s for the detector, ticks of half a second |
+//! | `Pause` | 4.5 s | 3 s, as above |
 //! | `VentricularTachycardia` | 4 s at 120 per minute | six beats and the detector; 8 s where it finds every second one |
 //! | `Tachycardia`, `Bradycardia` | 14 s and 18 s | `rate_sustained_s` of 10 s, and beats enough for a median |
 //! | `ShapeChange` | 6 s above 120 per minute, else 30 s | ten of twelve beats; chaos at a benign rate must last |
@@ -82,8 +82,9 @@ const CONTRADICTING_RHO: f64 = 0.6;
 const CONTRADICTING_RR_S: core::ops::RangeInclusive<f64> = 0.35..=1.5;
 /// A beat older than this contradicts nothing, in seconds.
 const CONTRADICTION_S: f64 = 2.0;
-/// Slack for beats that the detector still holds back, in seconds.
-const DETECTION_SLACK_S: f64 = 0.3;
+/// Beats that the detector still holds back are younger than this, in seconds: it judges a candidate 0.6 s after it, and a
+/// beat that ends a long interval must not come after the verdict that there was none.
+const DETECTION_SLACK_S: f64 = 0.8;
 /// No rule may have spoken for so long before an emergency ends, in seconds: a rhythm that comes and goes is one
 /// emergency, not ten.
 const RECOVERY_S: f64 = 5.0;
