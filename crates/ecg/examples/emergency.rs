@@ -1,6 +1,7 @@
 //! Figures of the emergency verdicts on the recordings:
 //! `cargo run --release -p bodywire-ecg --example emergency -- [mitdb] [fibrillation]
-//! [noise] [arrests]`.
+//! [noise] [arrests] [weights]`. Learnt weights, which a monitor has only on request, are shown beside the fixed ones
+//! with `weights`.
 #![expect(
     clippy::print_stdout,
     clippy::unwrap_used,
@@ -16,7 +17,12 @@ mod recordings;
 #[path = "../tests/truth/mod.rs"]
 mod truth;
 
-use bodywire_ecg::evaluate::episodes::{EpisodeScore, false_alarms, latency, percentile, samples_at_risk};
+use bodywire_ecg::{
+    evaluate::episodes::{EpisodeScore, false_alarms, latency, percentile, samples_at_risk},
+    monitor::{Event, Monitor},
+    segment::Part,
+    settings::Settings,
+};
 use std::collections::BTreeMap;
 
 const SLACK_S: f64 = 10.0;
@@ -37,6 +43,9 @@ fn main() {
     }
     if want("arrests") {
         arrested();
+    }
+    if want("weights") {
+        weighed();
     }
 }
 
@@ -216,4 +225,86 @@ fn arrested() {
         }
         println!("arrests with {case:?}: {}", say.join("; "));
     }
+}
+
+/// Reference beats this near a found one are the same, in seconds (ANSI/AAMI EC57).
+const SAME_BEAT_S: f64 = 0.15;
+/// Time in which weights and threshold are learnt, in seconds: its beats are not judged.
+const LEARNING_S: f64 = 300.0;
+/// Code number of a ventricular beat in PhysioNet's annotations.
+const PVC: u8 = 5;
+
+/// How the coefficients of normal and of ventricular beats lie with fixed and with learnt weights.
+fn weighed() {
+    let (mut gross, mut areas) = ([[0usize; 4]; 2], [const { Vec::new() }; 2]);
+    for r in recordings::load_all("mitdb") {
+        let mut say = Vec::new();
+        for ((learn, sums), areas) in [false, true].into_iter().zip(&mut gross).zip(&mut areas) {
+            let settings = Settings { learn_weights: learn, ..Settings::new(r.rate_hz, r.gain, r.baseline) };
+            let mut monitor = Box::new(Monitor::new(settings).unwrap());
+            let (mut normal, mut ventricular) = (Vec::new(), Vec::new());
+            let reach = (SAME_BEAT_S * r.rate_hz) as u64;
+            let code = |at: u64| {
+                let from = r.annotations.partition_point(|a| a.0 + reach < at);
+                let near = r.annotations.get(from..).unwrap_or_default().iter();
+                near.take_while(|a| a.0 <= at + reach).find(|a| a.1.is_beat()).map(|a| a.1)
+            };
+            let mut before = None;
+            for sample in &r.samples {
+                monitor.push(*sample);
+                while let Some(event) = monitor.poll() {
+                    let Event::Beat { r_sample, correlation, .. } = event else { continue };
+                    let this = code(r_sample);
+                    let pair = (std::mem::replace(&mut before, this), this);
+                    let Some(rho) = correlation.and_then(|c| c.rho()) else { continue };
+                    if (r_sample as f64) < LEARNING_S * r.rate_hz {
+                        continue;
+                    }
+                    // A cycle is two beats: both of the record's usual kind, or one of the ventricle.
+                    match pair {
+                        (Some(a), Some(b)) if a.number() == PVC || b.number() == PVC => ventricular.push(rho),
+                        (Some(_), Some(_)) => normal.push(rho),
+                        _ => {}
+                    }
+                }
+            }
+            normal.sort_by(f64::total_cmp);
+            areas.extend(area(&normal, &ventricular));
+            let threshold = monitor.threshold();
+            let below = |list: &[f64]| list.iter().filter(|rho| **rho < threshold).count();
+            let counts = [below(&normal), normal.len(), below(&ventricular), ventricular.len()];
+            sums.iter_mut().zip(counts).for_each(|(s, n)| *s += n);
+            let w = Part::ALL.map(|part| monitor.weights().of(part));
+            say.push(format!(
+                "{:.2}/{:.2}/{:.2} threshold {threshold:.2}, 1st percentile {:.3}, below it {} of {} and {} of {} ventricular",
+                w[0],
+                w[1],
+                w[2],
+                percentile(&normal, 0.01).unwrap_or(f64::NAN),
+                counts[0],
+                counts[1],
+                counts[2],
+                counts[3]
+            ));
+        }
+        println!("mitdb {}: fixed {}; learnt {}", r.name, say[0], say[1]);
+    }
+    for ((name, [n, normal, v, ventricular]), areas) in ["fixed", "learnt"].into_iter().zip(gross).zip(areas)
+    {
+        let mean = areas.iter().sum::<f64>() / areas.len() as f64;
+        println!(
+            "mitdb with {name} weights: below the threshold {n} of {normal} normal beats, {v} of {ventricular} ventricular \
+             ones; area under the curve between them {mean:.3}, mean of {} records with ten ventricular beats",
+            areas.len()
+        );
+    }
+}
+
+/// Share of pairs of a ventricular and a normal beat (sorted) in which the ventricular one has the lower coefficient:
+/// how well they can be told apart by any threshold. Nothing with fewer than ten of the one or none of the other.
+fn area(normal: &[f64], ventricular: &[f64]) -> Option<f64> {
+    let above = |v: &f64| normal.len() - normal.partition_point(|n| n < v);
+    let pairs = normal.len() * ventricular.len();
+    (ventricular.len() >= 10 && pairs > 0)
+        .then(|| ventricular.iter().map(above).sum::<usize>() as f64 / pairs as f64)
 }

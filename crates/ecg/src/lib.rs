@@ -16,6 +16,7 @@ pub mod fibrillation;
 pub mod identity;
 mod mains;
 pub mod monitor;
+pub mod personal;
 pub mod qualify;
 mod rate;
 pub mod segment;

@@ -5,11 +5,12 @@ use crate::{
     Error, SampleRate,
     bank::Bank,
     clean::Cleaner,
-    correlate::{Correlation, Form, correlate},
+    correlate::{Correlation, Form, Weights, correlate},
     decide::{BeatFacts, Decider, HYSTERESIS, ORGANISED_RHO, State, TickFacts, Verdict},
     detect::Detector,
     fibrillation,
     identity::Signature,
+    personal::PersonalWeights,
     qualify::{Qualifier, Quality},
     segment::{self, Cycle, Part, qrs_width_s, segment},
     settings::Settings,
@@ -76,6 +77,7 @@ pub struct Monitor {
     qualifier: Qualifier,
     template: Template,
     bank: Bank,
+    weights: PersonalWeights,
     threshold: Threshold,
     decider: Decider,
     normal_width_s: f64,
@@ -106,6 +108,7 @@ impl Monitor {
             qualifier: Qualifier::new(rate),
             template: Template::new(),
             bank: Bank::new(),
+            weights: PersonalWeights::new(settings.weights),
             decider: Decider::new(rate, settings.limits, threshold.value(), 0),
             threshold,
             normal_width_s: 0.0,
@@ -142,8 +145,8 @@ impl Monitor {
         Some(first)
     }
 
-    /// Tells that the next `missing_samples` samples were lost. Filters and windows start afresh; template, threshold
-    /// and an emergency stay.
+    /// Tells that the next `missing_samples` samples were lost. Filters and windows start afresh; template, weights,
+    /// threshold and an emergency stay.
     pub fn gap(&mut self, missing_samples: u64) {
         self.next_sample =
             self.next_sample.saturating_add(missing_samples).min(SAMPLE_INDEX_MAX.max(self.next_sample));
@@ -161,12 +164,13 @@ impl Monitor {
         }
     }
 
-    /// Forgets template and threshold and learns anew: a clinician says that the present rhythm is this patient's
+    /// Forgets template, weights and threshold and learns anew: a clinician says that the present rhythm is this patient's
     /// normal. Ends an emergency, with a verdict that says so; the rules that need no template stay active.
     pub fn relearn(&mut self) {
         self.template = Template::new();
         self.bank = Bank::new();
         self.normal_width_s = 0.0;
+        self.weights = PersonalWeights::new(self.settings.weights);
         self.threshold = Threshold::new();
         let next = self.next_sample;
         let before = self.decider.state();
@@ -190,6 +194,11 @@ impl Monitor {
     /// The patient's threshold.
     pub fn threshold(&self) -> f64 {
         self.threshold.value()
+    }
+
+    /// The weights with which the patient's beats are compared with the template.
+    pub fn weights(&self) -> Weights {
+        self.weights.value()
     }
 
     /// What is known of this patient's normal beat, for comparing sessions; nothing before there is a template.
@@ -220,8 +229,11 @@ impl Monitor {
         }
         let cycle = before.and_then(|b| segment(&self.strip, self.rate, b, r).ok());
         let noise = self.qualifier.noise_mv2().min(NOISE_FLOOR_MAX_MV2);
+        // The patient's own weights are for the template. Beats are compared with each other under bounds that are the
+        // same for all patients, so with the weights that are.
+        let own = self.weights.value();
         let correlation = match (self.template.reference(), &cycle) {
-            (Some(x), Some(y)) => Some(correlate(x, y, Form::VersionB, self.settings.weights, noise)),
+            (Some(x), Some(y)) => Some(correlate(x, y, Form::VersionB, own, noise)),
             _ => None,
         };
         let clear = self.threshold.value() + HYSTERESIS;
@@ -295,7 +307,12 @@ impl Monitor {
 
     fn learn(&mut self, cycle: &Cycle, rr_s: f64, correlation: Option<Correlation>, now: u64) {
         if let Some(correlation) = correlation {
-            self.threshold.learn(&correlation);
+            // The weights first: a threshold holds for the coefficients of the weights that it was learnt with.
+            if self.settings.learn_weights && !self.weights.is_learnt() {
+                self.weights.learn(&correlation);
+            } else {
+                self.threshold.learn(&correlation);
+            }
             self.decider.set_threshold(self.threshold.value());
             if correlation.rho().is_none_or(|rho| rho < self.threshold.value()) {
                 self.bank.learn(cycle, rr_s, self.rate.seconds(now), self.settings.weights);
@@ -355,6 +372,45 @@ impl Monitor {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::synthetic::{EcgModel, Rhythm};
+
+    /// Beats of a noisy sinus rhythm, pushed until `done` says so or four minutes have passed; whether it did.
+    fn watch(monitor: &mut Monitor, done: impl Fn(&Monitor) -> bool) -> bool {
+        let (rate, mut state) = (SampleRate::new(250.0).unwrap(), 1u32);
+        let sinus = Rhythm::Sinus { bpm: 75.0 };
+        let mut model = EcgModel::new(rate, 200.0, 0, 0.05, sinus).unwrap();
+        let mut random = || {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            state >> 8 ^ state << 16
+        };
+        (0..240 * 250).any(|_| {
+            monitor.push(model.next_sample(&mut random));
+            while monitor.poll().is_some() {}
+            done(monitor)
+        })
+    }
+
+    #[test]
+    fn weights_are_learnt_on_request_before_the_threshold_and_forgotten_with_it() {
+        let settings = Settings { learn_weights: true, ..Settings::new(250.0, 200.0, 0) };
+        let mut monitor = Monitor::new(settings).unwrap();
+        for _ in 0..2 {
+            assert!(watch(&mut monitor, |m| m.weights() != settings.weights));
+            assert_eq!(monitor.threshold(), crate::template::THRESHOLD_DEFAULT);
+            let own = monitor.weights();
+            // In noise the small P wave is the least steady part.
+            assert!(own.of(Part::Pr) < settings.weights.of(Part::Pr), "{own:?}");
+            assert!(watch(&mut monitor, |m| m.threshold.is_learnt()));
+            monitor.gap(1000);
+            assert_eq!(monitor.weights(), own);
+            monitor.relearn();
+            assert_eq!(monitor.weights(), settings.weights);
+            assert!(!monitor.threshold.is_learnt());
+        }
+        let mut fixed = Monitor::new(Settings { learn_weights: false, ..settings }).unwrap();
+        assert!(watch(&mut fixed, |m| m.threshold.is_learnt()));
+        assert_eq!(fixed.weights(), settings.weights);
+    }
 
     #[test]
     fn fits_its_memory() {

@@ -56,8 +56,11 @@ pub struct Settings {
     pub rails_adu: (i16, i16),
     /// Alarm limits.
     pub limits: Limits,
-    /// Weights of the parts of the cycle.
+    /// Weights of the parts of the cycle; where `learn_weights` is set, those that the patient starts with.
     pub weights: Weights,
+    /// Whether the weights with which beats are compared with the template are learnt from the patient's first normal
+    /// beats, see [`crate::personal`].
+    pub learn_weights: bool,
 }
 
 impl Settings {
@@ -70,6 +73,7 @@ impl Settings {
             rails_adu: (i16::MIN, i16::MAX),
             limits: Limits::default(),
             weights: Weights::default(),
+            learn_weights: false,
         }
     }
 

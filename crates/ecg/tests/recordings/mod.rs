@@ -32,7 +32,8 @@ pub(crate) struct Loaded {
     pub(crate) windows: String,
 }
 
-/// Loads the first signal of every recording of a database, in order of names.
+/// Loads one signal of every recording of a database, in order of names: the first, or the one whose number
+/// BODYWIRE_ECG_SIGNAL gives, for figures on another lead. Recordings without it are left out.
 pub(crate) fn load_all(name: &str) -> Vec<Loaded> {
     let Some(folder) = database(name) else { return Vec::new() };
     let mut headers: Vec<PathBuf> = std::fs::read_dir(folder)
@@ -41,21 +42,22 @@ pub(crate) fn load_all(name: &str) -> Vec<Loaded> {
         .filter(|p| p.extension().is_some_and(|e| e == "hea"))
         .collect();
     headers.sort();
-    headers.iter().map(|p| load(p)).collect()
+    let signal = std::env::var("BODYWIRE_ECG_SIGNAL").map_or(0, |n| n.parse().unwrap());
+    headers.iter().filter_map(|p| load(p, signal)).collect()
 }
 
-fn load(header: &std::path::Path) -> Loaded {
+fn load(header: &std::path::Path, signal: usize) -> Option<Loaded> {
     let text = std::fs::read_to_string(header).unwrap();
     let parsed = Header::parse(&text).unwrap();
     let bytes = std::fs::read(header.with_extension("dat")).unwrap();
     let recording = Recording::new(&parsed, &bytes).unwrap();
-    let samples: Vec<i16> = recording.signal(0).collect();
-    let spec = parsed.signals()[0];
+    let spec = *parsed.signals().get(signal)?;
+    let samples: Vec<i16> = recording.signal(signal).collect();
     assert_eq!(spec.checksum, Some(bodywire_ecg::wfdb::checksum(samples.iter().copied())), "{header:?}");
     let atr = std::fs::read(header.with_extension("atr")).unwrap_or_default();
     let annotations =
         Annotations::new(&atr).map(|a| a.unwrap()).map(|a| (a.sample, a.code, a.text().to_owned())).collect();
-    Loaded {
+    Some(Loaded {
         name: parsed.record_name().to_owned(),
         rate_hz: parsed.sample_rate_hz(),
         gain: spec.gain,
@@ -63,5 +65,5 @@ fn load(header: &std::path::Path) -> Loaded {
         samples,
         annotations,
         windows: std::fs::read_to_string(header.with_extension("vf5s")).unwrap_or_default(),
-    }
+    })
 }
