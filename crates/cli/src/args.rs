@@ -67,7 +67,7 @@ pub enum Command {
     },
     /// Looks at a recorded ECG as a hub does: beats, correlation with the patient's own shapes, verdicts and why.
     Ecg(EcgOptions),
-    /// Checks of the ledger.
+    /// Checks and proofs of the ledger.
     Ledger {
         /// Which.
         #[command(subcommand)]
@@ -112,11 +112,15 @@ fn scheme_named() -> impl TypedValueParser<Value = Scheme> {
         .try_map(|name| Scheme::named(&name).ok_or("there is no such scheme"))
 }
 
-/// Checks of the ledger.
+/// Checks and proofs of the ledger.
 #[derive(Debug, Subcommand)]
 pub enum LedgerCommand {
     /// Reads every byte of a ledger directory and names what is damaged (exit code 3).
     Verify(VerifyOptions),
+    /// Writes the proof that an entry is in a ledger (C2SP tlog-proof), from its published files alone.
+    Prove(ProveOptions),
+    /// Checks such a proof against the ledger's public key; nothing else is needed (exit code 3).
+    Check(CheckOptions),
 }
 
 /// How results are printed.
@@ -202,6 +206,33 @@ pub struct VerifyOptions {
     /// The log's public key as a C2SP verifier key; without it the key in the directory is believed.
     #[arg(long)]
     pub key: Option<String>,
+    /// How the result is printed.
+    #[arg(long, value_enum, default_value_t = Output::Table)]
+    pub output: Output,
+}
+
+/// Options of `bodywire ledger prove`.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "Example:\n  bodywire ledger prove bodywire-demo/clinic/ledger 7 > 7.tlog-proof")]
+pub struct ProveOptions {
+    /// The ledger directory, such as bodywire-demo/clinic/ledger.
+    pub directory: PathBuf,
+    /// Index of the entry, from 0.
+    pub index: u64,
+    /// The log's public key as a C2SP verifier key; without it the key in the directory is believed.
+    #[arg(long)]
+    pub key: Option<String>,
+}
+
+/// Options of `bodywire ledger check`.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "Example:\n  bodywire ledger check 7.tlog-proof --key \"$(cat key.vkey)\"")]
+pub struct CheckOptions {
+    /// The proof.
+    pub proof: PathBuf,
+    /// The log's public key as a C2SP verifier key, from somebody who is trusted.
+    #[arg(long)]
+    pub key: String,
     /// How the result is printed.
     #[arg(long, value_enum, default_value_t = Output::Table)]
     pub output: Output,

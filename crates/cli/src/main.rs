@@ -53,7 +53,11 @@ fn run(arguments: Arguments) -> Result<(), Failure> {
             Some(EcgCommand::Correlate(correlate)) => ecg::correlate(correlate),
             None => ecg::course(&options),
         },
-        Command::Ledger { command: LedgerCommand::Verify(options) } => ledger::verify(&options),
+        Command::Ledger { command } => match command {
+            LedgerCommand::Verify(options) => ledger::verify(&options),
+            LedgerCommand::Prove(options) => ledger::prove(&options),
+            LedgerCommand::Check(options) => ledger::check(&options),
+        },
         Command::Attacks(options) => attacks::run(&options),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Arguments::command(), "bodywire", &mut std::io::stdout());

@@ -57,3 +57,31 @@ fn a_changed_record_is_named_and_the_demo_refuses_to_write_over_it() {
     assert_eq!(again.code, Some(3), "{}", again.stderr);
     assert_eq!(std::fs::read(&segment).unwrap(), bytes, "the damaged file is evidence and stays as it is");
 }
+
+#[test]
+fn an_entry_is_proved_to_somebody_who_has_the_key_and_nothing_else() {
+    let directory = tempfile::tempdir().unwrap();
+    let first = run(&mut headless(directory.path(), &["--duration", "3s", "--emergency-at", "never"]));
+    assert_eq!(first.code, Some(0), "{}", first.stderr);
+    let ledger = directory.path().join("clinic/ledger");
+    let key = std::fs::read_to_string(ledger.join("key.vkey")).unwrap();
+    let proved = run(bodywire().args(["ledger", "prove"]).arg(&ledger).arg("3"));
+    assert_eq!(proved.code, Some(0), "{}", proved.stderr);
+    let file = directory.path().join("3.tlog-proof");
+    let check = |text: &str, key: &str| {
+        std::fs::write(&file, text).unwrap();
+        run(bodywire().args(["ledger", "check", "--output", "json", "--key", key]).arg(&file))
+    };
+    let checked = check(&proved.stdout, key.trim());
+    assert_eq!(checked.code, Some(0), "{}", checked.stderr);
+    let said: serde_json::Value = serde_json::from_str(&checked.stdout).unwrap();
+    assert_eq!((said["verified"].as_bool(), said["index"].as_u64()), (Some(true), Some(3)));
+    let other = check(&proved.stdout.replacen("index 3", "index 2", 1), key.trim());
+    assert_eq!(other.code, Some(3), "{}", other.stderr);
+    assert!(other.stderr.contains("ask for the proof again"), "{}", other.stderr);
+    assert_eq!(check("no proof", key.trim()).code, Some(6));
+    assert_eq!(check(&proved.stdout, "no key").code, Some(6));
+    let missing = run(bodywire().args(["ledger", "prove"]).arg(&ledger).arg("1000000"));
+    assert_eq!(missing.code, Some(6), "{}", missing.stderr);
+    assert!(missing.stderr.contains("bodywire ledger verify"), "{}", missing.stderr);
+}
