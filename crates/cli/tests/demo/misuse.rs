@@ -24,8 +24,8 @@ fn recordings_that_cannot_be_played() {
     std::fs::write(at("cut.hea"), "cut 1 360 100\ncut.dat 16 200 12 0 0 0 0 ECG\n").unwrap();
     std::fs::write(at("cut.dat"), [0; 50]).unwrap();
     refused(directory.path(), &["--recording", &at("cut")], 6, "cut short");
-    std::fs::write(at("odd.hea"), "odd 1 360 100\nodd.dat 80 200 12 0 0 0 0 ECG\n").unwrap();
-    refused(directory.path(), &["--recording", &at("odd")], 6, "80");
+    std::fs::write(at("odd.hea"), "odd 1 360 100\nodd.dat 61 200 12 0 0 0 0 ECG\n").unwrap();
+    refused(directory.path(), &["--recording", &at("odd")], 6, "61");
     std::fs::write(at("junk.hea"), [0xff, 0xfe, 0]).unwrap();
     refused(directory.path(), &["--recording", &at("junk")], 6, "junk.hea");
     std::fs::write(at("two.hea"), "two 1 360 1\ntwo.dat 16 200 12 0 0 0 0 ECG\n").unwrap();
