@@ -4,7 +4,7 @@ use crate::args::{CheckOptions, Output, ProveOptions, VerifyOptions};
 use crate::exit::Failure;
 use bodywire_ledger::fsck::{self, Finding, Report};
 use bodywire_ledger::prove::{MAX_PROOF_BYTES, Proof, inclusion};
-use bodywire_ledger::{Checkpoint, Entry, Error, FileDisk, VerifierKey};
+use bodywire_ledger::{Checkpoint, Entry, Error, FileDisk, KEY_FILE, VerifierKey};
 use serde_json::json;
 use std::io::Write;
 use std::path::Path;
@@ -108,9 +108,6 @@ fn checked(proof: &Proof, entry: &Entry, head: &Checkpoint, output: Output) -> S
         ),
     }
 }
-
-/// Where a ledger keeps its public key.
-const KEY_FILE: &str = "key.vkey";
 
 fn existing(directory: &Path) -> Result<&Path, Failure> {
     if directory.is_dir() {

@@ -54,7 +54,9 @@ pub(crate) fn open(path: &Path, signal: usize) -> Result<Source, Failure> {
 pub(crate) struct Lead {
     /// Name of the recording.
     pub(crate) name: String,
-    /// What the header calls the signal.
+    /// Number of the signal.
+    pub(crate) signal: usize,
+    /// What the header calls it.
     pub(crate) description: String,
     /// Steps, zero, rails and rate.
     pub(crate) settings: Settings,
@@ -99,6 +101,7 @@ impl Lead {
         };
         Ok(Self {
             name: header.record_name().to_owned(),
+            signal,
             description: spec.description.to_owned(),
             settings,
             rate,

@@ -81,6 +81,12 @@ fn a_recording_gives_beats_verdicts_and_pictures() {
         let fetched = drawn.replace("http://www.w3.org/2000/svg", "");
         assert!(!fetched.contains("http://") && !fetched.contains("https://"), "the picture is whole");
     }
+    // The page names the signal that was looked at.
+    let lines = "made.dat 16 200(0)/mV 16 0 0 0 0 II\nmade.dat 16 200(0)/mV 16 0 0 0 0 V5\n";
+    std::fs::write(folder.path().join("two.hea"), format!("two 2 360 21600\n{lines}")).unwrap();
+    let two = folder.path().join("two").display().to_string();
+    text(&[&two, "--signal", "1", "--plot", &plot("html")]);
+    assert!(std::fs::read_to_string(plot("html")).unwrap().contains("two, signal 1 (V5)"));
 }
 
 #[test]

@@ -18,6 +18,7 @@ mod recordings;
 mod truth;
 
 use bodywire_ecg::{
+    evaluate::course::Alarm,
     evaluate::episodes::{EpisodeScore, false_alarms, latency, percentile, samples_at_risk},
     monitor::{Event, Monitor},
     segment::Part,
@@ -49,6 +50,13 @@ fn main() {
     }
 }
 
+/// First and gravest reason, when it began and how long it lasted.
+fn described(alarm: &Alarm, rate_hz: f64) -> String {
+    let seconds = |n: u64| n as f64 / rate_hz;
+    let Alarm { episode, reason, gravest } = alarm;
+    format!("{reason:?}>{gravest:?} {:.0}+{:.0}s", seconds(episode.start), seconds(episode.samples()))
+}
+
 fn mitdb() {
     let (mut wrong, mut wrong_strict, mut hours, mut score) = (0, 0, 0.0, EpisodeScore::default());
     let (mut undetermined, mut false_s) = (0.0, 0.0);
@@ -66,13 +74,7 @@ fn mitdb() {
         let mut list = Vec::new();
         for a in false_alarms(&found, &excused, slack) {
             let alarm = c.alarms.iter().find(|x| x.episode == *a).unwrap();
-            list.push(format!(
-                "{:?}>{:?} {:.0}+{:.0}s",
-                alarm.reason,
-                alarm.gravest,
-                seconds(a.start),
-                seconds(a.samples())
-            ));
+            list.push(described(alarm, r.rate_hz));
             false_s += seconds(a.samples());
             wrong += 1;
         }
@@ -126,13 +128,7 @@ fn fibrillation(db: &str) {
         for a in false_alarms(&found, &excused, slack) {
             let alarm = c.alarms.iter().find(|x| x.episode == *a).unwrap();
             *reasons.entry(format!("{:?}", alarm.reason)).or_insert(0) += 1;
-            list.push(format!(
-                "{:?}>{:?} {:.0}+{:.0}s",
-                alarm.reason,
-                alarm.gravest,
-                seconds(a.start),
-                seconds(a.samples())
-            ));
+            list.push(described(alarm, r.rate_hz));
             false_s += seconds(a.samples());
             wrong += 1;
         }

@@ -36,7 +36,7 @@ pub use disk::{Disk, FileDisk};
 pub use entry::{Draft, Entry, EntryKind, KeyId, StreamId};
 pub use error::Error;
 pub use hash::Hash;
-pub use log::{Floor, Log};
+pub use log::{Floor, KEY_FILE, Log};
 pub use mem_disk::MemDisk;
 pub use note::VerifierKey;
 pub use recovery::Recovery;

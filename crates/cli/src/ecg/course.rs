@@ -40,7 +40,7 @@ pub fn run(options: &EcgOptions) -> Result<(), Failure> {
     }
     crate::print(&match options.output {
         Output::Json => as_json(&lead, &course, score.as_ref()).to_string(),
-        Output::Table => as_table(&lead, options.signal, &course, score.as_ref()),
+        Output::Table => as_table(&lead, &course, score.as_ref()),
     });
     Ok(())
 }
@@ -60,7 +60,7 @@ fn rates(course: &Course) -> Vec<f64> {
     course.rates.iter().map(|(_, tenths)| f64::from(*tenths) / 10.0).collect()
 }
 
-pub(super) fn as_table(lead: &Lead, signal: usize, course: &Course, score: Option<&Score>) -> String {
+pub(super) fn as_table(lead: &Lead, course: &Course, score: Option<&Score>) -> String {
     let at = |sample: u64| clock(lead.rate.seconds(sample));
     let quantiles = |values: &[f64], digits: usize| match [0.01, 0.5, 0.99].map(|p| percentile(values, p)) {
         [Some(low), Some(middle), Some(high)] => {
@@ -70,8 +70,9 @@ pub(super) fn as_table(lead: &Lead, signal: usize, course: &Course, score: Optio
     };
     let hertz = lead.rate.hz();
     let mut text = format!(
-        "recording     {}, signal {signal} ({}), {hertz} Hz, {}",
+        "recording     {}, signal {} ({}), {hertz} Hz, {}",
         lead.name,
+        lead.signal,
         lead.description,
         clock(lead.seconds())
     );

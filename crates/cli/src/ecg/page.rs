@@ -38,7 +38,7 @@ pub(super) fn of_course(
     score: Option<&Score>,
     picture: &str,
 ) -> Result<String, Failure> {
-    let table = super::course::as_table(lead, 0, course, score);
+    let table = super::course::as_table(lead, course, score);
     let mut body = format!("{picture}\n<pre>{}</pre>\n<h2>Emergencies</h2>\n", escaped(&table));
     if course.alarms.is_empty() {
         body.push_str("<p>None.</p>\n");

@@ -52,7 +52,7 @@ struct Panel<'a> {
     /// Ranges of x that are shaded, and how.
     bands: &'a [(f64, f64, RGBColor)],
     legend: SeriesLabelPosition,
-    lines: Vec<Line>,
+    lines: &'a [Line],
     dots: Vec<(f64, f64, RGBColor)>,
     /// Radius of a dot.
     dot: i32,
@@ -87,7 +87,7 @@ impl Panel<'_> {
             .bold_line_style(RGBColor(228, 228, 228))
             .draw()
             .map_err(failed)?;
-        for line in &self.lines {
+        for line in self.lines {
             let colour = line.colour;
             let drawn = chart
                 .draw_series(LineSeries::new(line.points.iter().copied(), colour.stroke_width(1)))
@@ -139,10 +139,6 @@ fn bands(lead: &Lead, course: &Course) -> Vec<(f64, f64, RGBColor)> {
 }
 
 /// Samples of the lead as points, seconds and millivolts, with the detected beats as dots.
-fn strip(lead: &Lead, course: &Course, caption: &str, from_s: f64, height: u32) -> Result<String, Failure> {
-    svg(height, |area| draw_strip(lead, course, caption, from_s, area))
-}
-
 fn draw_strip(
     lead: &Lead,
     course: &Course,
@@ -167,7 +163,7 @@ fn draw_strip(
         y_name: "mV",
         bands: &[],
         legend: SeriesLabelPosition::UpperLeft,
-        lines: vec![Line { name: String::new(), colour: TRACE, points }],
+        lines: &[Line { name: String::new(), colour: TRACE, points }],
         dots,
         dot: 2,
     }
@@ -206,7 +202,7 @@ pub(super) fn course(lead: &Lead, course: &Course) -> Result<String, Failure> {
             y_name: "coefficient",
             bands: &bands,
             legend: SeriesLabelPosition::LowerLeft,
-            lines: vec![Line { name: "threshold".to_owned(), colour: MARK, points: threshold }],
+            lines: &[Line { name: "threshold".to_owned(), colour: MARK, points: threshold }],
             dots: dots.collect(),
             dot: 1,
         },
@@ -218,7 +214,7 @@ pub(super) fn course(lead: &Lead, course: &Course) -> Result<String, Failure> {
             y_name: "per minute",
             bands: &bands,
             legend: SeriesLabelPosition::LowerLeft,
-            lines: vec![Line { name: String::new(), colour: TRACE, points: rates }],
+            lines: &[Line { name: String::new(), colour: TRACE, points: rates }],
             dots: Vec::new(),
             dot: 1,
         },
@@ -235,7 +231,7 @@ pub(super) fn course(lead: &Lead, course: &Course) -> Result<String, Failure> {
 
 /// The strip of one emergency.
 pub(super) fn emergency(lead: &Lead, course: &Course, caption: &str, at_s: f64) -> Result<String, Failure> {
-    strip(lead, course, caption, strip_around(lead, at_s), STRIP)
+    svg(STRIP, |area| draw_strip(lead, course, caption, strip_around(lead, at_s), area))
 }
 
 /// Coefficients by lag, one panel for each form, and by beat, one histogram for each form.
@@ -258,7 +254,7 @@ pub(super) fn coefficients(forms: &[(String, Vec<Line>, Vec<Line>)]) -> Result<S
                 y_name: "coefficient",
                 bands: &[],
                 legend: SeriesLabelPosition::UpperLeft,
-                lines: copies(by_lag),
+                lines: by_lag,
                 dots: Vec::new(),
                 dot: 1,
             }
@@ -274,7 +270,7 @@ pub(super) fn coefficients(forms: &[(String, Vec<Line>, Vec<Line>)]) -> Result<S
                 y_name: "share of beats",
                 bands: &[],
                 legend: SeriesLabelPosition::UpperLeft,
-                lines: copies(by_beat),
+                lines: by_beat,
                 dots: Vec::new(),
                 dot: 1,
             }
@@ -282,10 +278,6 @@ pub(super) fn coefficients(forms: &[(String, Vec<Line>, Vec<Line>)]) -> Result<S
         }
         Ok(())
     })
-}
-
-fn copies(lines: &[Line]) -> Vec<Line> {
-    lines.iter().map(|l| Line { name: l.name.clone(), colour: l.colour, points: l.points.clone() }).collect()
 }
 
 /// Colours of groups, in order.
