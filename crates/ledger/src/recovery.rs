@@ -7,8 +7,9 @@ use crate::{
     Checkpoint, Disk, Error, Floor, Hash, VerifierKey,
     disk::TEMPORARY_SUFFIX,
     head::{self, HEAD_FILE, HeadSlot},
-    log::{Contents, KEY_FILE, SegmentExtent},
+    log::KEY_FILE,
     segment::{self, FRAME_ALIGN_BYTES, Frame, FrameHeader, SEGMENT_FOLDER},
+    stored::{Contents, SegmentExtent},
     tile::CHECKPOINT_FILE,
 };
 

@@ -1,0 +1,283 @@
+//! The stored copy of a log: its segments, its published tiles, and what a writer or a mirror knows about them. Both
+//! append whole frames; only where the frames come from differs.
+
+use std::collections::HashMap;
+
+use crate::{
+    Disk, Entry, Error, Hash, StreamId,
+    entry::ENTRY_BYTES,
+    head::{HEAD_FILE, HeadSlot},
+    merkle::{Frontier, Node},
+    segment::{self, FRAME_HEADER_BYTES, Frame, FrameHeader, ITEM_HEADER_BYTES, ItemHeader, SEGMENT_BYTES},
+    tile::{self, CHECKPOINT_FILE, TILE_WIDTH, TileEdge, TileKind, TilePath},
+};
+
+/// A segment file: its first entry and the bytes of its frames.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct SegmentExtent {
+    pub(crate) first: u64,
+    pub(crate) len: u64,
+}
+
+/// What the writer knows about the stored entries; recovery builds it by reading them all.
+#[derive(Debug, Default)]
+pub(crate) struct Contents {
+    pub(crate) frontier: Frontier,
+    pub(crate) edge: TileEdge,
+    /// Offset of each entry's item header in its segment.
+    pub(crate) offsets: Vec<u64>,
+    pub(crate) segments: Vec<SegmentExtent>,
+    /// SHA-256 of the last entry of each stream.
+    pub(crate) streams: HashMap<StreamId, Hash>,
+    /// Signed checkpoint of the last frame.
+    pub(crate) signed: Option<String>,
+    /// Size of the published checkpoint.
+    pub(crate) published: u64,
+    /// Number of the head slot written last.
+    pub(crate) head_seq: u64,
+}
+
+impl Contents {
+    /// Segment path and offset of an entry.
+    pub(crate) fn place(&self, index: u64) -> Option<(String, u64)> {
+        let offset = *self.offsets.get(usize::try_from(index).ok()?)?;
+        let after = self.segments.partition_point(|segment| segment.first <= index);
+        let segment = self.segments.get(after.checked_sub(1)?)?;
+        Some((segment::path(segment.first), offset))
+    }
+
+    /// The head slot that records these contents.
+    pub(crate) fn next_head(&self) -> HeadSlot {
+        let segment = self.segments.last().copied().unwrap_or(SegmentExtent { first: 0, len: 0 });
+        HeadSlot {
+            seq: self.head_seq + 1,
+            size: self.frontier.size(),
+            root: self.frontier.root(),
+            segment_first: segment.first,
+            segment_len: segment.len,
+        }
+    }
+
+    pub(crate) fn write_head(&mut self, disk: &mut impl Disk) -> Result<(), Error> {
+        let slot = self.next_head();
+        disk.write(HEAD_FILE, slot.offset(), &slot.emit()).map_err(Error::disk("write", HEAD_FILE))?;
+        disk.sync(HEAD_FILE).map_err(Error::disk("sync", HEAD_FILE))?;
+        self.head_seq = slot.seq;
+        Ok(())
+    }
+}
+
+/// What a frame adds to the tree, computed before it is written.
+pub(crate) struct Step {
+    pub(crate) frontier: Frontier,
+    pub(crate) completed: Vec<(Node, Hash)>,
+    /// SHA-256 of the last entry of each stream that the frame has entries of.
+    pub(crate) streams: HashMap<StreamId, Hash>,
+    /// Offset of each item header in the frame.
+    pub(crate) offsets: Vec<u64>,
+    /// The signed checkpoint at the frame's end.
+    pub(crate) signed: String,
+}
+
+/// The files of a log and what is known of them.
+#[derive(Debug)]
+pub(crate) struct Stored<D> {
+    pub(crate) disk: D,
+    pub(crate) contents: Contents,
+    pub(crate) segment_bytes: u64,
+    stopped: bool,
+}
+
+impl<D: Disk> Stored<D> {
+    pub(crate) fn new(disk: D, contents: Contents) -> Self {
+        Self { disk, contents, segment_bytes: SEGMENT_BYTES, stopped: false }
+    }
+
+    pub(crate) fn size(&self) -> u64 {
+        self.contents.frontier.size()
+    }
+
+    pub(crate) fn root(&self) -> Hash {
+        self.contents.frontier.root()
+    }
+
+    pub(crate) fn running(&self) -> Result<(), Error> {
+        if self.stopped { Err(Error::Stopped) } else { Ok(()) }
+    }
+
+    /// The step after `entries` are appended to the tree, each with its place in the frame; `streams`
+    /// are the last entries of their streams, `signed` makes or checks the checkpoint.
+    pub(crate) fn step(
+        &self,
+        entries: Vec<([u8; ENTRY_BYTES], u64)>,
+        streams: HashMap<StreamId, Hash>,
+        signed: impl FnOnce(&Frontier) -> Result<String, Error>,
+    ) -> Result<Step, Error> {
+        let mut frontier = self.contents.frontier.clone();
+        let mut completed = Vec::with_capacity(2 * entries.len());
+        let mut offsets = Vec::with_capacity(entries.len());
+        for (entry, offset) in entries {
+            offsets.push(offset);
+            frontier.append(Hash::leaf(&entry), |node, hash| completed.push((node, hash)));
+        }
+        let signed = signed(&frontier)?;
+        Ok(Step { frontier, completed, streams, offsets, signed })
+    }
+
+    /// Appends one frame: one write and one sync. When this returns, it is durable.
+    pub(crate) fn append(&mut self, frame: &[u8], step: Step) -> Result<(), Error> {
+        self.running()?;
+        let extent = match self.contents.segments.last() {
+            Some(last) if last.len == 0 || last.len < self.segment_bytes => *last,
+            _ => SegmentExtent { first: self.size(), len: 0 },
+        };
+        let path = segment::path(extent.first);
+        // Until all calls have succeeded the state of the disk is unknown.
+        self.stopped = true;
+        self.close_before(extent)?;
+        self.disk.write(&path, extent.len, frame).map_err(Error::disk("append to", &path))?;
+        self.disk.sync(&path).map_err(Error::disk("sync", &path))?;
+        self.stopped = false;
+        self.commit(frame.len() as u64, step, extent);
+        Ok(())
+    }
+
+    /// Cuts the unused rest off the segment before a new one, so that bytes after the last frame of a closed segment
+    /// are always damage. The rest is zeros: preallocated, or left by a power cut that kept a length and no bytes.
+    fn close_before(&mut self, next: SegmentExtent) -> Result<(), Error> {
+        let Some(last) = self.contents.segments.last().filter(|last| last.first != next.first) else {
+            return Ok(());
+        };
+        let path = segment::path(last.first);
+        if self.disk.len(&path).map_err(Error::disk("measure", &path))? > last.len {
+            self.disk.truncate(&path, last.len).map_err(Error::disk("truncate", &path))?;
+            self.disk.sync(&path).map_err(Error::disk("sync", &path))?;
+        }
+        Ok(())
+    }
+
+    /// Takes over a frame that is durable.
+    fn commit(&mut self, bytes: u64, step: Step, extent: SegmentExtent) {
+        let contents = &mut self.contents;
+        if contents.segments.last().is_none_or(|last| last.first != extent.first) {
+            contents.segments.push(extent);
+        }
+        if let Some(last) = contents.segments.last_mut() {
+            last.len = extent.len + bytes;
+        }
+        contents.offsets.extend(step.offsets.iter().map(|offset| extent.len + offset));
+        for (node, hash) in step.completed {
+            contents.edge.completed(node, hash, contents.published);
+        }
+        contents.frontier = step.frontier;
+        contents.streams.extend(step.streams);
+        contents.signed = Some(step.signed);
+    }
+
+    /// Reads an entry and its sealed payload, and compares checksum, hash and length.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchEntry`]; [`Error::Damaged`] if the stored bytes are not those that were appended;
+    /// [`Error::Disk`].
+    pub(crate) fn read(&self, index: u64) -> Result<(Entry, Vec<u8>), Error> {
+        let (path, offset, header) = self.item(index)?;
+        let start = offset + ITEM_HEADER_BYTES as u64;
+        let payload =
+            self.disk.read(&path, start, header.stored_len as usize).map_err(Error::disk("read", &path))?;
+        if Hash::of(&payload) == header.entry.payload_hash {
+            Ok((header.entry, payload))
+        } else {
+            Err(Error::damaged(&path, index, "the payload does not have the hash in its entry"))
+        }
+    }
+
+    fn item(&self, index: u64) -> Result<(String, u64, ItemHeader), Error> {
+        let none = || Error::NoSuchEntry { index, size: self.size() };
+        let (path, offset) = self.contents.place(index).ok_or_else(none)?;
+        let bytes = self.disk.read(&path, offset, ITEM_HEADER_BYTES).map_err(Error::disk("read", &path))?;
+        match ItemHeader::parse(&bytes) {
+            Ok(header) => Ok((path, offset, header)),
+            Err(error) => Err(Error::damaged(&path, index, error.to_string())),
+        }
+    }
+
+    /// The frame that begins at entry `first`, as it lies on the disk.
+    pub(crate) fn frame(&self, first: u64) -> Result<Vec<u8>, Error> {
+        let none = || Error::NoSuchEntry { index: first, size: self.size() };
+        let (path, item) = self.contents.place(first).ok_or_else(none)?;
+        let at = item.checked_sub(FRAME_HEADER_BYTES as u64).ok_or_else(none)?;
+        let read = |len| self.disk.read(&path, at, len).map_err(Error::disk("read", &path));
+        let header =
+            FrameHeader::parse(&read(FRAME_HEADER_BYTES)?).ok().filter(|header| header.first == first);
+        let bytes = read(header.ok_or_else(none)?.len as usize)?;
+        match Frame::parse(&bytes) {
+            Ok(_) => Ok(bytes),
+            Err(error) => Err(Error::damaged(&path, first, error.to_string())),
+        }
+    }
+
+    /// Publishes `signed`, the checkpoint over all entries: tiles, head floor, checkpoint, each durable before the next.
+    pub(crate) fn publish(&mut self, signed: &str) -> Result<(), Error> {
+        self.running()?;
+        self.stopped = true;
+        self.publish_tiles()?;
+        self.contents.write_head(&mut self.disk)?;
+        self.replace(CHECKPOINT_FILE, signed.as_bytes())?;
+        self.contents.published = self.size();
+        self.remove_partials()?;
+        self.stopped = false;
+        Ok(())
+    }
+
+    fn publish_tiles(&mut self) -> Result<(), Error> {
+        let changed: Vec<(TilePath, Vec<Hash>)> = self
+            .contents
+            .edge
+            .changed(self.contents.published, self.size())
+            .into_iter()
+            .map(|(path, hashes)| (path, hashes.to_vec()))
+            .collect();
+        for (path, hashes) in changed {
+            if path.kind == TileKind::Hashes(0) {
+                let entries = self.bundle(path.index * TILE_WIDTH, &hashes)?;
+                let bundle = TilePath { kind: TileKind::Entries, ..path };
+                self.replace(&bundle.to_string(), &tile::emit_bundle(&entries))?;
+            }
+            self.replace(&path.to_string(), &tile::emit_hashes(&hashes))?;
+        }
+        Ok(())
+    }
+
+    /// Reads back the entries of a bundle; each must still have the leaf hash that is in the tree.
+    fn bundle(&self, first: u64, leaves: &[Hash]) -> Result<Vec<[u8; ENTRY_BYTES]>, Error> {
+        let mut entries = Vec::with_capacity(leaves.len());
+        for (index, leaf) in (first..).zip(leaves) {
+            let (path, _, header) = self.item(index)?;
+            if Hash::leaf(&header.entry_bytes) != *leaf {
+                return Err(Error::damaged(&path, index, "the entry is not the one that was appended"));
+            }
+            entries.push(header.entry_bytes);
+        }
+        Ok(entries)
+    }
+
+    fn replace(&mut self, path: &str, bytes: &[u8]) -> Result<(), Error> {
+        self.disk.replace(path, bytes).map_err(Error::disk("replace", path))
+    }
+
+    fn remove_partials(&mut self) -> Result<(), Error> {
+        for full in self.contents.edge.published() {
+            let mut paths = vec![full];
+            if full.kind == TileKind::Hashes(0) {
+                paths.push(TilePath { kind: TileKind::Entries, ..full });
+            }
+            for path in paths {
+                let folder = path.partial_folder();
+                for partial in self.disk.list(&folder).map_err(Error::disk("list", &folder))? {
+                    self.disk.remove(&partial).map_err(Error::disk("remove", &partial))?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
