@@ -29,6 +29,7 @@ pub mod mirror;
 pub mod note;
 pub mod prove;
 mod recovery;
+pub mod repair;
 pub mod segment;
 mod stored;
 pub mod tile;

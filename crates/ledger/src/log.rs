@@ -140,7 +140,7 @@ impl<D: Disk> Log<D> {
             last.insert(draft.stream, Hash::of(&entry));
             entries.push((entry, frame.push(&entry, &draft.payload)? as u64));
         }
-        let step = self.stored.step(entries, last, |tree| {
+        let step = self.stored.contents.step(entries, last, |tree| {
             Checkpoint { origin: self.origin.clone(), size: tree.size(), root: tree.root() }.sign(&self.key)
         })?;
         let frame = frame.finish(self.size(), step.signed.as_bytes())?;

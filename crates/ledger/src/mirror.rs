@@ -7,7 +7,7 @@ use crate::{
     Checkpoint, Disk, Entry, Error, Floor, Hash, StreamId, VerifierKey,
     recovery::{self, Recovery},
     segment::Frame,
-    stored::{Step, Stored},
+    stored::{Contents, Step, Stored},
 };
 
 /// A verified copy of a log. One process per directory.
@@ -69,38 +69,10 @@ impl<D: Disk> Mirror<D> {
     /// [`Error::Disk`] and [`Error::Stopped`] as for the writer.
     pub fn append(&mut self, bytes: &[u8]) -> Result<usize, Error> {
         let frame = Frame::parse(bytes)?;
-        let step = self.check(&frame)?;
+        let step = check(&self.stored.contents, &self.key, &frame)?;
         let len = frame.header.len as usize;
         self.stored.append(bytes.get(..len).unwrap_or(bytes), step)?;
         Ok(len)
-    }
-
-    fn check(&self, frame: &Frame<'_>) -> Result<Step, Error> {
-        let bad = |why| Error::Malformed { what: "a mirrored frame", why };
-        if frame.header.first != self.size() {
-            return Err(bad("it does not begin where this copy ends"));
-        }
-        let mut last: HashMap<StreamId, Hash> = HashMap::new();
-        let mut entries = Vec::with_capacity(frame.items.len());
-        for item in &frame.items {
-            let Entry { stream, previous, .. } = item.header.entry;
-            let before = last.get(&stream).or_else(|| self.stored.contents.streams.get(&stream));
-            if before.copied().unwrap_or(Hash::ZERO) != previous {
-                return Err(bad("an entry does not follow the last one of its stream"));
-            }
-            last.insert(stream, Hash::of(&item.header.entry_bytes));
-            entries.push((item.header.entry_bytes, item.offset as u64));
-        }
-        self.stored.step(entries, last, |tree| {
-            let head = Checkpoint::open(frame.note, &self.key)?;
-            if head.size != tree.size() {
-                return Err(bad("its checkpoint is of another size"));
-            }
-            if head.root != tree.root() {
-                return Err(Error::Forked { size: head.size, witness: "this copy" });
-            }
-            String::from_utf8(frame.note.to_vec()).map_err(|_| bad("its checkpoint is not text"))
-        })
     }
 
     /// Reads an entry and its sealed payload, and compares checksum, hash and length.
@@ -129,6 +101,35 @@ impl<D: Disk> Mirror<D> {
             _ => Ok(()),
         }
     }
+}
+
+/// What the tree is after `frame`, if that continues `contents` and the log has signed it.
+pub(crate) fn check(contents: &Contents, key: &VerifierKey, frame: &Frame<'_>) -> Result<Step, Error> {
+    let bad = |why| Error::Malformed { what: "a mirrored frame", why };
+    if frame.header.first != contents.frontier.size() {
+        return Err(bad("it does not begin where this copy ends"));
+    }
+    let mut last: HashMap<StreamId, Hash> = HashMap::new();
+    let mut entries = Vec::with_capacity(frame.items.len());
+    for item in &frame.items {
+        let Entry { stream, previous, .. } = item.header.entry;
+        let before = last.get(&stream).or_else(|| contents.streams.get(&stream));
+        if before.copied().unwrap_or(Hash::ZERO) != previous {
+            return Err(bad("an entry does not follow the last one of its stream"));
+        }
+        last.insert(stream, Hash::of(&item.header.entry_bytes));
+        entries.push((item.header.entry_bytes, item.offset as u64));
+    }
+    contents.step(entries, last, |tree| {
+        let head = Checkpoint::open(frame.note, key)?;
+        if head.size != tree.size() {
+            return Err(bad("its checkpoint is of another size"));
+        }
+        if head.root != tree.root() {
+            return Err(Error::Forked { size: head.size, witness: "this copy" });
+        }
+        String::from_utf8(frame.note.to_vec()).map_err(|_| bad("its checkpoint is not text"))
+    })
 }
 
 #[cfg(test)]

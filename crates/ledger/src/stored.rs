@@ -46,6 +46,25 @@ impl Contents {
         Some((segment::path(segment.first), offset))
     }
 
+    /// The step after `entries` are appended to the tree, each with its place in the frame; `streams`
+    /// are the last entries of their streams, `signed` makes or checks the checkpoint.
+    pub(crate) fn step(
+        &self,
+        entries: Vec<([u8; ENTRY_BYTES], u64)>,
+        streams: HashMap<StreamId, Hash>,
+        signed: impl FnOnce(&Frontier) -> Result<String, Error>,
+    ) -> Result<Step, Error> {
+        let mut frontier = self.frontier.clone();
+        let mut completed = Vec::with_capacity(2 * entries.len());
+        let mut offsets = Vec::with_capacity(entries.len());
+        for (entry, offset) in entries {
+            offsets.push(offset);
+            frontier.append(Hash::leaf(&entry), |node, hash| completed.push((node, hash)));
+        }
+        let signed = signed(&frontier)?;
+        Ok(Step { frontier, completed, streams, offsets, signed })
+    }
+
     /// The head slot that records these contents.
     pub(crate) fn next_head(&self) -> HeadSlot {
         let segment = self.segments.last().copied().unwrap_or(SegmentExtent { first: 0, len: 0 });
@@ -103,25 +122,6 @@ impl<D: Disk> Stored<D> {
 
     pub(crate) fn running(&self) -> Result<(), Error> {
         if self.stopped { Err(Error::Stopped) } else { Ok(()) }
-    }
-
-    /// The step after `entries` are appended to the tree, each with its place in the frame; `streams`
-    /// are the last entries of their streams, `signed` makes or checks the checkpoint.
-    pub(crate) fn step(
-        &self,
-        entries: Vec<([u8; ENTRY_BYTES], u64)>,
-        streams: HashMap<StreamId, Hash>,
-        signed: impl FnOnce(&Frontier) -> Result<String, Error>,
-    ) -> Result<Step, Error> {
-        let mut frontier = self.contents.frontier.clone();
-        let mut completed = Vec::with_capacity(2 * entries.len());
-        let mut offsets = Vec::with_capacity(entries.len());
-        for (entry, offset) in entries {
-            offsets.push(offset);
-            frontier.append(Hash::leaf(&entry), |node, hash| completed.push((node, hash)));
-        }
-        let signed = signed(&frontier)?;
-        Ok(Step { frontier, completed, streams, offsets, signed })
     }
 
     /// Appends one frame: one write and one sync. When this returns, it is durable.
