@@ -2,11 +2,13 @@
 
 mod config;
 mod ecg;
+mod ledger;
 mod roles;
 mod sensor;
 
 pub use config::{ConfigCheckOptions, ConfigCommand, ConfigPrintOptions, DoctorOptions, PrintAs};
 pub use ecg::{EcgCommand, EcgCorrelateOptions, EcgEvaluateOptions, EcgOptions};
+pub use ledger::{AnchorOptions, CheckOptions, LedgerCommand, ProveOptions, RepairOptions, VerifyOptions};
 pub use roles::{
     AdmitOptions, BrokerOptions, ClinicCardOptions, ClinicCommand, ClinicOptions, HubCardOptions, HubCommand,
     HubOptions,
@@ -112,17 +114,6 @@ fn scheme_named() -> impl TypedValueParser<Value = Scheme> {
         .try_map(|name| Scheme::named(&name).ok_or("there is no such scheme"))
 }
 
-/// Checks and proofs of the ledger.
-#[derive(Debug, Subcommand)]
-pub enum LedgerCommand {
-    /// Reads every byte of a ledger directory and names what is damaged (exit code 3).
-    Verify(VerifyOptions),
-    /// Writes the proof that an entry is in a ledger (C2SP tlog-proof), from its published files alone.
-    Prove(ProveOptions),
-    /// Checks such a proof against the ledger's public key; nothing else is needed (exit code 3).
-    Check(CheckOptions),
-}
-
 /// How results are printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Output {
@@ -196,46 +187,6 @@ pub enum EmergencyAt {
     Never,
     /// After this time.
     After(Duration),
-}
-
-/// Options of `bodywire ledger verify`.
-#[derive(Debug, Clone, Args)]
-pub struct VerifyOptions {
-    /// The ledger directory, such as bodywire-demo/clinic/ledger.
-    pub directory: PathBuf,
-    /// The log's public key as a C2SP verifier key; without it the key in the directory is believed.
-    #[arg(long)]
-    pub key: Option<String>,
-    /// How the result is printed.
-    #[arg(long, value_enum, default_value_t = Output::Table)]
-    pub output: Output,
-}
-
-/// Options of `bodywire ledger prove`.
-#[derive(Debug, Clone, Args)]
-#[command(after_help = "Example:\n  bodywire ledger prove bodywire-demo/clinic/ledger 7 > 7.tlog-proof")]
-pub struct ProveOptions {
-    /// The ledger directory, such as bodywire-demo/clinic/ledger.
-    pub directory: PathBuf,
-    /// Index of the entry, from 0.
-    pub index: u64,
-    /// The log's public key as a C2SP verifier key; without it the key in the directory is believed.
-    #[arg(long)]
-    pub key: Option<String>,
-}
-
-/// Options of `bodywire ledger check`.
-#[derive(Debug, Clone, Args)]
-#[command(after_help = "Example:\n  bodywire ledger check 7.tlog-proof --key \"$(cat key.vkey)\"")]
-pub struct CheckOptions {
-    /// The proof.
-    pub proof: PathBuf,
-    /// The log's public key as a C2SP verifier key, from somebody who is trusted.
-    #[arg(long)]
-    pub key: String,
-    /// How the result is printed.
-    #[arg(long, value_enum, default_value_t = Output::Table)]
-    pub output: Output,
 }
 
 fn emergency_at(text: &str) -> Result<EmergencyAt, String> {

@@ -13,7 +13,7 @@ use bodywire_channels::{Mode, Spread};
 use bodywire_hub::bedside::{REPORT_AGE, SensorProfile};
 use bodywire_hub::service::{FRAMES_QUEUE, Heard};
 use bodywire_hub::spool::Spool;
-use bodywire_hub::{Config, Counters, Hub};
+use bodywire_hub::{Config, Counters, Hub, Pairs};
 use bodywire_paths::Broker;
 use bodywire_proto::handshake::Profile;
 use ed25519_dalek::{SigningKey, VerifyingKey};
@@ -144,7 +144,10 @@ async fn serve(
     let radio = Radio::bind(listen, air.weather(), air.seed).await?;
     let address = radio.address().map_err(|error| Failure::Failed(error.to_string()))?;
     let (transmit, heard) = udp::serve(radio);
-    let hub = Hub::new(config, side.store.pairs(), Spool::open(&state.spool())?, transmit)?;
+    let sensors: Vec<_> = rows.iter().map(|row| row.sensor).collect();
+    let pairs =
+        Pairs::open(&state.used_pairs(), side.hub, &config.signing_key, side.store.pairs(), sensors).await?;
+    let hub = Hub::new(config, pairs, Spool::open(&state.spool())?, transmit)?;
     let counters = hub.counters();
     if let Some(listen) = metrics {
         let counters = Arc::clone(&counters);

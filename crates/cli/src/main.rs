@@ -57,6 +57,8 @@ fn run(arguments: Arguments) -> Result<(), Failure> {
             LedgerCommand::Verify(options) => ledger::verify(&options),
             LedgerCommand::Prove(options) => ledger::prove(&options),
             LedgerCommand::Check(options) => ledger::check(&options),
+            LedgerCommand::Repair(options) => ledger::repair(&options),
+            LedgerCommand::Anchor(options) => ledger::anchor(&options),
         },
         Command::Attacks(options) => attacks::run(&options),
         Command::Completions { shell } => {

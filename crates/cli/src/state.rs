@@ -143,6 +143,11 @@ impl State {
         self.root.join("hub/spool.redb")
     }
 
+    /// The log of the pairs that the hub has used.
+    pub(crate) fn used_pairs(&self) -> PathBuf {
+        self.root.join("hub/pairs")
+    }
+
     /// Whether there is such a file.
     pub(crate) fn has(&self, name: &str) -> bool {
         self.root.join(name).exists()

@@ -19,6 +19,9 @@ pub enum Error {
     /// The database of pairs failed.
     #[error(transparent)]
     Store(#[from] bodywire_store::Error),
+    /// The record of used pairs failed or is damaged.
+    #[error(transparent)]
+    Ledger(#[from] bodywire_ledger::Error),
     /// A stored record of the link does not parse.
     #[error("stored state of the link: {0}; enrol the sensor again")]
     Link(#[from] bodywire_proto::Error),

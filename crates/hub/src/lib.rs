@@ -11,8 +11,10 @@ pub mod bedside;
 pub mod enrolment;
 mod error;
 pub mod link;
+pub mod pairs;
 pub mod service;
 pub mod spool;
 
 pub use error::Error;
+pub use pairs::Pairs;
 pub use service::{Config, Counters, Hub, PathCounters};

@@ -3,6 +3,7 @@
 use crate::bedside::{Bedside, SensorProfile};
 use crate::error::Error;
 use crate::link::{Link, Output as LinkOutput};
+use crate::pairs::Pairs;
 use crate::spool::{Outgoing, Spool};
 use bodywire_channels::sender::{Input, Output, Sender, Token};
 use bodywire_channels::session::{self, HubNumber};
@@ -13,7 +14,6 @@ use bodywire_paths::{Broker, Delivery, Event as PathEvent, Path, Publication, Wi
 use bodywire_proto::puf::Challenge;
 use bodywire_proto::report::{self, Kind, Report, ReportHeader};
 use bodywire_proto::wire::{Frame, HubId, SensorId, claimed_sensor};
-use bodywire_store::PairPool;
 use ed25519_dalek::{SigningKey, VerifyingKey};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
@@ -121,7 +121,7 @@ pub type Transmit = Box<dyn Fn(RadioAddress, &Frame) -> bool + Send>;
 /// A running hub.
 pub struct Hub {
     config: Config,
-    pairs: PairPool,
+    pairs: Pairs,
     spool: Spool,
     links: BTreeMap<SensorId, Link>,
     transmit: Transmit,
@@ -152,7 +152,7 @@ pub struct Hub {
 impl Hub {
     /// Opens nothing but connections: spool and database are the caller's, so that it can say where they are.
     /// `transmit` leads to the sensors.
-    pub fn new(config: Config, pairs: PairPool, spool: Spool, transmit: Transmit) -> Result<Self, Error> {
+    pub fn new(config: Config, pairs: Pairs, spool: Spool, transmit: Transmit) -> Result<Self, Error> {
         let links = spool.sensors()?.into_iter().map(|record| (record.sensor, Link::new(record))).collect();
         let bedside = Bedside::new(config.sensors.iter().copied(), config.report_age);
         let paths = config.paths.iter().map(|_| PathCounters::default()).collect();
@@ -227,7 +227,7 @@ impl Hub {
                 for path in &self.paths {
                     path.ended().await;
                 }
-                return Ok(());
+                return blocking(|| self.pairs.publish());
             }
         }
     }
@@ -322,7 +322,10 @@ impl Hub {
             return;
         }
         self.revocation_due = now + REVOCATION_CHECK;
-        match self.pairs.revoked(self.config.hub).await {
+        if let Err(error) = blocking(|| self.pairs.publish()) {
+            tracing::error!(%error, "the record of used pairs was not published");
+        }
+        match self.pairs.revoked().await {
             Ok(revoked) => {
                 for sensor in revoked {
                     if self.links.remove(&sensor).is_some() {
@@ -361,10 +364,10 @@ impl Hub {
     }
 
     async fn claim_pair(&mut self, sensor: SensorId, wanted: Option<&Challenge>) -> Result<(), Error> {
-        let pair = match self.pairs.claim(self.config.hub, sensor, wanted).await {
+        let pair = match self.pairs.claim(sensor, wanted, now_ms()).await {
             Ok(pair) => pair,
             Err(error) => {
-                // The pair may be gone with the error. It is burnt, never asked for again.
+                // The pair may be gone with the error, or could not be put on record. It is burnt, never asked for again.
                 tracing::warn!(%error, "no pair could be claimed");
                 None
             }
@@ -672,7 +675,9 @@ mod tests {
             report_age: crate::bedside::REPORT_AGE,
         };
         let spool = Spool::open(&directory.join("spool.redb")).unwrap();
-        Hub::new(config, store.pairs(), spool, Box::new(|_, _| true)).unwrap()
+        let record = directory.join("pairs");
+        let pairs = Pairs::open(&record, HubId(1), &config.signing_key, store.pairs(), []).await.unwrap();
+        Hub::new(config, pairs, spool, Box::new(|_, _| true)).unwrap()
     }
 
     fn session(hub: &Hub) -> Option<[u8; 8]> {

@@ -30,7 +30,7 @@ pub enum Error {
     },
     /// Stored bytes that were acknowledged are gone or changed. Nothing was truncated and nothing was signed.
     #[error(
-        "the log is damaged in {file} from entry {index} on: {what}; nothing was changed; `bodywire ledger verify` names all damage, then restore the directory from a backup"
+        "the log is damaged in {file} from entry {index} on: {what}; nothing was changed; `bodywire ledger verify` names all damage, `bodywire ledger repair` mends it from another copy"
     )]
     Damaged {
         /// File inside the log directory.

@@ -27,6 +27,7 @@ pub mod mem_disk;
 pub mod merkle;
 pub mod mirror;
 pub mod note;
+pub mod peer;
 pub mod prove;
 mod recovery;
 pub mod repair;

@@ -331,7 +331,7 @@ impl<D: Disk, F: FnMut(u64) -> Result<Option<Vec<u8>>, Error>> Work<'_, D, F> {
 
 /// The frames of a segment that are whole by their own checksums: first entry, place, length. After damage the next one is
 /// searched for at every place where one may stand.
-fn intact_frames(bytes: &[u8]) -> BTreeMap<u64, (usize, usize)> {
+pub(crate) fn intact_frames(bytes: &[u8]) -> BTreeMap<u64, (usize, usize)> {
     let mut out = BTreeMap::new();
     let mut at = 0;
     while let Some(rest) = bytes.get(at..).filter(|rest| !rest.is_empty()) {

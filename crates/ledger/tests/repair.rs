@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use bodywire_ledger::{
     Error, Floor, Log, MemDisk,
     fsck::{self, Options},
+    peer::Peer,
     repair::{Repaired, repair},
 };
 
@@ -22,12 +23,8 @@ fn files() -> Files {
 
 /// What a peer with these files answers.
 fn peer(files: &Files) -> impl FnMut(u64) -> Result<Option<Vec<u8>>, Error> + use<> {
-    let (log, _) = drill::open(MemDisk::from_files(files.clone()), Floor::NONE).unwrap();
-    move |first| match log.frame(first) {
-        Ok(frame) => Ok(Some(frame)),
-        Err(Error::NoSuchEntry { .. }) => Ok(None),
-        Err(error) => Err(error),
-    }
+    let mut peer = Peer::open(MemDisk::from_files(files.clone())).unwrap();
+    move |first| peer.frame(first)
 }
 
 fn repaired(files: Files, good: &Files) -> (Result<Repaired, Error>, Files) {

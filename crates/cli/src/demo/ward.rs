@@ -18,7 +18,7 @@ use bodywire_clinic::board::{Board, PathCondition, PathView, Source};
 use bodywire_clinic::web::{Console, DemoCommand, OneTimeLink, router};
 use bodywire_clinic::{Clinic, HubCard};
 use bodywire_hub::bedside::REPORT_AGE;
-use bodywire_hub::{Hub, service::FRAMES_QUEUE};
+use bodywire_hub::{Hub, Pairs, service::FRAMES_QUEUE};
 use bodywire_ledger::Origin;
 use bodywire_sim::patient::Condition;
 use std::net::Ipv4Addr;
@@ -161,7 +161,15 @@ impl Ward {
             sensors: SENSORS.to_vec(),
             report_age: REPORT_AGE,
         };
-        let hub = Hub::new(hub_config, store.pairs(), spool, bed.transmit())?;
+        let pairs = Pairs::open(
+            &state.used_pairs(),
+            HUB,
+            &hub_config.signing_key,
+            store.pairs(),
+            SENSORS.map(|profile| profile.sensor),
+        )
+        .await?;
+        let hub = Hub::new(hub_config, pairs, spool, bed.transmit())?;
         let hub_counters = hub.counters();
         let (stop_sensors, sensors_stop) = watch::channel(false);
         let (stop_hub, hub_stop) = watch::channel(false);

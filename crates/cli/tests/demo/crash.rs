@@ -1,6 +1,7 @@
 //! The demo is killed at any moment; what was acknowledged is still there, and the next run goes on.
 
 use crate::world::{Guard, bodywire, headless, run};
+use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -84,4 +85,67 @@ fn an_entry_is_proved_to_somebody_who_has_the_key_and_nothing_else() {
     let missing = run(bodywire().args(["ledger", "prove"]).arg(&ledger).arg("1000000"));
     assert_eq!(missing.code, Some(6), "{}", missing.stderr);
     assert!(missing.stderr.contains("bodywire ledger verify"), "{}", missing.stderr);
+}
+
+#[test]
+fn a_damaged_ledger_is_mended_from_a_copy_and_held_to_its_anchor() {
+    let directory = tempfile::tempdir().unwrap();
+    let run_demo = || {
+        let ran = run(&mut headless(directory.path(), &["--duration", "3s", "--emergency-at", "never"]));
+        assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    };
+    run_demo();
+    let ledger = directory.path().join("clinic/ledger");
+    let early = directory.path().join("early");
+    copy(&ledger, &early);
+    run_demo();
+    let (whole, anchor) = (directory.path().join("whole"), directory.path().join("anchor"));
+    copy(&ledger, &whole);
+    let verify = |anchor: &Path| run(bodywire().args(["ledger", "verify", "--anchor"]).arg(anchor).arg(&ledger));
+    let anchored = run(bodywire().args(["ledger", "anchor"]).arg(&ledger).arg("--file").arg(&anchor));
+    assert_eq!(anchored.code, Some(0), "{}", anchored.stderr);
+    assert_eq!(verify(&anchor).code, Some(0));
+    let again = run(bodywire().args(["ledger", "anchor"]).arg(&ledger).arg("--file").arg(&anchor));
+    assert_eq!(again.code, Some(6), "an anchor is never replaced: {}", again.stderr);
+    // Rolled back to what is a sound ledger by itself.
+    std::fs::remove_dir_all(&ledger).unwrap();
+    copy(&early, &ledger);
+    let rolled_back = verify(&anchor);
+    assert_eq!(rolled_back.code, Some(3), "{}", rolled_back.stderr);
+    assert!(rolled_back.stderr.contains("rolled back"), "{}", rolled_back.stderr);
+    // And damaged in a segment.
+    let segment = ledger.join("segment").join("00000000000000000000.seg");
+    let mut bytes = std::fs::read(&segment).unwrap();
+    bytes[700] ^= 1;
+    std::fs::write(&segment, &bytes).unwrap();
+    let repair = |from: &Path| {
+        run(bodywire().args(["ledger", "repair", "--output", "json"]).arg(&ledger).arg("--from").arg(from))
+    };
+    let empty = directory.path().join("empty");
+    std::fs::create_dir(&empty).unwrap();
+    let helpless = repair(&empty);
+    assert_eq!(helpless.code, Some(3), "{}", helpless.stderr);
+    assert!(helpless.stderr.contains("--from"), "{}", helpless.stderr);
+    let mended = repair(&whole);
+    assert_eq!(mended.code, Some(0), "{}", mended.stderr);
+    let said: serde_json::Value = serde_json::from_str(&mended.stdout).unwrap();
+    assert_eq!(said["verified"], true);
+    assert!(said["fetched"].as_array().unwrap().len() > 1, "{said}");
+    let kept = Path::new(said["kept"].as_str().unwrap()).join("segment/00000000000000000000.seg");
+    assert_eq!(std::fs::read(kept).unwrap(), bytes, "the damaged file is kept");
+    assert_eq!(verify(&anchor).code, Some(0));
+    run_demo();
+}
+
+fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let target = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() {
+            copy(&entry.path(), &target);
+        } else {
+            std::fs::copy(entry.path(), target).unwrap();
+        }
+    }
 }

@@ -1,4 +1,10 @@
-//! `bodywire ledger verify`, `prove` and `check`.
+//! `bodywire ledger`: checks and proofs of a ledger directory, repair from another copy, anchors.
+
+mod anchor;
+mod repair;
+
+pub use anchor::anchor;
+pub use repair::repair;
 
 use crate::args::{CheckOptions, Output, ProveOptions, VerifyOptions};
 use crate::exit::Failure;
@@ -13,18 +19,21 @@ use std::path::Path;
 pub fn verify(options: &VerifyOptions) -> Result<(), Failure> {
     let directory = existing(&options.directory)?;
     let key = options.key.as_deref().map(key_of).transpose()?;
-    let report = fsck::check(&FileDisk::open_read_only(directory), &fsck::Options { key, floor: 0 })?;
+    let report = fsck::check(&FileDisk::open_read_only(directory), &fsck::Options { key: key.clone(), floor: 0 })?;
     let text = match options.output {
         Output::Json => as_json(&report).to_string(),
         Output::Table => as_table(&report),
     };
     // A reader that has gone away has seen enough.
     let _ = writeln!(std::io::stdout(), "{text}");
+    if let Some(file) = &options.anchor {
+        anchor::compare(directory, &key_or_own(options.key.as_deref(), directory)?, file)?;
+    }
     match report.findings.iter().find(|finding| finding.kind.is_failure()) {
         None => Ok(()),
         Some(worst) => Err(Failure::NotVerified(format!(
-            "the ledger is damaged: {}; keep the directory as it is and restore it from a replica or a backup",
-            worst
+            "the ledger is damaged: {worst}; stop its writer, then: bodywire ledger repair {} --from COPY",
+            directory.display()
         ))),
     }
 }
@@ -32,15 +41,7 @@ pub fn verify(options: &VerifyOptions) -> Result<(), Failure> {
 /// Prints the proof of one entry.
 pub fn prove(options: &ProveOptions) -> Result<(), Failure> {
     let directory = existing(&options.directory)?;
-    let key = match &options.key {
-        Some(key) => key_of(key)?,
-        None => {
-            let file = directory.join(KEY_FILE);
-            let text = std::fs::read_to_string(&file)
-                .map_err(|error| Failure::path(&file, error, "name the log's key with --key"))?;
-            key_of(text.trim_end())?
-        }
-    };
+    let key = key_or_own(options.key.as_deref(), directory)?;
     let proof =
         inclusion(&FileDisk::open_read_only(directory), &key, options.index).map_err(
             |error| match error {
@@ -107,6 +108,17 @@ fn checked(proof: &Proof, entry: &Entry, head: &Checkpoint, output: Output) -> S
             head.root
         ),
     }
+}
+
+/// The key that was named, else the directory's own.
+fn key_or_own(key: Option<&str>, directory: &Path) -> Result<VerifierKey, Failure> {
+    if let Some(key) = key {
+        return key_of(key);
+    }
+    let file = directory.join(KEY_FILE);
+    let text = std::fs::read_to_string(&file)
+        .map_err(|error| Failure::path(&file, error, "name the log's key with --key"))?;
+    key_of(text.trim_end())
 }
 
 fn existing(directory: &Path) -> Result<&Path, Failure> {
