@@ -362,7 +362,7 @@ impl Hub {
 
     async fn claim_pair(&mut self, sensor: SensorId, wanted: Option<&Challenge>) -> Result<(), Error> {
         let pair = match self.pairs.claim(self.config.hub, sensor, wanted).await {
-            Ok(pair) => pair,
+            Ok(pair) => pair.map(|claimed| (claimed.challenge, claimed.response)),
             Err(error) => {
                 // The pair may be gone with the error. It is burnt, never asked for again.
                 tracing::warn!(%error, "no pair could be claimed");
