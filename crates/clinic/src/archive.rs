@@ -68,7 +68,7 @@ impl Archive {
         let (mut id, mut secret) = ([0u8; 16], [0u8; 32]);
         rand::rng().fill_bytes(&mut id);
         rand::rng().fill_bytes(&mut secret);
-        store.add_data_key(id, &secret, now_ms).await?;
+        store.add_data_key(id, &secret, None, None, now_ms).await?;
         let rows = store.streams().await?;
         let archive = Self {
             log,
@@ -107,7 +107,7 @@ impl Archive {
         }
         let mut stream = [0u8; 16];
         rand::rng().fill_bytes(&mut stream);
-        self.store.add_stream(StreamRow { stream, hub, sensor }).await?;
+        self.store.add_stream(StreamRow { stream, hub, sensor, patient: None }).await?;
         self.streams.insert((hub, sensor), StreamId(stream));
         self.owners.insert(StreamId(stream), (hub, sensor));
         Ok(StreamId(stream))

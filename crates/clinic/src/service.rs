@@ -428,7 +428,7 @@ impl Clinic {
             let entries = self.archive.lock().await.append(&batch).await?;
             let rows: Vec<ReportRow> =
                 entries.zip(&batch).filter_map(|(index, item)| row_of(index, item)).collect();
-            self.store.index_reports(&rows).await?;
+            self.store.index_reports(&rows, None).await?;
             self.counters.stored.fetch_add(rows.len() as u64, Ordering::Relaxed);
             let answers = self.ingest.acknowledge(self.started.elapsed(), &receipts);
             self.publish(answers);
@@ -586,7 +586,7 @@ async fn rebuild_index(archive: &mut Archive, store: &Store) -> Result<u64, Erro
         let item = Item { hub, number: entry.stream_seq, sensor, hub_time_ms: entry.time_ms, late, report };
         rows.extend(row_of(index, &item));
     }
-    store.index_reports(&rows).await?;
+    store.index_reports(&rows, None).await?;
     Ok(rows.len() as u64)
 }
 

@@ -40,7 +40,10 @@ impl Pairs {
         for (sensor, spent) in journal.spent(sensors)? {
             let again = pool.burn(hub, sensor, &spent).await?;
             if again > 0 {
-                tracing::warn!(again, "an older database was restored: pairs that were used are out of it again");
+                tracing::warn!(
+                    again,
+                    "an older database was restored: pairs that were used are out of it again"
+                );
             }
         }
         Ok(Self { pool, hub, journal })
@@ -176,7 +179,7 @@ mod tests {
     const SENSORS: [SensorId; 2] = [SensorId(2), SensorId(3)];
 
     async fn store(file: &Path) -> Store {
-        Store::open(&Location::from(file), &DatabaseKey::new([7; 32])).await.unwrap()
+        Store::open(&Location::file(file), &DatabaseKey::new([7; 32])).await.unwrap()
     }
 
     async fn enrolled(file: &Path, pairs: u64) -> Store {

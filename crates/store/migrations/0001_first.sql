@@ -1,53 +1,82 @@
+-- Times are milliseconds since 1970. BYTEA becomes BLOB for SQLite when this file is loaded; nothing else differs.
+
 -- Hubs that may start sessions here.
 CREATE TABLE hub (
-    hub           INTEGER PRIMARY KEY,
-    verify_key    BLOB    NOT NULL,            -- Ed25519, 32 bytes
-    rendezvous    BLOB    NOT NULL             -- encrypted
+    hub           BIGINT  PRIMARY KEY,
+    verify_key    BYTEA   NOT NULL,            -- Ed25519, 32 bytes
+    rendezvous    BYTEA   NOT NULL             -- encrypted
 );
 
 -- Sensors, with what was measured of their PUF when they were enrolled.
 CREATE TABLE sensor (
-    hub           INTEGER NOT NULL REFERENCES hub (hub),
-    sensor        INTEGER NOT NULL,
-    kind          INTEGER NOT NULL,            -- signal code
-    class         INTEGER NOT NULL,            -- risk class 1, 2, 3
-    wrapping_key  BLOB    NOT NULL,            -- encrypted; opens the sensor's consents
+    hub           BIGINT  NOT NULL REFERENCES hub (hub),
+    sensor        BIGINT  NOT NULL,
+    kind          BIGINT  NOT NULL,            -- signal code
+    class         BIGINT  NOT NULL,            -- risk class 1, 2, 3
+    wrapping_key  BYTEA   NOT NULL,            -- encrypted; opens the sensor's consents
     enrolled_ms   BIGINT  NOT NULL,
     reliability   DOUBLE PRECISION NOT NULL,   -- 0 to 1
     uniformity    DOUBLE PRECISION NOT NULL,   -- 0 to 1
-    pairs         INTEGER NOT NULL,            -- as many as were enrolled
+    uniqueness    DOUBLE PRECISION,            -- 0 to 1
+    pairs         BIGINT  NOT NULL,            -- as many as were enrolled
+    profile       BIGINT  NOT NULL,            -- the protocol it speaks
+    revoked_ms    BIGINT,
     PRIMARY KEY (hub, sensor)
 );
 
 -- Challenge-response pairs, each served once and then gone.
 CREATE TABLE pair (
-    hub           INTEGER NOT NULL,
-    sensor        INTEGER NOT NULL,
-    number        INTEGER NOT NULL,
-    challenge     BLOB    NOT NULL,
-    response      BLOB    NOT NULL,            -- encrypted
+    hub           BIGINT  NOT NULL,
+    sensor        BIGINT  NOT NULL,
+    number        BIGINT  NOT NULL,
+    challenge     BYTEA   NOT NULL,
+    response      BYTEA   NOT NULL,            -- encrypted
     PRIMARY KEY (hub, sensor, number),
     FOREIGN KEY (hub, sensor) REFERENCES sensor (hub, sensor)
 );
+CREATE INDEX pair_by_challenge ON pair (hub, sensor, challenge);
+
+-- Who was admitted. An erased patient keeps the row and loses what it says.
+CREATE TABLE patient (
+    patient       BIGINT  PRIMARY KEY,         -- random
+    attributes    BYTEA,                       -- encrypted; nothing after an erasure
+    admitted_ms   BIGINT  NOT NULL,
+    erased_ms     BIGINT
+);
+
+-- Which hub stood at whose bed, and when.
+CREATE TABLE stay (
+    patient       BIGINT  NOT NULL REFERENCES patient (patient),
+    hub           BIGINT  NOT NULL,
+    from_ms       BIGINT  NOT NULL,
+    to_ms         BIGINT,                      -- nothing while it lasts
+    PRIMARY KEY (patient, hub, from_ms)
+);
+CREATE UNIQUE INDEX stay_open ON stay (hub) WHERE to_ms IS NULL;
 
 -- One row for each report in the ledger. Derived: rebuilt from the ledger when it is behind.
 CREATE TABLE report (
-    hub           INTEGER NOT NULL,
+    hub           BIGINT  NOT NULL,
     number        BIGINT  NOT NULL,            -- the hub's running number: a report is stored once
     ledger_index  BIGINT  NOT NULL UNIQUE,
-    sensor        INTEGER NOT NULL,
-    kind          INTEGER NOT NULL,
+    sensor        BIGINT  NOT NULL,
+    kind          BIGINT  NOT NULL,
     hub_time_ms   BIGINT  NOT NULL,
     PRIMARY KEY (hub, number)
 );
 CREATE INDEX report_by_sensor ON report (hub, sensor, number);
 
+-- The highest ledger entry among index rows that were erased, so that the index is not taken for being behind.
+CREATE TABLE erased_index (
+    ledger_index  BIGINT  PRIMARY KEY
+);
+
 -- Alarms and what people did with them.
 CREATE TABLE alarm (
     alarm           BIGINT  PRIMARY KEY,       -- ledger entry of the report that raised it
-    hub             INTEGER NOT NULL,
-    sensor          INTEGER NOT NULL,
-    condition_code  INTEGER NOT NULL,
+    hub             BIGINT  NOT NULL,
+    sensor          BIGINT  NOT NULL,
+    condition_code  BIGINT  NOT NULL,
     raised_ms       BIGINT  NOT NULL,
     ended_ms        BIGINT,
     acknowledged_ms BIGINT,
@@ -56,15 +85,46 @@ CREATE TABLE alarm (
 
 -- Keys of the payloads in the ledger. Erasing a row erases what was sealed under it.
 CREATE TABLE data_key (
-    key_id        BLOB    PRIMARY KEY,         -- 16 random bytes, in the ledger entry
-    secret        BLOB    NOT NULL,            -- encrypted
+    key_id        BYTEA   PRIMARY KEY,         -- 16 random bytes, in the ledger entry
+    secret        BYTEA   NOT NULL,            -- encrypted
+    hub           BIGINT,                      -- whose reports it seals, when it is not for everybody
+    patient       BIGINT  REFERENCES patient (patient),
     created_ms    BIGINT  NOT NULL
 );
+CREATE INDEX data_key_by_patient ON data_key (patient);
 
--- Which random stream name in the ledger is whose.
+-- Which random stream name in the ledger is whose. A name never spans two patients.
 CREATE TABLE stream (
-    stream        BLOB    PRIMARY KEY,         -- 16 random bytes
-    hub           INTEGER NOT NULL,
-    sensor        INTEGER NOT NULL,
-    UNIQUE (hub, sensor)
+    stream        BYTEA   PRIMARY KEY,         -- 16 random bytes
+    hub           BIGINT  NOT NULL,
+    sensor        BIGINT  NOT NULL,
+    patient       BIGINT  REFERENCES patient (patient)
+);
+-- Two indexes, because a unique index takes two rows without a patient for different.
+CREATE UNIQUE INDEX stream_of_patient ON stream (hub, sensor, patient);
+CREATE UNIQUE INDEX stream_of_nobody ON stream (hub, sensor) WHERE patient IS NULL;
+
+-- What was asked to be erased: applied again after an old backup was restored. No foreign keys: the list outlives rows.
+CREATE TABLE erasure (
+    patient       BIGINT  NOT NULL,
+    key_id        BYTEA   NOT NULL,            -- of a data key; empty for the patient's own rows
+    asked_ms      BIGINT  NOT NULL,
+    PRIMARY KEY (patient, key_id)
+);
+CREATE INDEX erasure_by_key ON erasure (key_id);
+
+-- How far each ledger is, for whoever writes it: advanced by compare-and-swap.
+CREATE TABLE log_head (
+    origin        TEXT    PRIMARY KEY,
+    size          BIGINT  NOT NULL,
+    root          BYTEA   NOT NULL,            -- 32 bytes
+    note          TEXT    NOT NULL             -- the signed checkpoint
+);
+
+-- Who serves which shard, and until when.
+CREATE TABLE shard_lease (
+    shard         TEXT    PRIMARY KEY,
+    owner         TEXT    NOT NULL,            -- empty after a release
+    term          BIGINT  NOT NULL,            -- higher for each new owner
+    expires_ms    BIGINT  NOT NULL
 );

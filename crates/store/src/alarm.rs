@@ -1,9 +1,11 @@
 //! Alarms and what people did with them.
 
 use crate::Store;
+use crate::columns::{number, unsigned, unsigned_or_none};
 use crate::error::Error;
 use bodywire_proto::wire::{HubId, SensorId};
 use sqlx::Row;
+use sqlx::any::AnyRow;
 
 /// One alarm.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,7 +37,7 @@ impl Store {
         .bind(i64::from(row.sensor.0))
         .bind(i64::from(row.condition))
         .bind(row.raised_ms.cast_signed())
-        .execute(&self.writer)
+        .execute(&self.pools.writer)
         .await?;
         Ok(())
     }
@@ -45,7 +47,7 @@ impl Store {
         sqlx::query("UPDATE alarm SET ended_ms = $2 WHERE alarm = $1 AND ended_ms IS NULL")
             .bind(alarm.cast_signed())
             .bind(at_ms.cast_signed())
-            .execute(&self.writer)
+            .execute(&self.pools.writer)
             .await?;
         Ok(())
     }
@@ -57,8 +59,8 @@ impl Store {
         )
         .bind(alarm.cast_signed())
         .bind(at_ms.cast_signed())
-        .bind(who)
-        .execute(&self.writer)
+        .bind(who.to_owned())
+        .execute(&self.pools.writer)
         .await?;
         Ok(())
     }
@@ -69,24 +71,21 @@ impl Store {
             "SELECT alarm, hub, sensor, condition_code, raised_ms, ended_ms, acknowledged_ms, acknowledged_by \
              FROM alarm ORDER BY alarm",
         )
-        .fetch_all(&self.readers)
+        .fetch_all(&self.pools.readers)
         .await?;
         rows.iter().map(alarm_row).collect()
     }
 }
 
-fn alarm_row(row: &sqlx::sqlite::SqliteRow) -> Result<AlarmRow, Error> {
-    let get = |column: &'static str| row.try_get::<i64, _>(column).map_err(Error::Backend);
-    let damaged = |_| Error::Damaged("alarm");
-    let acknowledged_ms: Option<i64> = row.try_get("acknowledged_ms")?;
+fn alarm_row(row: &AnyRow) -> Result<AlarmRow, Error> {
     let acknowledged_by: Option<String> = row.try_get("acknowledged_by")?;
     Ok(AlarmRow {
-        alarm: get("alarm")?.cast_unsigned(),
-        hub: HubId(get("hub")?.try_into().map_err(damaged)?),
-        sensor: SensorId(get("sensor")?.try_into().map_err(damaged)?),
-        condition: get("condition_code")?.try_into().map_err(damaged)?,
-        raised_ms: get("raised_ms")?.cast_unsigned(),
-        ended_ms: row.try_get::<Option<i64>, _>("ended_ms")?.map(i64::cast_unsigned),
-        acknowledged: acknowledged_ms.map(i64::cast_unsigned).zip(acknowledged_by),
+        alarm: unsigned(row, "alarm")?,
+        hub: HubId(number(row, "hub")?),
+        sensor: SensorId(number(row, "sensor")?),
+        condition: number(row, "condition_code")?,
+        raised_ms: unsigned(row, "raised_ms")?,
+        ended_ms: unsigned_or_none(row, "ended_ms")?,
+        acknowledged: unsigned_or_none(row, "acknowledged_ms")?.zip(acknowledged_by),
     })
 }

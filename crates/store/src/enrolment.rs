@@ -1,5 +1,6 @@
 //! Hubs and sensors that were enrolled in the secure room.
 
+use crate::columns::{array, number};
 use crate::error::Error;
 use crate::{Store, pair};
 use bodywire_proto::RiskClass;
@@ -9,6 +10,10 @@ use bodywire_proto::prf::Key;
 use bodywire_proto::puf::{Challenge, Response};
 use bodywire_proto::wire::{HubId, SensorId};
 use sqlx::Row;
+use sqlx::any::AnyRow;
+
+/// Stands for a uniqueness that is missing: outside its range, and turned into NULL on the way.
+const NO_UNIQUENESS: f64 = -1.0;
 
 /// An enrolled hub.
 #[derive(Debug, Clone)]
@@ -63,9 +68,9 @@ impl Store {
         let rendezvous = self.vault.seal("hub.rendezvous", &[hub], &row.rendezvous)?;
         sqlx::query("INSERT INTO hub (hub, verify_key, rendezvous) VALUES ($1, $2, $3)")
             .bind(hub)
-            .bind(&row.verify_key[..])
+            .bind(row.verify_key.to_vec())
             .bind(rendezvous)
-            .execute(&self.writer)
+            .execute(&self.pools.writer)
             .await
             .map_err(|error| already(error, || format!("hub {hub}")))?;
         Ok(())
@@ -74,23 +79,17 @@ impl Store {
     /// All enrolled hubs.
     pub async fn hubs(&self) -> Result<Vec<HubRow>, Error> {
         let rows = sqlx::query("SELECT hub, verify_key, rendezvous FROM hub ORDER BY hub")
-            .fetch_all(&self.readers)
+            .fetch_all(&self.pools.readers)
             .await?;
-        rows.iter()
-            .map(|row| {
-                let hub: i64 = row.try_get("hub")?;
-                let verify_key: Vec<u8> = row.try_get("verify_key")?;
-                Ok(HubRow {
-                    hub: HubId(hub.try_into().map_err(|_| Error::Damaged("hub.hub"))?),
-                    verify_key: verify_key.try_into().map_err(|_| Error::Damaged("hub.verify_key"))?,
-                    rendezvous: self.vault.open_array(
-                        "hub.rendezvous",
-                        &[hub],
-                        row.try_get("rendezvous")?,
-                    )?,
-                })
+        let hub_row = |row: &AnyRow| {
+            let (hub, sealed): (i64, Vec<u8>) = (row.try_get("hub")?, row.try_get("rendezvous")?);
+            Ok(HubRow {
+                hub: HubId(number(row, "hub")?),
+                verify_key: array(row, "verify_key")?,
+                rendezvous: self.vault.open_array("hub.rendezvous", &[hub], &sealed)?,
             })
-            .collect()
+        };
+        rows.iter().map(hub_row).collect()
     }
 
     /// Enrols a sensor with its pairs, all or nothing.
@@ -98,10 +97,10 @@ impl Store {
         let (hub, sensor) = (i64::from(row.hub.0), i64::from(row.sensor.0));
         let wrapping_key =
             self.vault.seal("sensor.wrapping_key", &[hub, sensor], row.wrapping_key.as_bytes())?;
-        let mut transaction = self.writer.begin().await?;
+        let mut transaction = self.pools.begin().await?;
         sqlx::query(
             "INSERT INTO sensor (hub, sensor, kind, class, wrapping_key, enrolled_ms, reliability, uniformity, pairs, \
-             profile, uniqueness) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+             profile, uniqueness) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, NULLIF($11, -1.0))",
         )
         .bind(hub)
         .bind(sensor)
@@ -113,7 +112,7 @@ impl Store {
         .bind(row.quality.uniformity)
         .bind(pairs.len() as i64)
         .bind(i64::from(row.profile.code()))
-        .bind(row.quality.uniqueness)
+        .bind(row.quality.uniqueness.unwrap_or(NO_UNIQUENESS))
         .execute(&mut *transaction)
         .await
         .map_err(|error| already(error, || format!("sensor {sensor}")))?;
@@ -127,13 +126,13 @@ impl Store {
     pub async fn admit(&self, row: &HubRow, sensors: &[SensorRow]) -> Result<(), Error> {
         let hub = i64::from(row.hub.0);
         let rendezvous = self.vault.seal("hub.rendezvous", &[hub], &row.rendezvous)?;
-        let mut transaction = self.writer.begin().await?;
+        let mut transaction = self.pools.begin().await?;
         sqlx::query(
             "INSERT INTO hub (hub, verify_key, rendezvous) VALUES ($1, $2, $3) ON CONFLICT (hub) DO UPDATE \
              SET verify_key = excluded.verify_key, rendezvous = excluded.rendezvous",
         )
         .bind(hub)
-        .bind(&row.verify_key[..])
+        .bind(row.verify_key.to_vec())
         .bind(rendezvous)
         .execute(&mut *transaction)
         .await?;
@@ -143,7 +142,8 @@ impl Store {
                 self.vault.seal("sensor.wrapping_key", &[hub, sensor], row.wrapping_key.as_bytes())?;
             sqlx::query(
                 "INSERT INTO sensor (hub, sensor, kind, class, wrapping_key, enrolled_ms, reliability, uniformity, \
-                 pairs, profile, uniqueness, revoked_ms) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 0, $9, $10, $11) \
+                 pairs, profile, uniqueness, revoked_ms) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 0, $9, \
+                 NULLIF($10, -1.0), $11) \
                  ON CONFLICT (hub, sensor) DO UPDATE SET kind = excluded.kind, class = excluded.class, \
                  wrapping_key = excluded.wrapping_key, enrolled_ms = excluded.enrolled_ms, \
                  reliability = excluded.reliability, uniformity = excluded.uniformity, profile = excluded.profile, \
@@ -158,7 +158,7 @@ impl Store {
             .bind(row.quality.reliability)
             .bind(row.quality.uniformity)
             .bind(i64::from(row.profile.code()))
-            .bind(row.quality.uniqueness)
+            .bind(row.quality.uniqueness.unwrap_or(NO_UNIQUENESS))
             .bind(row.revoked_ms)
             .execute(&mut *transaction)
             .await?;
@@ -173,7 +173,7 @@ impl Store {
             "SELECT hub, sensor, kind, class, wrapping_key, enrolled_ms, reliability, uniformity, profile, uniqueness, \
              revoked_ms FROM sensor ORDER BY hub, sensor",
         )
-        .fetch_all(&self.readers)
+        .fetch_all(&self.pools.readers)
         .await?;
         rows.iter().map(|row| self.sensor_row(row)).collect()
     }
@@ -182,7 +182,7 @@ impl Store {
     /// or it was revoked before.
     pub async fn revoke_sensor(&self, hub: HubId, sensor: SensorId, now_ms: i64) -> Result<bool, Error> {
         let (hub, sensor) = (i64::from(hub.0), i64::from(sensor.0));
-        let mut transaction = self.writer.begin().await?;
+        let mut transaction = self.pools.begin().await?;
         let revoked = sqlx::query(
             "UPDATE sensor SET revoked_ms = $3 WHERE hub = $1 AND sensor = $2 AND revoked_ms IS NULL",
         )
@@ -200,19 +200,16 @@ impl Store {
         Ok(revoked.rows_affected() == 1)
     }
 
-    fn sensor_row(&self, row: &sqlx::sqlite::SqliteRow) -> Result<SensorRow, Error> {
+    fn sensor_row(&self, row: &AnyRow) -> Result<SensorRow, Error> {
         let (hub, sensor): (i64, i64) = (row.try_get("hub")?, row.try_get("sensor")?);
-        let code = |column: &'static str| -> Result<u8, Error> {
-            row.try_get::<i64, _>(column)?.try_into().map_err(|_| Error::Damaged(column))
-        };
-        let key =
-            self.vault.open_array("sensor.wrapping_key", &[hub, sensor], row.try_get("wrapping_key")?)?;
+        let sealed: Vec<u8> = row.try_get("wrapping_key")?;
+        let key = self.vault.open_array("sensor.wrapping_key", &[hub, sensor], &sealed)?;
         Ok(SensorRow {
-            hub: HubId(hub.try_into().map_err(|_| Error::Damaged("sensor.hub"))?),
-            sensor: SensorId(sensor.try_into().map_err(|_| Error::Damaged("sensor.sensor"))?),
-            kind: Signal::from_code(code("kind")?).ok_or(Error::Damaged("sensor.kind"))?,
-            class: RiskClass::from_code(code("class")?).ok_or(Error::Damaged("sensor.class"))?,
-            profile: Profile::from_code(code("profile")?).ok_or(Error::Damaged("sensor.profile"))?,
+            hub: HubId(number(row, "hub")?),
+            sensor: SensorId(number(row, "sensor")?),
+            kind: Signal::from_code(number(row, "kind")?).ok_or(Error::Damaged("sensor.kind"))?,
+            class: RiskClass::from_code(number(row, "class")?).ok_or(Error::Damaged("sensor.class"))?,
+            profile: Profile::from_code(number(row, "profile")?).ok_or(Error::Damaged("sensor.profile"))?,
             wrapping_key: Key::new(key),
             enrolled_ms: row.try_get("enrolled_ms")?,
             quality: PufQuality {

@@ -1,9 +1,11 @@
 //! The index of reports: what lies where in the ledger. Derived from the ledger, and rebuilt from it.
 
 use crate::Store;
+use crate::columns::{number, unsigned};
 use crate::error::Error;
+use crate::head::{self, LogHead};
 use bodywire_proto::wire::{HubId, SensorId};
-use sqlx::Row;
+use sqlx::any::AnyRow;
 
 /// One report in the ledger.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,9 +25,24 @@ pub struct ReportRow {
 }
 
 impl Store {
-    /// Adds rows, all or nothing.
-    pub async fn index_reports(&self, rows: &[ReportRow]) -> Result<(), Error> {
-        let mut transaction = self.writer.begin().await?;
+    /// Adds rows, all or nothing. With a head - the ledger's name, its size before, and the new head - the rows stand when
+    /// this writer was the one to advance it; otherwise nothing is indexed and the error is [`Error::Fenced`].
+    ///
+    /// When the answer is lost, read the head again ([`Store::head`]): it is the new one exactly when the rows stand, too.
+    pub async fn index_reports(
+        &self,
+        rows: &[ReportRow],
+        head: Option<(&str, u64, &LogHead)>,
+    ) -> Result<(), Error> {
+        let mut transaction = self.pools.begin().await?;
+        // First the head: it is the row that other writers wait for.
+        if let Some((origin, from_size, to)) = head
+            && !head::advance(&mut transaction, origin, from_size, to).await?
+        {
+            let now = head::read(&mut *transaction, origin).await?;
+            let size = now.map_or(0, |head| head.size);
+            return Err(Error::Fenced { origin: origin.to_owned(), size });
+        }
         for row in rows {
             sqlx::query(
                 "INSERT INTO report (hub, number, ledger_index, sensor, kind, hub_time_ms) \
@@ -49,15 +66,19 @@ impl Store {
         let found: Option<i64> = sqlx::query_scalar("SELECT 1 FROM report WHERE hub = $1 AND number = $2")
             .bind(i64::from(hub.0))
             .bind(number.cast_signed())
-            .fetch_optional(&self.readers)
+            .fetch_optional(&self.pools.readers)
             .await?;
         Ok(found.is_some())
     }
 
-    /// The highest ledger entry that is indexed.
+    /// The highest ledger entry that is indexed, or was before it was erased.
     pub async fn last_indexed(&self) -> Result<Option<u64>, Error> {
-        let last: Option<i64> =
-            sqlx::query_scalar("SELECT max(ledger_index) FROM report").fetch_one(&self.readers).await?;
+        let last: Option<i64> = sqlx::query_scalar(
+            "SELECT max(ledger_index) FROM (SELECT max(ledger_index) AS ledger_index FROM report \
+             UNION ALL SELECT max(ledger_index) FROM erased_index) AS both_of_them",
+        )
+        .fetch_one(&self.pools.readers)
+        .await?;
         Ok(last.map(i64::cast_unsigned))
     }
 
@@ -75,7 +96,7 @@ impl Store {
         .bind(i64::from(hub.0))
         .bind(i64::from(sensor.0))
         .bind(i64::from(kind))
-        .fetch_optional(&self.readers)
+        .fetch_optional(&self.pools.readers)
         .await?;
         row.as_ref().map(report_row).transpose()
     }
@@ -86,17 +107,12 @@ impl Store {
             "SELECT hub, sensor, max(number) AS number FROM report WHERE kind <> $1 GROUP BY hub, sensor",
         )
         .bind(i64::from(without))
-        .fetch_all(&self.readers)
+        .fetch_all(&self.pools.readers)
         .await?;
-        rows.iter()
-            .map(|row| {
-                let get = |column: &'static str| row.try_get::<i64, _>(column).map_err(Error::Backend);
-                let damaged = |_| Error::Damaged("report");
-                let hub = HubId(get("hub")?.try_into().map_err(damaged)?);
-                let sensor = SensorId(get("sensor")?.try_into().map_err(damaged)?);
-                Ok((hub, sensor, get("number")?.cast_unsigned()))
-            })
-            .collect()
+        let newest = |row: &AnyRow| {
+            Ok((HubId(number(row, "hub")?), SensorId(number(row, "sensor")?), unsigned(row, "number")?))
+        };
+        rows.iter().map(newest).collect()
     }
 
     /// All reports of a hub, in the order of their numbers.
@@ -105,21 +121,19 @@ impl Store {
             "SELECT hub, number, ledger_index, sensor, kind, hub_time_ms FROM report WHERE hub = $1 ORDER BY number",
         )
         .bind(i64::from(hub.0))
-        .fetch_all(&self.readers)
+        .fetch_all(&self.pools.readers)
         .await?;
         rows.iter().map(report_row).collect()
     }
 }
 
-fn report_row(row: &sqlx::sqlite::SqliteRow) -> Result<ReportRow, Error> {
-    let get = |column: &'static str| row.try_get::<i64, _>(column).map_err(Error::Backend);
-    let damaged = |_| Error::Damaged("report");
+fn report_row(row: &AnyRow) -> Result<ReportRow, Error> {
     Ok(ReportRow {
-        hub: HubId(get("hub")?.try_into().map_err(damaged)?),
-        number: get("number")?.cast_unsigned(),
-        ledger_index: get("ledger_index")?.cast_unsigned(),
-        sensor: SensorId(get("sensor")?.try_into().map_err(damaged)?),
-        kind: get("kind")?.try_into().map_err(damaged)?,
-        hub_time_ms: get("hub_time_ms")?.cast_unsigned(),
+        hub: HubId(number(row, "hub")?),
+        number: unsigned(row, "number")?,
+        ledger_index: unsigned(row, "ledger_index")?,
+        sensor: SensorId(number(row, "sensor")?),
+        kind: number(row, "kind")?,
+        hub_time_ms: unsigned(row, "hub_time_ms")?,
     })
 }

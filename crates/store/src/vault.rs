@@ -6,7 +6,7 @@ use aes_gcm::{Aes256Gcm, Nonce};
 use hkdf::Hkdf;
 use rand::Rng;
 use sha2::Sha256;
-use zeroize::{Zeroize, ZeroizeOnDrop};
+use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 const NONCE_BYTES: usize = 12;
 
@@ -56,11 +56,17 @@ impl Vault {
     }
 
     /// Opens what [`Self::seal`] made for the same column and row.
-    pub(crate) fn open(&self, column: &'static str, row: &[i64], sealed: &[u8]) -> Result<Vec<u8>, Error> {
+    pub(crate) fn open(
+        &self,
+        column: &'static str,
+        row: &[i64],
+        sealed: &[u8],
+    ) -> Result<Zeroizing<Vec<u8>>, Error> {
         let (nonce, body) =
             sealed.split_first_chunk::<NONCE_BYTES>().ok_or(Error::Undecryptable { column })?;
         self.0
             .decrypt(&Nonce::from(*nonce), Payload { msg: body, aad: &identity(column, row) })
+            .map(Zeroizing::new)
             .map_err(|_| Error::Undecryptable { column })
     }
 
@@ -71,7 +77,7 @@ impl Vault {
         row: &[i64],
         sealed: &[u8],
     ) -> Result<[u8; N], Error> {
-        self.open(column, row, sealed)?.try_into().map_err(|_| Error::Damaged(column))
+        self.open(column, row, sealed)?.as_slice().try_into().map_err(|_| Error::Damaged(column))
     }
 }
 
@@ -90,7 +96,7 @@ mod tests {
     fn a_value_opens_in_its_own_row_and_column_only() {
         let vault = Vault::new(&DatabaseKey::new([1; 32]), "clinic").unwrap();
         let sealed = vault.seal("pair.response", &[1, 2, 3], b"secret").unwrap();
-        assert_eq!(vault.open("pair.response", &[1, 2, 3], &sealed).unwrap(), b"secret");
+        assert_eq!(vault.open("pair.response", &[1, 2, 3], &sealed).unwrap().as_slice(), b"secret");
         assert!(vault.open("pair.response", &[1, 2, 4], &sealed).is_err());
         assert!(vault.open("sensor.wrapping_key", &[1, 2, 3], &sealed).is_err());
         let other = Vault::new(&DatabaseKey::new([2; 32]), "clinic").unwrap();

@@ -64,7 +64,9 @@ pub struct CheckOptions {
 
 /// Options of `bodywire ledger repair`.
 #[derive(Debug, Clone, Args)]
-#[command(after_help = "Example:\n  bodywire ledger repair bodywire-demo/clinic/ledger --from bodywire-demo/replicas/1")]
+#[command(
+    after_help = "Example:\n  bodywire ledger repair bodywire-demo/clinic/ledger --from bodywire-demo/replicas/1"
+)]
 pub struct RepairOptions {
     /// The ledger directory. Its writer must have been stopped.
     pub directory: PathBuf,
@@ -81,7 +83,9 @@ pub struct RepairOptions {
 
 /// Options of `bodywire ledger anchor`.
 #[derive(Debug, Clone, Args)]
-#[command(after_help = "Example:\n  bodywire ledger anchor bodywire-demo/clinic/ledger --file 2026-11.checkpoint")]
+#[command(
+    after_help = "Example:\n  bodywire ledger anchor bodywire-demo/clinic/ledger --file 2026-11.checkpoint"
+)]
 pub struct AnchorOptions {
     /// The ledger directory.
     pub directory: PathBuf,

@@ -19,7 +19,8 @@ use std::path::Path;
 pub fn verify(options: &VerifyOptions) -> Result<(), Failure> {
     let directory = existing(&options.directory)?;
     let key = options.key.as_deref().map(key_of).transpose()?;
-    let report = fsck::check(&FileDisk::open_read_only(directory), &fsck::Options { key: key.clone(), floor: 0 })?;
+    let report =
+        fsck::check(&FileDisk::open_read_only(directory), &fsck::Options { key: key.clone(), floor: 0 })?;
     let text = match options.output {
         Output::Json => as_json(&report).to_string(),
         Output::Table => as_table(&report),

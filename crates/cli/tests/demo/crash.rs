@@ -101,7 +101,8 @@ fn a_damaged_ledger_is_mended_from_a_copy_and_held_to_its_anchor() {
     run_demo();
     let (whole, anchor) = (directory.path().join("whole"), directory.path().join("anchor"));
     copy(&ledger, &whole);
-    let verify = |anchor: &Path| run(bodywire().args(["ledger", "verify", "--anchor"]).arg(anchor).arg(&ledger));
+    let verify =
+        |anchor: &Path| run(bodywire().args(["ledger", "verify", "--anchor"]).arg(anchor).arg(&ledger));
     let anchored = run(bodywire().args(["ledger", "anchor"]).arg(&ledger).arg("--file").arg(&anchor));
     assert_eq!(anchored.code, Some(0), "{}", anchored.stderr);
     assert_eq!(verify(&anchor).code, Some(0));
