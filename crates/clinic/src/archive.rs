@@ -4,20 +4,23 @@
 //! payload of an entry = counter 8 | AES-256-GCM(data key, nonce = zero 4 ‖ counter 8, associated data = stream 16)
 //! ```
 //!
-//! A data key is drawn at every start, so that no counter is ever used twice under one key, whatever was lost with
-//! the last process.
+//! A data key is drawn at every start for each hub, and for each patient at its bed, so that no counter is ever used twice
+//! under one key, and a patient's keys can be erased without anybody else's.
 
 use crate::Error;
 use aes_gcm::aead::{Aead, KeyInit, Payload};
 use aes_gcm::{Aes256Gcm, Nonce};
-use bodywire_ledger::{Draft, Entry, EntryKind, FileDisk, Floor, KeyId, Log, Origin, Recovery, StreamId};
+use bodywire_ledger::{
+    Draft, Entry, EntryKind, FileDisk, Floor, Hash, KeyId, Log, Origin, Recovery, StreamId,
+};
 use bodywire_proto::wire::{HubId, SensorId};
-use bodywire_store::{Store, StreamRow};
+use bodywire_store::{LogHead, PatientId, ReportRow, Store, StreamRow};
 use ed25519_dalek::SigningKey;
-use rand::Rng;
 use std::collections::HashMap;
+use std::collections::hash_map::Entry as Slot;
 use std::ops::Range;
 use std::path::Path;
+use zeroize::Zeroizing;
 
 /// Flag of an entry whose report came late: long after it was made, or after one that was made later.
 pub const FLAG_LATE: u16 = 1;
@@ -43,39 +46,51 @@ pub struct Item {
 pub struct Archive {
     log: Log<FileDisk>,
     store: Store,
-    key_id: KeyId,
-    cipher: Aes256Gcm,
-    counter: u64,
-    streams: HashMap<(HubId, SensorId), StreamId>,
+    origin: Origin,
+    /// Entries that the database's head register says there are: how far this writer has got.
+    registered: u64,
+    /// What each hub's reports are sealed under, for the patient at its bed.
+    sealing: HashMap<Owner, Sealing>,
+    streams: HashMap<(Owner, SensorId), StreamId>,
     owners: HashMap<StreamId, (HubId, SensorId)>,
     opened: HashMap<KeyId, Aes256Gcm>,
 }
 
+/// Whose a report is: the hub it came from, and the patient at whose bed that stands, if somebody was admitted.
+type Owner = (HubId, Option<PatientId>);
+
+/// A key of this process, so that no counter is ever used twice under it, whatever was lost with the last one.
+struct Sealing {
+    key_id: KeyId,
+    cipher: Aes256Gcm,
+    counter: u64,
+}
+
 impl Archive {
-    /// Opens the ledger in `directory`, or begins one, with a data key of its own.
+    /// Opens the ledger in `directory`, or begins one.
     ///
-    /// The ledger may not be smaller than what the database has indexed: then it is damaged, and nothing is changed.
+    /// The ledger may not be smaller than the database's head register, nor differ from it: then it is damaged or was rolled
+    /// back, and nothing is changed.
     pub async fn open(
         directory: &Path,
         origin: Origin,
         signing_key: SigningKey,
         store: Store,
-        now_ms: u64,
     ) -> Result<(Self, Recovery), Error> {
-        let size = store.last_indexed().await?.map_or(0, |last| last + 1);
+        let head = store.head(origin.as_str()).await?;
+        let floor = head.map_or(Floor::NONE, |head| Floor { size: head.size, root: Some(Hash(head.root)) });
         let disk = FileDisk::open(directory)?;
-        let (log, recovery) = Log::open(disk, origin, signing_key, Floor { size, root: None })?;
-        let (mut id, mut secret) = ([0u8; 16], [0u8; 32]);
-        rand::rng().fill_bytes(&mut id);
-        rand::rng().fill_bytes(&mut secret);
-        store.add_data_key(id, &secret, None, None, now_ms).await?;
+        let (log, recovery) = Log::open(disk, origin.clone(), signing_key, floor)?;
         let rows = store.streams().await?;
         let archive = Self {
             log,
-            key_id: KeyId(id),
-            cipher: Aes256Gcm::new(&secret.into()),
-            counter: 0,
-            streams: rows.iter().map(|row| ((row.hub, row.sensor), StreamId(row.stream))).collect(),
+            origin,
+            registered: floor.size,
+            sealing: HashMap::new(),
+            streams: rows
+                .iter()
+                .map(|row| (((row.hub, row.patient), row.sensor), StreamId(row.stream)))
+                .collect(),
             owners: rows.iter().map(|row| (StreamId(row.stream), (row.hub, row.sensor))).collect(),
             opened: HashMap::new(),
             store,
@@ -83,54 +98,118 @@ impl Archive {
         Ok((archive, recovery))
     }
 
-    /// Appends reports in one batch. When this returns, they are durable; the result is the range of their entries.
-    pub async fn append(&mut self, items: &[Item]) -> Result<Range<u64>, Error> {
+    /// Appends reports in one batch. When this returns, they are durable here; the result is the range of their entries.
+    pub async fn append(&mut self, items: &[Item], now_ms: u64) -> Result<Range<u64>, Error> {
+        let drafts = match self.drafts(items, now_ms).await {
+            // Somebody was erased in between; their bed is empty now.
+            Err(Error::Store(bodywire_store::Error::NoSuchPatient)) => self.drafts(items, now_ms).await?,
+            other => other?,
+        };
+        Ok(tokio::task::block_in_place(|| self.log.append(drafts))?)
+    }
+
+    async fn drafts(&mut self, items: &[Item], now_ms: u64) -> Result<Vec<Draft>, Error> {
+        let mut patients: HashMap<HubId, Option<PatientId>> = HashMap::new();
         let mut drafts = Vec::with_capacity(items.len());
         for item in items {
-            let stream = self.stream(item.hub, item.sensor).await?;
+            let patient = match patients.get(&item.hub) {
+                Some(patient) => *patient,
+                None => {
+                    let patient = self.store.patient_at(item.hub).await?;
+                    // The key of whoever was here before is not needed any more.
+                    self.sealing.retain(|(hub, of), _| *hub != item.hub || *of == patient);
+                    patients.insert(item.hub, patient);
+                    patient
+                }
+            };
+            let owner = (item.hub, patient);
+            let stream = self.stream(owner, item.sensor).await?;
+            let (key, payload) = self.seal(owner, &stream, &item.report, now_ms).await?;
             drafts.push(Draft {
                 kind: EntryKind::Telemetry,
                 flags: if item.late { FLAG_LATE } else { 0 },
                 time_ms: item.hub_time_ms,
                 stream,
                 stream_seq: item.number,
-                key: self.key_id,
-                payload: self.seal(&stream, &item.report)?,
+                key,
+                payload,
             });
         }
-        Ok(tokio::task::block_in_place(|| self.log.append(drafts))?)
+        Ok(drafts)
     }
 
-    async fn stream(&mut self, hub: HubId, sensor: SensorId) -> Result<StreamId, Error> {
-        if let Some(stream) = self.streams.get(&(hub, sensor)) {
+    async fn stream(&mut self, owner: Owner, sensor: SensorId) -> Result<StreamId, Error> {
+        if let Some(stream) = self.streams.get(&(owner, sensor)) {
             return Ok(*stream);
         }
-        let mut stream = [0u8; 16];
-        rand::rng().fill_bytes(&mut stream);
-        self.store.add_stream(StreamRow { stream, hub, sensor, patient: None }).await?;
-        self.streams.insert((hub, sensor), StreamId(stream));
-        self.owners.insert(StreamId(stream), (hub, sensor));
-        Ok(StreamId(stream))
+        let stream = StreamId(rand::random());
+        let (hub, patient) = owner;
+        self.store.add_stream(StreamRow { stream: stream.0, hub, sensor, patient }).await?;
+        self.streams.insert((owner, sensor), stream);
+        self.owners.insert(stream, (hub, sensor));
+        Ok(stream)
     }
 
-    fn seal(&mut self, stream: &StreamId, report: &[u8]) -> Result<Vec<u8>, Error> {
-        let counter = self.counter.to_be_bytes();
-        self.counter += 1;
-        let sealed = self
+    async fn seal(
+        &mut self,
+        owner: Owner,
+        stream: &StreamId,
+        report: &[u8],
+        now_ms: u64,
+    ) -> Result<(KeyId, Vec<u8>), Error> {
+        let sealing = match self.sealing.entry(owner) {
+            Slot::Occupied(slot) => slot.into_mut(),
+            Slot::Vacant(slot) => {
+                let (id, secret): ([u8; 16], Zeroizing<[u8; 32]>) =
+                    (rand::random(), Zeroizing::new(rand::random()));
+                let (hub, patient) = owner;
+                self.store.add_data_key(id, &secret, Some(hub), patient, now_ms).await?;
+                let cipher = Aes256Gcm::new(&(*secret).into());
+                slot.insert(Sealing { key_id: KeyId(id), cipher, counter: 0 })
+            }
+        };
+        let counter = sealing.counter.to_be_bytes();
+        sealing.counter += 1;
+        let sealed = sealing
             .cipher
             .encrypt(&nonce(counter), Payload { msg: report, aad: &stream.0 })
             .map_err(|_| Error::Sealing)?;
-        Ok([&counter[..], &sealed].concat())
+        Ok((sealing.key_id, [&counter[..], &sealed].concat()))
     }
 
-    /// Reads an entry and opens its report. An entry whose key has been erased is [`Error::Erased`].
+    /// Indexes entries and advances the head register to the whole log, both or neither.
+    ///
+    /// # Errors
+    /// [`bodywire_store::Error::Fenced`] when another writer has advanced it: this one must stop, and has acknowledged nothing
+    /// of it.
+    pub async fn register(&mut self, rows: &[ReportRow]) -> Result<(), Error> {
+        let head =
+            LogHead { size: self.log.size(), root: self.log.root().0, note: self.log.signed_checkpoint()? };
+        if head.size == self.registered {
+            return Ok(());
+        }
+        self.store.index_reports(rows, Some((self.origin.as_str(), self.registered, &head))).await?;
+        self.registered = head.size;
+        Ok(())
+    }
+
+    /// Entries that the head register knows.
+    pub const fn registered(&self) -> u64 {
+        self.registered
+    }
+
+    /// Reads an entry and opens its report. An entry whose key has been erased is [`Error::Erased`], one that holds no report
+    /// [`Error::NoReport`].
     pub async fn read(&mut self, index: u64) -> Result<(HubId, SensorId, Entry, Vec<u8>), Error> {
         let (entry, payload) = self.log.read(index)?;
-        let (hub, sensor) = *self.owners.get(&entry.stream).ok_or(Error::UnknownStream { index })?;
+        if entry.kind != EntryKind::Telemetry {
+            return Err(Error::NoReport { index });
+        }
         if !self.opened.contains_key(&entry.key) {
             let secret = self.store.data_key(entry.key.0).await?.ok_or(Error::Erased { index })?;
             self.opened.insert(entry.key, Aes256Gcm::new(&secret.into()));
         }
+        let (hub, sensor) = *self.owners.get(&entry.stream).ok_or(Error::UnknownStream { index })?;
         let cipher = self.opened.get(&entry.key).ok_or(Error::Erased { index })?;
         let (counter, sealed) = payload.split_first_chunk::<8>().ok_or(Error::Unreadable { index })?;
         let report = cipher

@@ -63,6 +63,13 @@ pub enum Error {
         index: u64,
     },
 
+    /// An entry records something else than a report.
+    #[error("entry {index} is a record of the ledger's own, not a report")]
+    NoReport {
+        /// The entry.
+        index: u64,
+    },
+
     /// The key of an entry's payload has been erased, and the payload with it.
     #[error("the payload of entry {index} has been erased")]
     Erased {

@@ -157,17 +157,12 @@ impl Clinic {
     /// Opens the ledger, brings the index up to date with it, and reads who is enrolled.
     pub async fn open(config: Config, store: Store, board: Board) -> Result<(Self, Recovery), Error> {
         let now = now_ms();
-        let (mut archive, recovery) = Archive::open(
-            &config.ledger,
-            config.origin.clone(),
-            config.ledger_key.clone(),
-            store.clone(),
-            now,
-        )
-        .await?;
+        let (mut archive, recovery) =
+            Archive::open(&config.ledger, config.origin.clone(), config.ledger_key.clone(), store.clone())
+                .await?;
         let paths = config.paths.iter().map(|_| PathCounters::default()).collect();
         let counters = Arc::new(Counters { paths, ..Counters::default() });
-        let recovered = rebuild_index(&mut archive, &store).await?;
+        let recovered = rebuild_index(&mut archive).await?;
         counters.recovered.store(recovered, Ordering::Relaxed);
         archive.publish()?;
         let rows = store.sensors().await?;
@@ -425,10 +420,12 @@ impl Clinic {
             }
         }
         if !batch.is_empty() {
-            let entries = self.archive.lock().await.append(&batch).await?;
+            let mut archive = self.archive.lock().await;
+            let entries = archive.append(&batch, now_ms()).await?;
             let rows: Vec<ReportRow> =
                 entries.zip(&batch).filter_map(|(index, item)| row_of(index, item)).collect();
-            self.store.index_reports(&rows, None).await?;
+            archive.register(&rows).await?;
+            drop(archive);
             self.counters.stored.fetch_add(rows.len() as u64, Ordering::Relaxed);
             let answers = self.ingest.acknowledge(self.started.elapsed(), &receipts);
             self.publish(answers);
@@ -576,17 +573,22 @@ fn row_of(ledger_index: u64, item: &Item) -> Option<ReportRow> {
     })
 }
 
-/// Adds to the index what a crash left in the ledger only; returns how many.
-async fn rebuild_index(archive: &mut Archive, store: &Store) -> Result<u64, Error> {
-    let first = store.last_indexed().await?.map_or(0, |last| last + 1);
+/// Adds to the index what a crash left in the ledger only; returns how many. What has been erased since is left out.
+async fn rebuild_index(archive: &mut Archive) -> Result<u64, Error> {
     let mut rows = Vec::new();
-    for index in first..archive.size() {
-        let (hub, sensor, entry, report) = archive.read(index).await?;
-        let late = entry.flags & FLAG_LATE != 0;
-        let item = Item { hub, number: entry.stream_seq, sensor, hub_time_ms: entry.time_ms, late, report };
-        rows.extend(row_of(index, &item));
+    for index in archive.registered()..archive.size() {
+        match archive.read(index).await {
+            Ok((hub, sensor, entry, report)) => {
+                let late = entry.flags & FLAG_LATE != 0;
+                let number = entry.stream_seq;
+                let item = Item { hub, number, sensor, hub_time_ms: entry.time_ms, late, report };
+                rows.extend(row_of(index, &item));
+            }
+            Err(Error::Erased { .. } | Error::NoReport { .. }) => {}
+            Err(error) => return Err(error),
+        }
     }
-    store.index_reports(&rows, None).await?;
+    archive.register(&rows).await?;
     Ok(rows.len() as u64)
 }
 
