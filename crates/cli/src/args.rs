@@ -1,11 +1,13 @@
 //! What can be typed.
 
+mod audit;
 mod config;
 mod ecg;
 mod ledger;
 mod roles;
 mod sensor;
 
+pub use audit::{AuditCommand, AuditListOptions, AuditProveOptions};
 pub use config::{ConfigCheckOptions, ConfigCommand, ConfigPrintOptions, DoctorOptions, PrintAs};
 pub use ecg::{EcgCommand, EcgCorrelateOptions, EcgEvaluateOptions, EcgOptions};
 pub use ledger::{AnchorOptions, CheckOptions, LedgerCommand, ProveOptions, RepairOptions, VerifyOptions};
@@ -69,6 +71,12 @@ pub enum Command {
     },
     /// Looks at a recorded ECG as a hub does: beats, correlation with the patient's own shapes, verdicts and why.
     Ecg(EcgOptions),
+    /// Who did what: the records of a ledger beside its telemetry.
+    Audit {
+        /// What to do.
+        #[command(subcommand)]
+        command: AuditCommand,
+    },
     /// Checks and proofs of the ledger.
     Ledger {
         /// Which.

@@ -1,7 +1,8 @@
 //! The one binary.
 
 use bodywire_cli::args::{
-    Arguments, ClinicCommand, Command, ConfigCommand, EcgCommand, HubCommand, LedgerCommand, SensorCommand,
+    Arguments, AuditCommand, ClinicCommand, Command, ConfigCommand, EcgCommand, HubCommand, LedgerCommand,
+    SensorCommand,
 };
 use bodywire_cli::exit::Failure;
 use bodywire_cli::{attacks, brokers, clinic, config, demo, doctor, ecg, hub, ledger, logging, sensor};
@@ -52,6 +53,10 @@ fn run(arguments: Arguments) -> Result<(), Failure> {
             Some(EcgCommand::Evaluate(evaluate)) => ecg::evaluate(evaluate),
             Some(EcgCommand::Correlate(correlate)) => ecg::correlate(correlate),
             None => ecg::course(&options),
+        },
+        Command::Audit { command } => match command {
+            AuditCommand::List(options) => ledger::audit_list(&options),
+            AuditCommand::Prove(options) => ledger::audit_prove(&options),
         },
         Command::Ledger { command } => match command {
             LedgerCommand::Verify(options) => ledger::verify(&options),

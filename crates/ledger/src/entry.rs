@@ -91,6 +91,31 @@ impl EntryKind {
         }
     }
 
+    /// Its name in commands and lists.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Telemetry => "telemetry",
+            Self::HomomorphicVector => "homomorphic-vector",
+            Self::Grant => "grant",
+            Self::Read => "read",
+            Self::Refusal => "refusal",
+            Self::OverrideStart => "override-start",
+            Self::OverrideEnd => "override-end",
+            Self::Enrolment => "enrolment",
+            Self::PairSpent => "pair-spent",
+            Self::KeyErased => "key-erased",
+            Self::ErasureDone => "erasure-done",
+            Self::EpochLink => "epoch-link",
+        }
+    }
+
+    /// The kind with this name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.name() == name)
+    }
+
     /// The kind with this type byte, if it is assigned.
     #[must_use]
     pub fn from_code(code: u8) -> Option<Self> {
@@ -333,6 +358,7 @@ mod tests {
     fn every_kind_has_its_own_code() {
         for kind in EntryKind::ALL {
             assert_eq!(EntryKind::from_code(kind.code()), Some(kind));
+            assert_eq!(EntryKind::from_name(kind.name()), Some(kind));
         }
         assert_eq!(EntryKind::from_code(0), None);
     }

@@ -1,9 +1,11 @@
 //! `bodywire ledger`: checks and proofs of a ledger directory, repair from another copy, anchors.
 
 mod anchor;
+mod audit;
 mod repair;
 
 pub use anchor::anchor;
+pub use audit::{audit_list, audit_prove};
 pub use repair::repair;
 
 use crate::args::{CheckOptions, Output, ProveOptions, VerifyOptions};

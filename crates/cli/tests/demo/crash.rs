@@ -138,6 +138,36 @@ fn a_damaged_ledger_is_mended_from_a_copy_and_held_to_its_anchor() {
     run_demo();
 }
 
+#[test]
+fn every_pair_that_was_used_is_on_record_and_can_be_proved() {
+    let directory = tempfile::tempdir().unwrap();
+    let ran = run(&mut headless(directory.path(), &["--duration", "3s", "--emergency-at", "never"]));
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    let log = directory.path().join("hub/pairs");
+    let listed = run(bodywire().args(["audit", "list", "--output", "json"]).arg(&log));
+    assert_eq!(listed.code, Some(0), "{}", listed.stderr);
+    let said: serde_json::Value = serde_json::from_str(&listed.stdout).unwrap();
+    let records = said["records"].as_array().unwrap();
+    assert!(records.len() >= 5 && records.iter().all(|record| record["kind"] == "pair-spent"), "{said}");
+    let none =
+        run(bodywire().args(["audit", "list", "--output", "json", "--kind", "read,refusal"]).arg(&log));
+    let said: serde_json::Value = serde_json::from_str(&none.stdout).unwrap();
+    assert_eq!(said["records"].as_array().unwrap().len(), 0);
+    let proof = directory.path().join("1.tlog-proof");
+    let proved = run(bodywire().args(["audit", "prove"]).arg(&log).args(["1", "--file"]).arg(&proof));
+    assert_eq!(proved.code, Some(0), "{}", proved.stderr);
+    let key = std::fs::read_to_string(log.join("key.vkey")).unwrap();
+    let checked = run(bodywire().args(["ledger", "check", "--key", key.trim()]).arg(&proof));
+    assert_eq!(checked.code, Some(0), "{}", checked.stderr);
+    // A bundle that was changed gives no list at all.
+    let bundle = std::fs::read_dir(log.join("tile/entries/000.p")).unwrap().next().unwrap().unwrap().path();
+    let mut bytes = std::fs::read(&bundle).unwrap();
+    bytes[20] ^= 1;
+    std::fs::write(&bundle, &bytes).unwrap();
+    let refused = run(bodywire().args(["audit", "list"]).arg(&log));
+    assert_eq!((refused.code, refused.stdout.as_str()), (Some(3), ""), "{}", refused.stderr);
+}
+
 fn copy(from: &Path, to: &Path) {
     std::fs::create_dir_all(to).unwrap();
     for entry in std::fs::read_dir(from).unwrap() {
