@@ -4,6 +4,7 @@
 mod outages;
 mod server;
 mod suite;
+mod tls;
 
 use bodywire_store::{Error, Location, Store};
 use server::Server;

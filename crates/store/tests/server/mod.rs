@@ -2,7 +2,7 @@
 #![allow(dead_code, reason = "the example needs a part of it")]
 
 use std::net::TcpListener;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -145,6 +145,17 @@ impl Server {
         let mut psql = self.command("psql");
         psql.args(["-XAtq", "-U", "bodywire", "-p", &self.port.to_string(), "-h"]).arg(self.directory.path());
         run(psql.args(["-d", database, "-c", statement]))
+    }
+
+    /// Puts a file among its data that only the server may read.
+    pub(crate) fn write(&self, name: &str, text: &str) {
+        let path = self.data().join(name);
+        std::fs::write(&path, text).expect("the file can be written");
+        let private = std::fs::Permissions::from_mode(0o600);
+        std::fs::set_permissions(&path, private).expect("the file can be made private");
+        if is_root() {
+            run(Command::new("chown").arg("postgres:postgres").arg(&path));
+        }
     }
 
     /// A new database: its URL over TCP.
