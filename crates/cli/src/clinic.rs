@@ -45,7 +45,7 @@ async fn open(loaded: &Loaded) -> Result<(State, ClinicSide), Failure> {
     section(loaded)?;
     let state = State::open(&loaded.state(), Holder::Clinic)?;
     state.set_of_roles()?;
-    let side = ClinicSide::open(&state).await?;
+    let side = ClinicSide::open(&state, loaded.clinic_database()?).await?;
     Ok((state, side))
 }
 

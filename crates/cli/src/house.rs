@@ -8,7 +8,7 @@ use crate::state::{Holder, State};
 use bodywire_channels::topic::Rendezvous;
 use bodywire_proto::wire::{HubId, SensorId};
 use bodywire_sim::puf::{NOISE_TYPICAL, SramPuf};
-use bodywire_store::{DatabaseKey, HubRow, SensorRow, Store};
+use bodywire_store::{DatabaseKey, HubRow, Location, SensorRow, Store};
 use ed25519_dalek::SigningKey;
 use rand::Rng;
 
@@ -29,7 +29,7 @@ pub(crate) struct House {
 impl House {
     /// Opens the house of this directory. What is missing is made: keys, tables and the hub.
     pub(crate) async fn open(state: &State) -> Result<Self, Failure> {
-        let clinic = ClinicSide::open(state).await?;
+        let clinic = ClinicSide::open(state, None).await?;
         let hub_key = SigningKey::from_bytes(&state.secret("keys/hub")?);
         let rendezvous = state.secret("keys/rendezvous")?;
         only_hub(&clinic.store, HUB, &hub_key, rendezvous).await?;
@@ -56,18 +56,23 @@ impl HubSide {
     pub(crate) async fn of(options: &StateOption) -> Result<(State, Self), Failure> {
         let Some(file) = &options.config else {
             let state = State::open(&options.state, Holder::Hub)?;
-            let side = Self::open(&state, None).await?;
+            let side = Self::open(&state, None, None).await?;
             return Ok((state, side));
         };
         let loaded = Loaded::read(file)?;
         let hub = loaded.config.hub.as_ref().ok_or_else(|| loaded.missing("hub", "hub"))?;
         let state = State::open(&loaded.state(), Holder::Hub)?;
-        let side = Self::open(&state, Some(hub.number)).await?;
+        let side = Self::open(&state, Some(hub.number), loaded.hub_database()?).await?;
         Ok((state, side))
     }
 
-    /// Opens the hub's side of this directory, which becomes that of hub `wanted` when it is nobody's yet.
-    pub(crate) async fn open(state: &State, wanted: Option<HubId>) -> Result<Self, Failure> {
+    /// Opens the hub's side of this directory, which becomes that of hub `wanted` when it is nobody's yet. Its database is
+    /// in the directory, or on a server.
+    pub(crate) async fn open(
+        state: &State,
+        wanted: Option<HubId>,
+        server: Option<Location>,
+    ) -> Result<Self, Failure> {
         state.set_of_roles()?;
         // A demo has one database for both sides.
         let (file, key) = if state.is_provisioned() {
@@ -75,7 +80,8 @@ impl HubSide {
         } else {
             (state.hub_database(), "keys/pairs")
         };
-        let store = Store::open(&file, &DatabaseKey::new(state.secret(key)?)).await?;
+        let location = server.unwrap_or_else(|| Location::file(file));
+        let store = Store::open(&location, &DatabaseKey::new(state.secret(key)?)).await?;
         let key = SigningKey::from_bytes(&state.secret("keys/hub")?);
         let rendezvous = state.secret("keys/rendezvous")?;
         let hub = only_hub(&store, wanted.unwrap_or(HUB), &key, rendezvous).await?;
@@ -140,11 +146,12 @@ pub(crate) struct ClinicSide {
 }
 
 impl ClinicSide {
-    /// Opens the clinic's side of this directory. What is missing is made.
-    pub(crate) async fn open(state: &State) -> Result<Self, Failure> {
+    /// Opens the clinic's side of this directory; its database may be on a server. What is missing is made.
+    pub(crate) async fn open(state: &State, server: Option<Location>) -> Result<Self, Failure> {
         let database_key = DatabaseKey::new(state.secret("keys/database")?);
+        let location = server.unwrap_or_else(|| Location::file(state.clinic_database()));
         Ok(Self {
-            store: Store::open(&state.clinic_database(), &database_key).await?,
+            store: Store::open(&location, &database_key).await?,
             key: SigningKey::from_bytes(&state.secret("keys/clinic")?),
             ledger_key: SigningKey::from_bytes(&state.secret("keys/ledger")?),
         })

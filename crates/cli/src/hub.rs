@@ -55,7 +55,7 @@ async fn told_by_file(loaded: &Loaded) -> Result<Told, Failure> {
     let section = loaded.config.hub.as_ref().ok_or_else(|| loaded.missing("hub", "hub"))?;
     let brokers = loaded.brokers()?;
     let state = State::open(&loaded.state(), Holder::Hub)?;
-    let side = HubSide::open(&state, Some(section.number)).await?;
+    let side = HubSide::open(&state, Some(section.number), loaded.hub_database()?).await?;
     Ok(Told {
         side,
         state,
@@ -83,7 +83,7 @@ async fn told_by_options(options: &HubOptions) -> Result<Told, Failure> {
         Broker::plain(format!("path {}", i + 1), broker.host.as_str(), broker.port)
     };
     let state = State::open(&options.house.state, Holder::Hub)?;
-    let side = HubSide::open(&state, None).await?;
+    let side = HubSide::open(&state, None, None).await?;
     let clinic = if state.has("keys/clinic") {
         SigningKey::from_bytes(&state.secret("keys/clinic")?).verifying_key()
     } else if options.brokers.is_empty() {

@@ -1,10 +1,11 @@
 //! The second step: reads the configuration's file and what it names. Secrets must be private.
 
-use super::parse::{CONFIG_BYTES_MAX, Config, PathSection};
+use super::parse::{CONFIG_BYTES_MAX, Config, Database, PathSection};
 use super::problem::Problem;
 use super::values::Source;
 use crate::exit::Failure;
 use bodywire_paths::{Broker, ClientCertificate, Login, Tls};
+use bodywire_store::Location;
 use std::fs::File;
 use std::io::Read;
 use std::os::unix::fs::PermissionsExt;
@@ -105,6 +106,25 @@ impl Loaded {
             tls,
             login,
         })
+    }
+
+    /// The hub's database, with its password, when it is on a server.
+    pub fn hub_database(&self) -> Result<Option<Location>, Failure> {
+        self.database(self.config.hub.as_ref().and_then(|hub| hub.database.as_ref()))
+    }
+
+    /// The clinic's database, with its password, when it is on a server.
+    pub fn clinic_database(&self) -> Result<Option<Location>, Failure> {
+        self.database(self.config.clinic.as_ref().and_then(|clinic| clinic.database.as_ref()))
+    }
+
+    fn database(&self, database: Option<&Database>) -> Result<Option<Location>, Failure> {
+        let Some(Database { location, password }) = database else { return Ok(None) };
+        let location = location.clone();
+        Ok(Some(match password {
+            Some(password) => location.with_password(&self.password(password)?)?,
+            None => location,
+        }))
     }
 
     /// A certificate.

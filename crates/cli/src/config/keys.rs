@@ -155,7 +155,7 @@ const fn key(
 }
 
 /// Every key. Paths of files are relative to the directory of the configuration.
-pub const KEYS: [Key; 32] = [
+pub const KEYS: [Key; 36] = [
     key(
         "state",
         "dir",
@@ -184,6 +184,22 @@ pub const KEYS: [Key; 32] = [
         Default("400"),
         "How long observations wait at most for others to share a report with, 1 to 5000 milliseconds: less is a smoother \
          trace, more is less traffic. An alarm never waits.",
+    ),
+    key(
+        "hub",
+        "database",
+        HUB,
+        Optional("\"postgres://hub@db.example/pairs\""),
+        "PostgreSQL database, 15 or newer, of this role alone; without it, a SQLite file in `state.dir`. A server on \
+         another machine must prove its name by a certificate unless the URL says `sslmode=`; `sslrootcert=/FILE` names an authority of one's own. No \
+         password here.",
+    ),
+    key(
+        "hub",
+        "database_password_file",
+        HUB,
+        Optional("\"credential:database-password\""),
+        "File with the password of `database`, readable by its owner only, or `credential:NAME` for a systemd credential.",
     ),
     key(
         "hub.clinic",
@@ -236,6 +252,22 @@ pub const KEYS: [Key; 32] = [
         "Numbers of the hubs that are served; without it, every hub that was admitted.",
     ),
     key("clinic", "bed", CLINIC, Default("\"\""), "What the console calls the bed. Not a patient's name."),
+    key(
+        "clinic",
+        "database",
+        CLINIC,
+        Optional("\"postgres://clinic@db.example/ward\""),
+        "PostgreSQL database, 15 or newer, of this role alone; without it, a SQLite file in `state.dir`. A server on \
+         another machine must prove its name by a certificate unless the URL says `sslmode=`; `sslrootcert=/FILE` names an authority of one's own. No \
+         password here.",
+    ),
+    key(
+        "clinic",
+        "database_password_file",
+        CLINIC,
+        Optional("\"credential:database-password\""),
+        "File with the password of `database`, readable by its owner only, or `credential:NAME` for a systemd credential.",
+    ),
     key(
         "path",
         "name",

@@ -15,7 +15,7 @@ mod values;
 
 pub use command::{check, print as print_example};
 pub use parse::{
-    BrokerSection, BrokerTls, CONFIG_BYTES_MAX, ClinicSection, Config, HubSection, Log, LogFormat, LogLevel,
+    BrokerSection, BrokerTls, CONFIG_BYTES_MAX, ClinicSection, Config, Database, HubSection, Log, LogFormat, LogLevel,
     PathSection, PathTls,
 };
 pub use print::{example, markdown};

@@ -8,6 +8,7 @@ use bodywire_channels::{Cipher, Mode, Spread};
 use bodywire_ledger::Origin;
 use bodywire_paths::{Bind, Version};
 use bodywire_proto::wire::HubId;
+use bodywire_store::Location;
 use ed25519_dalek::VerifyingKey;
 use std::net::{SocketAddr, SocketAddrV4};
 use std::path::PathBuf;
@@ -53,6 +54,8 @@ pub struct HubSection {
     pub clinic: VerifyingKey,
     /// The clinic's shard.
     pub shard: Shard,
+    /// Its database, when it is on a server.
+    pub database: Option<Database>,
 }
 
 /// `[clinic]`.
@@ -70,6 +73,17 @@ pub struct ClinicSection {
     pub hubs: Option<Vec<u16>>,
     /// What the console calls the bed.
     pub bed: String,
+    /// Its database, when it is on a server.
+    pub database: Option<Database>,
+}
+
+/// A database on a server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Database {
+    /// Where it is.
+    pub location: Location,
+    /// Where its password is, when it wants one.
+    pub password: Option<Source>,
 }
 
 /// `[broker]`.
@@ -235,6 +249,7 @@ fn read_hub(hub: &Section<'_, '_>, findings: &mut Findings<'_>) -> Option<HubSec
     let number = hub.get("number", values::hub_number, findings);
     let listen = hub.get("listen", values::address_v4, findings);
     let age = hub.get("report_age_ms", values::report_age, findings);
+    let database = read_database(hub, findings);
     let clinic = hub.table("hub.clinic", findings);
     let key = clinic.get("verify_key", values::verify_key, findings);
     let shard = clinic.get("shard", values::shard, findings);
@@ -244,6 +259,7 @@ fn read_hub(hub: &Section<'_, '_>, findings: &mut Findings<'_>) -> Option<HubSec
         report_age: age?,
         clinic: key?,
         shard: shard?,
+        database,
     })
 }
 
@@ -254,7 +270,27 @@ fn read_clinic(clinic: &Section<'_, '_>, findings: &mut Findings<'_>) -> Option<
     let hosts = clinic.get("hosts", values::hosts, findings);
     let hubs = clinic.get("hubs", values::hub_numbers, findings);
     let bed = clinic.get("bed", values::text, findings);
-    Some(ClinicSection { origin: origin?, shard: shard?, listen: listen?, hosts: hosts?, hubs, bed: bed? })
+    let database = read_database(clinic, findings);
+    Some(ClinicSection {
+        origin: origin?,
+        shard: shard?,
+        listen: listen?,
+        hosts: hosts?,
+        hubs,
+        bed: bed?,
+        database,
+    })
+}
+
+/// A database, and its password, which makes no sense alone.
+fn read_database(section: &Section<'_, '_>, findings: &mut Findings<'_>) -> Option<Database> {
+    let location = section.get("database", values::database, findings);
+    let password = section.get("database_password_file", values::source, findings);
+    if password.is_some() && !section.has("database") {
+        let why = "stands without `database`";
+        findings.add(section.line(), &section.full("database_password_file"), why, "write `database`, too");
+    }
+    Some(Database { location: location?, password })
 }
 
 fn read_broker(broker: &Section<'_, '_>, findings: &mut Findings<'_>) -> Option<BrokerSection> {

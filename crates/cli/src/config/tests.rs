@@ -109,6 +109,12 @@ fn every_slip_is_named_with_its_line_and_what_was_meant() {
 #[test]
 fn secrets_are_refused_inline_and_not_repeated() {
     let path = "[[path]]\nname = \"a\"\nhost = \"h\"\nport = 1\n";
+    for section in [format!("{HUB}[hub]\n"), "[clinic]\norigin = \"a\"\n".to_owned()] {
+        for url in ["postgres://u:hunter2@h/d", "postgres://u@h/d?password=hunter2", "mysql://u:hunter2@h/d"] {
+            let text = format!("{:?}", problems(&format!("{section}database = \"{url}\"\n")));
+            assert!(!text.contains("hunter2") && text.contains(".database"), "{text}");
+        }
+    }
     let pem = "tls = { ca = \"-----BEGIN CERTIFICATE-----\" }\n";
     for line in ["password = \"hunter2\"\n", "secret = \"hunter2\"\n", pem] {
         let found = problems(&format!("{path}{line}"));
@@ -147,6 +153,12 @@ fn values_that_make_no_sense_are_refused_with_the_next_step() {
         ("[clinic]\norigin = \"two words\"\n".to_owned(), "clinic.origin", "ledger"),
         ("[clinic]\norigin = \"a\"\nshard = \"a/b\"\n".to_owned(), "clinic.shard", "letters"),
         ("[clinic]\norigin = \"a\"\nhubs = 1\n".to_owned(), "clinic.hubs", "brackets"),
+        ("[clinic]\norigin = \"a\"\ndatabase = \"ward.db\"\n".to_owned(), "clinic.database", "postgres://"),
+        (
+            "[clinic]\norigin = \"a\"\ndatabase_password_file = \"p\"\n".to_owned(),
+            "clinic.database_password_file",
+            "write `database`, too",
+        ),
         ("[broker]\nlisten = []\n".to_owned(), "broker.listen", "127.0.0.1:1883"),
         ("[broker]\nlisten = \"127.0.0.1:1\"\n".to_owned(), "broker.listen", "brackets"),
         ("[log]\nlevel = \"loud\"\n".to_owned(), "log.level", "write one of error"),

@@ -4,6 +4,7 @@ use bodywire_channels::PATHS_MAX;
 use bodywire_channels::topic::Shard;
 use bodywire_ledger::Origin;
 use bodywire_paths::{Bind, Version};
+use bodywire_store::Location;
 use data_encoding::HEXLOWER_PERMISSIVE as HEX;
 use ed25519_dalek::VerifyingKey;
 use std::net::{SocketAddr, SocketAddrV4};
@@ -128,6 +129,18 @@ pub(super) fn source(value: &DeValue<'_>) -> Parsed<Source> {
         );
     }
     Ok(Source::Credential(name.to_owned()))
+}
+
+/// A database on a server.
+pub(super) fn database(value: &DeValue<'_>) -> Parsed<Location> {
+    // What is refused is not repeated: it may hold a password.
+    let next = "write it as in \"postgres://user@db.example/ward\"";
+    let location = Location::parse(&filled(value)?).or_else(|error| refused(error.to_string(), next))?;
+    if location.has_password() {
+        let next = "take it out, put it into a file of mode 0600 and write database_password_file = \"FILE\"";
+        return refused("secrets do not stand in the configuration", next);
+    }
+    if location.is_server() { Ok(location) } else { refused("is no postgres:// URL", next) }
 }
 
 /// A hub's number.

@@ -56,18 +56,20 @@ pub(super) async fn state(loaded: &Loaded) -> Vec<Finding> {
     if loaded.config.hub.is_some() && !is_set_up("hub") {
         findings.push(not_yet("database.hub"));
     } else if let Some(hub) = &loaded.config.hub {
-        let opened = match State::open(&directory, Holder::Hub) {
-            Ok(state) => HubSide::open(&state, Some(hub.number)).await.map(|side| side.store),
-            Err(error) => Err(error),
+        let opened = match (State::open(&directory, Holder::Hub), loaded.hub_database()) {
+            (Ok(state), Ok(server)) => {
+                HubSide::open(&state, Some(hub.number), server).await.map(|side| side.store)
+            }
+            (Err(error), _) | (_, Err(error)) => Err(error),
         };
         findings.push(database("database.hub", opened).await);
     }
     if loaded.config.clinic.is_some() && !is_set_up("ledger") {
         findings.push(not_yet("database.clinic"));
     } else if loaded.config.clinic.is_some() {
-        let opened = match State::open(&directory, Holder::Clinic) {
-            Ok(state) => ClinicSide::open(&state).await.map(|side| side.store),
-            Err(error) => Err(error),
+        let opened = match (State::open(&directory, Holder::Clinic), loaded.clinic_database()) {
+            (Ok(state), Ok(server)) => ClinicSide::open(&state, server).await.map(|side| side.store),
+            (Err(error), _) | (_, Err(error)) => Err(error),
         };
         findings.push(database("database.clinic", opened).await);
     }

@@ -1,6 +1,8 @@
 //! A private PostgreSQL server from Debian's package: sockets and data in a directory of its own, gone when it is dropped.
+#![allow(dead_code, reason = "the example needs a part of it")]
 
 use std::net::TcpListener;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -111,14 +113,21 @@ impl Server {
         let mut command = self.command("postgres");
         command.arg("-D").arg(self.data()).arg("-k").arg(self.directory.path());
         command.args(["-p", &self.port.to_string(), "-c", "fsync=on", "-c", "listen_addresses=127.0.0.1"]);
-        settings.iter().for_each(|setting| drop(command.args(["-c", setting])));
+        for setting in settings {
+            command.args(["-c", setting]);
+        }
         command.stdout(log.try_clone().expect("a log")).stderr(log);
-        self.child = Some(command.spawn().expect("the server starts"));
         let deadline = Instant::now() + PATIENCE;
+        let mut child = command.spawn().expect("the server starts");
         while !self.is_ready() {
             assert!(Instant::now() < deadline, "the server does not answer: {}", self.log());
             std::thread::sleep(Duration::from_millis(50));
+            // After a kill, children of the old server may hold its memory for a moment, and a new one refuses to start.
+            if child.try_wait().is_ok_and(|ended| ended.is_some()) {
+                child = command.spawn().expect("the server starts");
+            }
         }
+        self.child = Some(child);
     }
 
     fn is_ready(&self) -> bool {
@@ -136,6 +145,17 @@ impl Server {
         let mut psql = self.command("psql");
         psql.args(["-XAtq", "-U", "bodywire", "-p", &self.port.to_string(), "-h"]).arg(self.directory.path());
         run(psql.args(["-d", database, "-c", statement]))
+    }
+
+    /// Puts a file among its data that only the server may read.
+    pub(crate) fn write(&self, name: &str, text: &str) {
+        let path = self.data().join(name);
+        std::fs::write(&path, text).expect("the file can be written");
+        let private = std::fs::Permissions::from_mode(0o600);
+        std::fs::set_permissions(&path, private).expect("the file can be made private");
+        if is_root() {
+            run(Command::new("chown").arg("postgres:postgres").arg(&path));
+        }
     }
 
     /// A new database: its URL over TCP.
@@ -164,21 +184,6 @@ impl Server {
         }
     }
 
-    /// Starts again after [`Self::kill`]: waits until the children have let go of the shared memory.
-    pub(crate) fn launch_again(&mut self) {
-        let deadline = Instant::now() + PATIENCE;
-        loop {
-            let mut count = Command::new("pgrep");
-            let pattern = format!("postgres.*{}", self.directory.path().display());
-            if !count.args(["-f", &pattern]).output().is_ok_and(|found| found.status.success()) {
-                break;
-            }
-            assert!(Instant::now() < deadline, "children of the killed server remain");
-            std::thread::sleep(Duration::from_millis(50));
-        }
-        self.launch(&[]);
-    }
-
     /// Makes a standby the primary.
     pub(crate) fn promote(&self) {
         assert_eq!(self.sql("postgres", "SELECT pg_promote()"), "t");
@@ -201,12 +206,7 @@ impl Drop for Server {
 }
 
 fn is_root() -> bool {
-    std::env::var("USER").is_ok_and(|user| user == "root")
-        || std::fs::metadata("/proc/self").is_ok_and(|of| uid(&of) == 0)
-}
-
-fn uid(of: &std::fs::Metadata) -> u32 {
-    std::os::unix::fs::MetadataExt::uid(of)
+    std::fs::metadata("/proc/self").is_ok_and(|of| of.uid() == 0)
 }
 
 fn run(command: &mut Command) -> String {
