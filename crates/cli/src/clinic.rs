@@ -6,12 +6,14 @@ use crate::config::ClinicSection;
 use crate::config::files::Loaded;
 use crate::exit::Failure;
 use crate::house::{self, ClinicSide};
+use crate::shards::Held;
 use crate::state::{Holder, State, replace_private};
 use crate::{logging, now_ms, ready};
-use bodywire_channels::topic::Rendezvous;
+use bodywire_channels::topic::{Rendezvous, Shard};
 use bodywire_clinic::board::{Board, Source};
 use bodywire_clinic::web::{Console, OneTimeLink, router};
 use bodywire_clinic::{Clinic, Config, Counters, Handle, HubCard};
+use bodywire_ledger::Origin;
 use data_encoding::HEXLOWER as HEX;
 use ed25519_dalek::VerifyingKey;
 use serde_json::json;
@@ -19,6 +21,8 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::Read;
 use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -81,6 +85,21 @@ async fn serve(loaded: &Loaded, output: Output) -> Result<(), Failure> {
         let address = crate::metrics::serve(listen, Arc::new(figures)).await?;
         logging::say(&format!("metrics at http://{address}/metrics"));
     }
+    // One for the whole life: what is asked between two waits is not missed.
+    let asked = crate::asked_to_stop();
+    tokio::pin!(asked);
+    let held = match &section.shards {
+        Some(shards) => {
+            // A spare does its work by waiting.
+            ready();
+            tokio::select! {
+                held = Held::acquire(&side.store, shards) => Some(held?),
+                () = &mut asked => return Ok(()),
+            }
+        }
+        None => None,
+    };
+    let place = Place::of(loaded, section, &state, held.as_ref())?;
     loop {
         let hubs = admitted(&side, section).await?;
         let known = fingerprint(&side).await?;
@@ -90,9 +109,9 @@ async fn serve(loaded: &Loaded, output: Output) -> Result<(), Failure> {
         let config = Config {
             signing_key: side.key.clone(),
             ledger_key: side.ledger_key.clone(),
-            origin: section.origin.clone(),
-            ledger: state.clinic_ledger(),
-            shard: section.shard.clone(),
+            origin: place.origin.clone(),
+            ledger: place.ledger.clone(),
+            shard: place.shard.clone(),
             paths: paths.clone(),
             hubs,
         };
@@ -109,7 +128,9 @@ async fn serve(loaded: &Loaded, output: Output) -> Result<(), Failure> {
                 ended??;
                 return Err(Failure::Failed("the clinic has stopped by itself; report this as a defect".to_owned()));
             }
-            left = until_left(&side, known, &mut renewed, || leave_link(&console, address, &state)) => left?,
+            left = until_left(&side, known, asked.as_mut(), &mut renewed, || leave_link(&console, address, &state)) => left?,
+            // At once, and without another word to anybody: somebody else is the clinic now.
+            lost = lost(held.as_ref()) => return Err(lost),
         };
         stop.send_replace(true);
         task.await??;
@@ -118,20 +139,56 @@ async fn serve(loaded: &Loaded, output: Output) -> Result<(), Failure> {
             break;
         }
     }
+    if let Some(held) = &held {
+        held.release().await?;
+    }
     side.store.close().await;
     crate::print(&summary(&totals, output));
     Ok(())
 }
 
+/// What a process serves: all there is, or the shard that it has leased.
+struct Place {
+    shard: Shard,
+    origin: Origin,
+    ledger: PathBuf,
+}
+
+impl Place {
+    fn of(
+        loaded: &Loaded,
+        section: &ClinicSection,
+        state: &State,
+        held: Option<&Held>,
+    ) -> Result<Self, Failure> {
+        let ledger =
+            section.ledger.as_ref().map_or_else(|| state.clinic_ledger(), |ledger| loaded.resolve(ledger));
+        let origin = section.origin.clone();
+        let Some(held) = held else { return Ok(Self { shard: section.shard.clone(), origin, ledger }) };
+        let name = held.shard.name();
+        Ok(Self {
+            shard: held.shard.clone(),
+            origin: Origin::new(&format!("{origin}/{name}"))?,
+            ledger: ledger.join(name),
+        })
+    }
+}
+
+async fn lost(held: Option<&Held>) -> Failure {
+    match held {
+        Some(held) => held.keep().await,
+        None => std::future::pending().await,
+    }
+}
+
 async fn until_left(
     side: &ClinicSide,
     known: u64,
+    mut stopped: Pin<&mut impl Future<Output = ()>>,
     renewed: &mut Signal,
     leave_link: impl Fn() -> Result<(), Failure>,
 ) -> Result<Left, Failure> {
     let mut look = tokio::time::interval(ADMITTED_CHECK);
-    let stopped = crate::asked_to_stop();
-    tokio::pin!(stopped);
     loop {
         tokio::select! {
             () = &mut stopped => return Ok(Left::Stopped),

@@ -25,6 +25,7 @@ pub mod puf;
 pub mod radio;
 mod recording;
 pub mod sensor;
+mod shards;
 mod state;
 
 /// Milliseconds since 1970 by this machine's clock.

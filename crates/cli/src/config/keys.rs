@@ -155,7 +155,7 @@ const fn key(
 }
 
 /// Every key. Paths of files are relative to the directory of the configuration.
-pub const KEYS: [Key; 36] = [
+pub const KEYS: [Key; 38] = [
     key(
         "state",
         "dir",
@@ -228,6 +228,23 @@ pub const KEYS: [Key; 36] = [
         CLINIC,
         Default("\"0\""),
         "Which shard it serves: 1 to 32 letters, digits and hyphens.",
+    ),
+    key(
+        "clinic",
+        "shards",
+        CLINIC,
+        Optional("[\"0\", \"1\"]"),
+        "Shards that several processes share: each process leases one of them in the database, and a spare one takes over \
+         within seconds when its holder dies. Every shard has a ledger of its own, `origin/shard`. Needs `database` and \
+         `ledger`; takes the place of `shard`.",
+    ),
+    key(
+        "clinic",
+        "ledger",
+        CLINIC,
+        Optional("\"/srv/bodywire/ledger\""),
+        "Directory of the ledger; without it, one in `state.dir`. Processes that share shards share it, too, on storage \
+         with file locks.",
     ),
     key(
         "clinic",

@@ -65,6 +65,10 @@ pub struct ClinicSection {
     pub origin: Origin,
     /// The shard it serves.
     pub shard: Shard,
+    /// Shards that it shares with other processes.
+    pub shards: Option<Vec<Shard>>,
+    /// Directory of the ledger, where it is not in the state directory.
+    pub ledger: Option<PathBuf>,
     /// Where the console listens.
     pub listen: SocketAddr,
     /// Host names the console answers to.
@@ -266,6 +270,14 @@ fn read_hub(hub: &Section<'_, '_>, findings: &mut Findings<'_>) -> Option<HubSec
 fn read_clinic(clinic: &Section<'_, '_>, findings: &mut Findings<'_>) -> Option<ClinicSection> {
     let origin = clinic.get("origin", values::origin, findings);
     let shard = clinic.get("shard", values::shard, findings);
+    let shards = clinic.get("shards", values::shards, findings);
+    let ledger = clinic.get("ledger", values::path, findings);
+    for (needed, why) in [("database", "leases lie in it"), ("ledger", "whoever takes over needs it")] {
+        if shards.is_some() && !clinic.has(needed) {
+            let next = format!("write `{needed}`, too: {why}");
+            findings.add(clinic.line(), &clinic.full("shards"), format!("stands without `{needed}`"), next);
+        }
+    }
     let listen = clinic.get("listen", values::address, findings);
     let hosts = clinic.get("hosts", values::hosts, findings);
     let hubs = clinic.get("hubs", values::hub_numbers, findings);
@@ -274,6 +286,8 @@ fn read_clinic(clinic: &Section<'_, '_>, findings: &mut Findings<'_>) -> Option<
     Some(ClinicSection {
         origin: origin?,
         shard: shard?,
+        shards,
+        ledger,
         listen: listen?,
         hosts: hosts?,
         hubs,

@@ -204,6 +204,16 @@ pub(super) fn shard(value: &DeValue<'_>) -> Parsed<Shard> {
     Shard::new(&text(value)?).or_else(|error| refused(error.to_string(), "write it as in \"ward-4b\""))
 }
 
+/// Names of shards, none of them twice.
+pub(super) fn shards(value: &DeValue<'_>) -> Parsed<Vec<Shard>> {
+    let shards = list(value, shard)?;
+    let names: std::collections::BTreeSet<&str> = shards.iter().map(Shard::name).collect();
+    match !shards.is_empty() && names.len() == shards.len() {
+        true => Ok(shards),
+        false => refused("is empty or names a shard twice", "write it as in [\"0\", \"1\"]"),
+    }
+}
+
 /// A ledger's name.
 pub(super) fn origin(value: &DeValue<'_>) -> Parsed<Origin> {
     Origin::new(&text(value)?).or_else(|_| {

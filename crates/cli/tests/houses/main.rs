@@ -6,6 +6,9 @@ mod engines;
 mod outages;
 mod process;
 mod relay;
+#[path = "../../../store/tests/server/mod.rs"]
+mod server;
+mod shards;
 mod telemetry;
 mod trust;
 mod world;
