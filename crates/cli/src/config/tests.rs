@@ -110,7 +110,8 @@ fn every_slip_is_named_with_its_line_and_what_was_meant() {
 fn secrets_are_refused_inline_and_not_repeated() {
     let path = "[[path]]\nname = \"a\"\nhost = \"h\"\nport = 1\n";
     for section in [format!("{HUB}[hub]\n"), "[clinic]\norigin = \"a\"\n".to_owned()] {
-        for url in ["postgres://u:hunter2@h/d", "postgres://u@h/d?password=hunter2", "mysql://u:hunter2@h/d"] {
+        for url in ["postgres://u:hunter2@h/d", "postgres://u@h/d?password=hunter2", "mysql://u:hunter2@h/d"]
+        {
             let text = format!("{:?}", problems(&format!("{section}database = \"{url}\"\n")));
             assert!(!text.contains("hunter2") && text.contains(".database"), "{text}");
         }
