@@ -74,8 +74,10 @@ pub enum Error {
     /// No patient with this number, or an erased one.
     #[error("there is no such patient")]
     NoSuchPatient,
-    /// The rows are gone, but readers kept the write-ahead log from being emptied.
-    #[error("erased, but the log still holds a copy because somebody reads; ask for it again")]
+    /// It is done, but readers kept the write-ahead log from being emptied.
+    #[error(
+        "done, but the write-ahead log still holds what was there because somebody reads; ask for it again"
+    )]
     NotWiped,
     /// The engine has its own way to make backups.
     #[error("a PostgreSQL database is saved with pg_dump or pg_basebackup, not by this program")]

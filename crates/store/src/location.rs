@@ -42,7 +42,13 @@ impl Location {
             return refused("the URL names no database");
         }
         let has = |name: &str| url.query_pairs().any(|(key, _)| key == name);
-        if !is_local(url.host_str()) && !has("host") && !has("sslmode") && !has("ssl-mode") {
+        // A host in the query overrules the one before it.
+        let named = url.query_pairs().filter(|(key, _)| key == "host" || key == "hostaddr").last();
+        let is_near = match named {
+            Some((_, host)) => is_local(Some(&host)),
+            None => is_local(url.host_str()),
+        };
+        if !is_near && !has("sslmode") && !has("ssl-mode") {
             url.query_pairs_mut().append_pair("sslmode", "verify-full");
         }
         Ok(Self(Place::Server(options)))
@@ -89,6 +95,7 @@ fn is_local(host: Option<&str>) -> bool {
         let is_loopback = |address: std::net::IpAddr| address.is_loopback();
         let bare = host.trim_matches(['[', ']']);
         host.is_empty()
+            || host.starts_with('/')
             || host == "localhost"
             || host.to_ascii_lowercase().starts_with("%2f")
             || bare.parse().is_ok_and(is_loopback)
@@ -173,6 +180,9 @@ mod tests {
         };
         assert_eq!(query("postgres://u@db.example/ward").as_deref(), Some("sslmode=verify-full"));
         assert_eq!(query("postgres://u@db.example/ward?sslmode=require").as_deref(), Some("sslmode=require"));
+        let overruled = query("postgres://localhost/ward?host=db.example").unwrap();
+        assert!(overruled.ends_with("&sslmode=verify-full"), "{overruled}");
+        assert_eq!(query("postgres:///ward?host=/run/postgresql").as_deref(), Some("host=/run/postgresql"));
         for local in ["localhost", "127.0.0.1:5433", "[::1]", "%2Frun%2Fpostgresql"] {
             assert_eq!(query(&format!("postgres://u@{local}/ward")), None, "{local}");
         }
