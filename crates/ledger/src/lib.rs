@@ -15,6 +15,7 @@
 
 #![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
+mod chart;
 pub mod checkpoint;
 pub mod disk;
 pub mod entry;
@@ -22,6 +23,8 @@ pub mod error;
 pub mod fsck;
 pub mod hash;
 pub mod head;
+mod index;
+mod locate;
 pub mod log;
 pub mod mem_disk;
 pub mod merkle;
@@ -32,6 +35,7 @@ mod recovery;
 pub mod segment;
 mod stored;
 pub mod tile;
+mod window;
 
 pub use checkpoint::{Checkpoint, Origin};
 pub use disk::{Disk, FileDisk};

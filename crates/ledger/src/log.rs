@@ -6,6 +6,7 @@ use ed25519_dalek::{SigningKey, VerifyingKey};
 
 use crate::{
     Checkpoint, Disk, Draft, Entry, Error, Hash, Origin, StreamId, VerifierKey,
+    locate::Cursor,
     recovery::{self, Recovery},
     segment::{FrameBuilder, ITEM_HEADER_BYTES},
     stored::{Step, Stored},
@@ -59,7 +60,7 @@ impl<D: Disk> Log<D> {
         let verifier = VerifierKey::new(origin.as_str(), key.verifying_key())?;
         let empty = Checkpoint { origin: origin.clone(), size: 0, root: Hash::empty_root() }.sign(&key)?;
         let (contents, recovery) = recovery::open(&mut disk, &verifier, &empty, floor)?;
-        Ok((Self { stored: Stored::new(disk, contents), origin, key }, recovery))
+        Ok((Self { stored: Stored::new(disk, contents, verifier), origin, key }, recovery))
     }
 
     /// Sets the length in bytes at which a segment is closed; [`crate::segment::SEGMENT_BYTES`] otherwise.
@@ -161,7 +162,9 @@ impl<D: Disk> Log<D> {
         &self,
         index: u64,
     ) -> impl Iterator<Item = Result<(u64, Entry, Vec<u8>), Error>> + '_ {
-        (index..self.size()).map(|at| self.read(at).map(|(entry, payload)| (at, entry, payload)))
+        let mut cursor = Cursor::for_many();
+        (index..self.size())
+            .map(move |at| self.stored.read_on(&mut cursor, at).map(|(entry, payload)| (at, entry, payload)))
     }
 
     /// The frame that begins at entry `first`, as it lies on the disk: what a mirror is sent.

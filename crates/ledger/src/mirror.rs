@@ -14,7 +14,6 @@ use crate::{
 #[derive(Debug)]
 pub struct Mirror<D> {
     stored: Stored<D>,
-    key: VerifierKey,
 }
 
 impl<D: Disk> Mirror<D> {
@@ -28,7 +27,7 @@ impl<D: Disk> Mirror<D> {
             return Err(Error::Malformed { what: "the checkpoint of a new log", why: "its size is not 0" });
         }
         let (contents, recovery) = recovery::open(&mut disk, &key, empty, floor)?;
-        Ok((Self { stored: Stored::new(disk, contents), key }, recovery))
+        Ok((Self { stored: Stored::new(disk, contents, key) }, recovery))
     }
 
     /// Number of entries.
@@ -46,7 +45,7 @@ impl<D: Disk> Mirror<D> {
     /// The log's key.
     #[must_use]
     pub fn key(&self) -> &VerifierKey {
-        &self.key
+        &self.stored.key
     }
 
     /// The log's signed checkpoint over all entries; `None` for an empty log.
@@ -92,7 +91,7 @@ impl<D: Disk> Mirror<D> {
             entries.push((item.header.entry_bytes, item.offset as u64));
         }
         self.stored.step(entries, last, |tree| {
-            let head = Checkpoint::open(frame.note, &self.key)?;
+            let head = Checkpoint::open(frame.note, &self.stored.key)?;
             if head.size != tree.size() {
                 return Err(bad("its checkpoint is of another size"));
             }

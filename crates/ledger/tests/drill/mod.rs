@@ -15,6 +15,7 @@ pub(crate) fn origin() -> Origin {
     Origin::new("ward.example/log").unwrap()
 }
 
+#[allow(dead_code, reason = "each test binary uses a part of this module")]
 pub(crate) fn verifier() -> VerifierKey {
     VerifierKey::new(origin().as_str(), signing_key().verifying_key()).unwrap()
 }
