@@ -13,8 +13,11 @@ use crate::{
     segment::{ITEM_HEADER_BYTES, ItemHeader},
 };
 
-/// Gaps between runs of intact items that are followed; more damage between two known places is left to a repair.
-const MAX_GAPS: usize = 16;
+/// Damaged items between two known places that are counted one by one.
+const MAX_MISSING: usize = 8;
+
+/// Gaps of any width that are looked for when there is more damage than that; the rest is left to a repair.
+const MAX_WIDE_GAPS: usize = 3;
 
 /// Places that are tried as the start of a run: bounds the work that chosen bytes can cause.
 const MAX_TRIALS: usize = 10_000;
@@ -43,6 +46,7 @@ type Run = Vec<Option<usize>>;
 
 struct Search {
     runs: Vec<Run>,
+    most_missing: usize,
     most_gaps: usize,
     trials: usize,
     /// The last items are damaged.
@@ -52,9 +56,13 @@ struct Search {
 impl<W: Witness> Stretch<'_, W> {
     /// Offset of the item of entry `index`, if it can be told.
     pub(crate) fn place(&self, index: u64) -> Option<usize> {
-        // The fewest gaps first: a payload that holds items of its own does not pass for a run of them.
-        let search = (0..=MAX_GAPS).find_map(|most_gaps| {
-            let mut search = Search { runs: vec![Run::new()], most_gaps, trials: 0, open_end: false };
+        // The least damage that explains the bytes: a payload that holds items of its own does not pass for a run.
+        let narrow =
+            (0..=MAX_MISSING).flat_map(|missing| (missing.min(1)..=missing).map(move |gaps| (missing, gaps)));
+        let wide = (1..=MAX_WIDE_GAPS).map(|gaps| (usize::MAX, gaps));
+        let search = narrow.chain(wide).find_map(|(most_missing, most_gaps)| {
+            let runs = vec![Run::new()];
+            let mut search = Search { runs, most_missing, most_gaps, trials: 0, open_end: false };
             self.follow(0, &mut search).then_some(search)
         })?;
         if let Some(leaf) = self.witness.leaf(index) {
@@ -190,7 +198,12 @@ impl Search {
     fn fits(&self, count: usize) -> bool {
         let gaps = self.gaps();
         match count.checked_sub(self.found()) {
-            Some(missing) => gaps <= self.most_gaps && missing >= gaps && (missing == 0 || gaps > 0),
+            Some(missing) => {
+                missing <= self.most_missing
+                    && gaps <= self.most_gaps
+                    && missing >= gaps
+                    && (missing == 0 || gaps > 0)
+            }
             None => false,
         }
     }
