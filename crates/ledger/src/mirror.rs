@@ -4,8 +4,10 @@
 use std::collections::HashMap;
 
 use crate::{
-    Checkpoint, Disk, Entry, Error, Floor, Hash, StreamId, VerifierKey,
-    recovery::{self, Recovery},
+    Checkpoint, Disk, Entry, Error, Floor, Hash, KeyId, StreamId, VerifierKey,
+    erase::Erased,
+    erasures::Mark,
+    recovery::{self, PendingErasures, Recovery},
     segment::Frame,
     stored::{Step, Stored},
 };
@@ -26,7 +28,7 @@ impl<D: Disk> Mirror<D> {
         if Checkpoint::open(empty.as_bytes(), &key)?.size != 0 {
             return Err(Error::Malformed { what: "the checkpoint of a new log", why: "its size is not 0" });
         }
-        let (contents, recovery) = recovery::open(&mut disk, &key, empty, floor)?;
+        let (contents, recovery) = recovery::open(&mut disk, &key, empty, floor, PendingErasures::Accepted)?;
         Ok((Self { stored: Stored::new(disk, contents, key) }, recovery))
     }
 
@@ -81,7 +83,9 @@ impl<D: Disk> Mirror<D> {
         }
         let mut last: HashMap<StreamId, Hash> = HashMap::new();
         let mut entries = Vec::with_capacity(frame.items.len());
-        for item in &frame.items {
+        let mut marks = Vec::new();
+        for (index, item) in (frame.header.first..).zip(&frame.items) {
+            marks.extend(Mark::of(index, &item.header));
             let Entry { stream, previous, .. } = item.header.entry;
             let before = last.get(&stream).or_else(|| self.stored.contents.streams.get(&stream));
             if before.copied().unwrap_or(Hash::ZERO) != previous {
@@ -90,7 +94,7 @@ impl<D: Disk> Mirror<D> {
             last.insert(stream, Hash::of(&item.header.entry_bytes));
             entries.push((item.header.entry_bytes, item.offset as u64));
         }
-        self.stored.step(entries, last, |tree| {
+        self.stored.step(entries, last, marks, |tree| {
             let head = Checkpoint::open(frame.note, &self.stored.key)?;
             if head.size != tree.size() {
                 return Err(bad("its checkpoint is of another size"));
@@ -118,11 +122,30 @@ impl<D: Disk> Mirror<D> {
         self.stored.frame(first)
     }
 
+    /// Payloads that are gone though no entry here says that their keys were erased: a log that has erased them sends
+    /// its old frames without them, and the entry comes in a later one. While there are any, the copy is not published
+    /// and must not be cosigned.
+    #[must_use]
+    pub fn pending_erasures(&self) -> usize {
+        self.stored.contents.erasures.pending()
+    }
+
+    /// Removes all payloads that are sealed under `keys`.
+    ///
+    /// # Errors
+    /// As [`crate::Log::erase`].
+    pub fn erase(&mut self, keys: &[KeyId]) -> Result<Erased, Error> {
+        self.stored.erase(keys)
+    }
+
     /// Publishes the tiles and the checkpoint of all entries.
     ///
     /// # Errors
-    /// As [`crate::Log::publish`].
+    /// As [`crate::Log::publish`]; [`Error::ErasurePending`].
     pub fn publish(&mut self) -> Result<(), Error> {
+        if self.pending_erasures() > 0 {
+            return Err(Error::ErasurePending { pending: self.pending_erasures() });
+        }
         match self.stored.contents.signed.clone() {
             Some(signed) if self.stored.contents.published != self.size() => self.stored.publish(&signed),
             _ => Ok(()),

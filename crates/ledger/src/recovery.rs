@@ -6,6 +6,7 @@ use std::io;
 use crate::{
     Checkpoint, Disk, Error, Floor, Hash, VerifierKey,
     disk::TEMPORARY_SUFFIX,
+    erasures::Mark,
     head::{self, HEAD_FILE, HeadSlot},
     index::Segment,
     log::KEY_FILE,
@@ -52,11 +53,21 @@ struct Claim {
     file: &'static str,
 }
 
+/// What to do about payloads that are gone though no entry says why.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum PendingErasures {
+    /// Damage: a writer erases after it has logged.
+    Refused,
+    /// The entry may still arrive: a mirror is sent old frames as they are now.
+    Accepted,
+}
+
 pub(crate) fn open<D: Disk>(
     disk: &mut D,
     key: &VerifierKey,
     empty: &str,
     floor: Floor,
+    erasures: PendingErasures,
 ) -> Result<(Contents, Recovery), Error> {
     let created = check_key(disk, key, empty)?;
     if created {
@@ -80,6 +91,18 @@ pub(crate) fn open<D: Disk>(
     scan.contents.published = published.size;
     scan.contents.head_seq = head.seq;
     scan.run(disk)?;
+    if erasures == PendingErasures::Refused
+        && let Some(index) = scan.contents.erasures.first_pending()
+    {
+        let after = scan.contents.segments.partition_point(|segment| segment.first <= index);
+        let segment = after.checked_sub(1).and_then(|at| scan.contents.segments.get(at));
+        let file = segment::path(segment.map_or(0, |segment| segment.first));
+        return Err(Error::damaged(
+            &file,
+            index,
+            "its payload is gone, but no entry says that its key was erased",
+        ));
+    }
     let Scan { mut contents, frames, torn_tail, .. } = scan;
     settle(disk, &mut contents, torn_tail.as_ref(), &head, bad_slot)?;
     let entries = contents.frontier.size();
@@ -300,7 +323,8 @@ impl<'a> Scan<'a> {
                     "the entry does not follow the last one of its stream",
                 ));
             }
-            let Contents { frontier, edge, .. } = &mut self.contents;
+            let Contents { frontier, edge, erasures, .. } = &mut self.contents;
+            Mark::of(index, &item.header).for_each(|mark| erasures.take(mark));
             frontier.append(Hash::leaf(&item.header.entry_bytes), |node, hash| {
                 edge.completed(node, hash, published)
             });

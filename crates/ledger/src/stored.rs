@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use crate::{
     Disk, Entry, Error, Hash, StreamId, VerifierKey,
     entry::ENTRY_BYTES,
+    erasures::{Erasures, Mark},
     head::{HEAD_FILE, HeadSlot},
     index::Segment,
     locate::{Cursor, Found},
@@ -22,6 +23,8 @@ pub(crate) struct Contents {
     pub(crate) segments: Vec<Segment>,
     /// SHA-256 of the last entry of each stream.
     pub(crate) streams: HashMap<StreamId, Hash>,
+    /// What the entries say about erased keys.
+    pub(crate) erasures: Erasures,
     /// Signed checkpoint of the last frame.
     pub(crate) signed: Option<String>,
     /// Size of the published checkpoint.
@@ -73,6 +76,8 @@ pub(crate) struct Step {
     pub(crate) offsets: Vec<u64>,
     /// The signed checkpoint at the frame's end.
     pub(crate) signed: String,
+    /// What its entries say about erasures.
+    pub(crate) marks: Vec<Mark>,
 }
 
 /// The files of a log and what is known of them.
@@ -83,7 +88,7 @@ pub(crate) struct Stored<D> {
     /// The log's key, to tell a frame of the log from one in a payload.
     pub(crate) key: VerifierKey,
     pub(crate) segment_bytes: u64,
-    stopped: bool,
+    pub(crate) stopped: bool,
 }
 
 impl<D: Disk> Stored<D> {
@@ -109,6 +114,7 @@ impl<D: Disk> Stored<D> {
         &self,
         entries: Vec<([u8; ENTRY_BYTES], u64)>,
         streams: HashMap<StreamId, Hash>,
+        marks: Vec<Mark>,
         signed: impl FnOnce(&Frontier) -> Result<String, Error>,
     ) -> Result<Step, Error> {
         let mut frontier = self.contents.frontier.clone();
@@ -119,7 +125,7 @@ impl<D: Disk> Stored<D> {
             frontier.append(Hash::leaf(&entry), |node, hash| completed.push((node, hash)));
         }
         let signed = signed(&frontier)?;
-        Ok(Step { frontier, completed, streams, offsets, signed })
+        Ok(Step { frontier, completed, streams, offsets, signed, marks })
     }
 
     /// Appends one frame: one write and one sync. When this returns, it is durable.
@@ -165,6 +171,7 @@ impl<D: Disk> Stored<D> {
         }
         contents.frontier = step.frontier;
         contents.streams.extend(step.streams);
+        step.marks.into_iter().for_each(|mark| contents.erasures.take(mark));
         contents.signed = Some(step.signed);
     }
 
@@ -180,6 +187,9 @@ impl<D: Disk> Stored<D> {
     /// As [`Stored::read`], from where `cursor` stands.
     pub(crate) fn read_on(&self, cursor: &mut Cursor, index: u64) -> Result<(Entry, Vec<u8>), Error> {
         let Found { path, offset, header } = self.seek(cursor, index)?;
+        if header.is_erased() {
+            return Err(Error::Erased { index });
+        }
         let payload = self.payload(cursor, &path, offset + ITEM_HEADER_BYTES as u64, header.stored_len)?;
         if Hash::of(&payload) == header.entry.payload_hash {
             Ok((header.entry, payload))
