@@ -36,6 +36,11 @@ pub trait Disk {
     /// Replaces or creates a file: afterwards, and after a power cut at any moment, it holds either all of the old or
     /// all of the new bytes; on return the new ones are durable.
     fn replace(&mut self, path: &str, bytes: &[u8]) -> io::Result<()>;
+    /// As [`Disk::replace`]; and the old bytes are overwritten where the disk can do that. A disk that cannot has
+    /// only replaced them.
+    fn replace_wiping(&mut self, path: &str, bytes: &[u8]) -> io::Result<()> {
+        self.replace(path, bytes)
+    }
     /// Removes a file. May come back after a power cut.
     fn remove(&mut self, path: &str) -> io::Result<()>;
 
@@ -43,6 +48,44 @@ pub trait Disk {
     fn read_all(&self, path: &str) -> io::Result<Vec<u8>> {
         let len = usize::try_from(self.len(path)?).map_err(|_| io::ErrorKind::FileTooLarge)?;
         self.read(path, 0, len)
+    }
+}
+
+impl<D: Disk> Disk for &mut D {
+    fn list(&self, folder: &str) -> io::Result<Vec<String>> {
+        (**self).list(folder)
+    }
+
+    fn len(&self, path: &str) -> io::Result<u64> {
+        (**self).len(path)
+    }
+
+    fn read(&self, path: &str, offset: u64, len: usize) -> io::Result<Vec<u8>> {
+        (**self).read(path, offset, len)
+    }
+
+    fn write(&mut self, path: &str, offset: u64, bytes: &[u8]) -> io::Result<()> {
+        (**self).write(path, offset, bytes)
+    }
+
+    fn truncate(&mut self, path: &str, len: u64) -> io::Result<()> {
+        (**self).truncate(path, len)
+    }
+
+    fn sync(&mut self, path: &str) -> io::Result<()> {
+        (**self).sync(path)
+    }
+
+    fn replace(&mut self, path: &str, bytes: &[u8]) -> io::Result<()> {
+        (**self).replace(path, bytes)
+    }
+
+    fn replace_wiping(&mut self, path: &str, bytes: &[u8]) -> io::Result<()> {
+        (**self).replace_wiping(path, bytes)
+    }
+
+    fn remove(&mut self, path: &str) -> io::Result<()> {
+        (**self).remove(path)
     }
 }
 
@@ -211,6 +254,20 @@ impl Disk for FileDisk {
         drop(file);
         fs::rename(&temporary, &full)?;
         self.sync_folders(path)
+    }
+
+    /// The old file is kept open while the new one takes its name, then overwritten with zeros. A power cut in between
+    /// leaves the old bytes in blocks that no file names; a file system that copies on write, and a flash disk, leave
+    /// them there in any case, until the blocks are used again or trimmed. Erasing the key is what counts; this is
+    /// what can be done beside it.
+    fn replace_wiping(&mut self, path: &str, bytes: &[u8]) -> io::Result<()> {
+        self.writable()?;
+        self.open = None;
+        let mut old = OpenOptions::new().write(true).open(self.root.join(path))?;
+        self.replace(path, bytes)?;
+        let len = old.metadata()?.len();
+        io::copy(&mut io::repeat(0).take(len), &mut old)?;
+        old.sync_all()
     }
 
     fn remove(&mut self, path: &str) -> io::Result<()> {

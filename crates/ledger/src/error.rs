@@ -2,6 +2,8 @@
 
 use std::io;
 
+use crate::KeyId;
+
 /// Everything this crate can refuse or fail at.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -82,6 +84,26 @@ pub enum Error {
         /// Entries in the tree.
         size: u64,
     },
+    /// The entry is there, its payload was erased.
+    #[error("the payload of entry {index} was erased with its key; the entry and its proof still hold")]
+    Erased {
+        /// The entry.
+        index: u64,
+    },
+    /// A key's payloads may be erased only after the log says that the key was.
+    #[error("no entry says that key {key} was erased: append a `KeyErased` entry with this key id first")]
+    NotLogged {
+        /// The key id in hexadecimal.
+        key: String,
+    },
+    /// A copy holds erased payloads, and the entry that says why has not arrived.
+    #[error(
+        "{pending} payloads are erased and no entry of this copy says why: take over the log's later frames before you publish it"
+    )]
+    ErasurePending {
+        /// Payloads that are gone.
+        pending: usize,
+    },
     /// There is no published checkpoint to prove against.
     #[error("there is no file `checkpoint` here: this is not a log directory, or not a whole copy of one")]
     Unpublished,
@@ -105,6 +127,10 @@ pub enum Error {
 impl Error {
     pub(crate) fn disk(action: &'static str, file: &str) -> impl FnOnce(io::Error) -> Self {
         move |source| Self::Disk { action, file: file.to_owned(), source }
+    }
+
+    pub(crate) fn not_logged(key: &KeyId) -> Self {
+        Self::NotLogged { key: key.0.iter().map(|byte| format!("{byte:02x}")).collect() }
     }
 
     pub(crate) fn damaged(file: &str, index: u64, what: impl Into<String>) -> Self {

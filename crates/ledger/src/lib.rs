@@ -16,13 +16,18 @@
 #![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
 pub mod audit;
+mod chart;
 pub mod checkpoint;
 pub mod disk;
 pub mod entry;
+pub mod erase;
+mod erasures;
 pub mod error;
 pub mod fsck;
 pub mod hash;
 pub mod head;
+mod index;
+mod locate;
 pub mod log;
 pub mod mem_disk;
 pub mod merkle;
@@ -35,10 +40,12 @@ pub mod repair;
 pub mod segment;
 mod stored;
 pub mod tile;
+mod window;
 
 pub use checkpoint::{Checkpoint, Origin};
 pub use disk::{Disk, FileDisk};
 pub use entry::{Draft, Entry, EntryKind, KeyId, StreamId};
+pub use erase::Erased;
 pub use error::Error;
 pub use hash::Hash;
 pub use log::{Floor, KEY_FILE, Log};

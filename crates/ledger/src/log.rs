@@ -5,8 +5,11 @@ use std::{collections::HashMap, ops::Range};
 use ed25519_dalek::{SigningKey, VerifyingKey};
 
 use crate::{
-    Checkpoint, Disk, Draft, Entry, Error, Hash, Origin, StreamId, VerifierKey,
-    recovery::{self, Recovery},
+    Checkpoint, Disk, Draft, Entry, Error, Hash, KeyId, Origin, StreamId, VerifierKey,
+    erase::Erased,
+    erasures::Mark,
+    locate::Cursor,
+    recovery::{self, PendingErasures, Recovery},
     segment::{FrameBuilder, ITEM_HEADER_BYTES},
     stored::{Step, Stored},
 };
@@ -58,8 +61,9 @@ impl<D: Disk> Log<D> {
     ) -> Result<(Self, Recovery), Error> {
         let verifier = VerifierKey::new(origin.as_str(), key.verifying_key())?;
         let empty = Checkpoint { origin: origin.clone(), size: 0, root: Hash::empty_root() }.sign(&key)?;
-        let (contents, recovery) = recovery::open(&mut disk, &verifier, &empty, floor)?;
-        Ok((Self { stored: Stored::new(disk, contents), origin, key }, recovery))
+        let (contents, recovery) =
+            recovery::open(&mut disk, &verifier, &empty, floor, PendingErasures::Refused)?;
+        Ok((Self { stored: Stored::new(disk, contents, verifier), origin, key }, recovery))
     }
 
     /// Sets the length in bytes at which a segment is closed; [`crate::segment::SEGMENT_BYTES`] otherwise.
@@ -134,13 +138,16 @@ impl<D: Disk> Log<D> {
         let mut frame = FrameBuilder::with_capacity(bytes + 512);
         let mut last: HashMap<StreamId, Hash> = HashMap::new();
         let mut entries = Vec::with_capacity(batch.len());
+        let mut marks = Vec::new();
         for draft in batch {
             let previous = last.get(&draft.stream).copied().or_else(|| self.stream_head(&draft.stream));
-            let entry = Entry::from_draft(draft, previous.unwrap_or(Hash::ZERO))?.emit();
+            let entry = Entry::from_draft(draft, previous.unwrap_or(Hash::ZERO))?;
+            marks.extend(Mark::key(&entry));
+            let entry = entry.emit();
             last.insert(draft.stream, Hash::of(&entry));
             entries.push((entry, frame.push(&entry, &draft.payload)? as u64));
         }
-        let step = self.stored.contents.step(entries, last, |tree| {
+        let step = self.stored.contents.step(entries, last, marks, |tree| {
             Checkpoint { origin: self.origin.clone(), size: tree.size(), root: tree.root() }.sign(&self.key)
         })?;
         let frame = frame.finish(self.size(), step.signed.as_bytes())?;
@@ -150,18 +157,35 @@ impl<D: Disk> Log<D> {
     /// Reads an entry and its sealed payload, and compares checksum, hash and length.
     ///
     /// # Errors
-    /// [`Error::NoSuchEntry`]; [`Error::Damaged`] if the stored bytes are not those that were appended;
-    /// [`Error::Disk`].
+    /// [`Error::NoSuchEntry`]; [`Error::Erased`] if its payload was erased; [`Error::Damaged`] if the stored bytes are
+    /// not those that were appended; [`Error::Disk`].
     pub fn read(&self, index: u64) -> Result<(Entry, Vec<u8>), Error> {
         self.stored.read(index)
     }
 
-    /// All entries from `index` on, each with its index.
+    /// All entries from `index` on, each with its index. One whose payload was erased is an [`Error::Erased`], one that
+    /// is damaged an [`Error::Damaged`]; the iterator goes on behind both.
     pub fn entries_from(
         &self,
         index: u64,
     ) -> impl Iterator<Item = Result<(u64, Entry, Vec<u8>), Error>> + '_ {
-        (index..self.size()).map(|at| self.read(at).map(|(entry, payload)| (at, entry, payload)))
+        let mut cursor = Cursor::for_many();
+        (index..self.size())
+            .map(move |at| self.stored.read_on(&mut cursor, at).map(|(entry, payload)| (at, entry, payload)))
+    }
+
+    /// Removes all payloads that are sealed under `keys`; their entries, and every proof, stay. Log a
+    /// [`crate::EntryKind::KeyErased`] entry for each key first. Reading such an entry gives [`Error::Erased`]
+    /// afterwards. May be repeated, as after a crash in the middle.
+    ///
+    /// The segments are rewritten and the old bytes overwritten where the disk can do that, see
+    /// [`crate::Disk::replace_wiping`]; copies elsewhere, backups and mirrors, have to be erased for themselves.
+    ///
+    /// # Errors
+    /// [`Error::NotLogged`] with nothing changed; [`Error::Damaged`] for a segment that has to be repaired first, when
+    /// all others are done; [`Error::Disk`], after which the writer has stopped; [`Error::Stopped`].
+    pub fn erase(&mut self, keys: &[KeyId]) -> Result<Erased, Error> {
+        self.stored.erase(keys)
     }
 
     /// The frame that begins at entry `first`, as it lies on the disk: what a mirror is sent.

@@ -4,8 +4,10 @@
 use std::collections::HashMap;
 
 use crate::{
-    Checkpoint, Disk, Entry, Error, Floor, Hash, StreamId, VerifierKey,
-    recovery::{self, Recovery},
+    Checkpoint, Disk, Entry, Error, Floor, Hash, KeyId, StreamId, VerifierKey,
+    erase::Erased,
+    erasures::Mark,
+    recovery::{self, PendingErasures, Recovery},
     segment::Frame,
     stored::{Contents, Step, Stored},
 };
@@ -14,7 +16,6 @@ use crate::{
 #[derive(Debug)]
 pub struct Mirror<D> {
     stored: Stored<D>,
-    key: VerifierKey,
 }
 
 impl<D: Disk> Mirror<D> {
@@ -27,8 +28,8 @@ impl<D: Disk> Mirror<D> {
         if Checkpoint::open(empty.as_bytes(), &key)?.size != 0 {
             return Err(Error::Malformed { what: "the checkpoint of a new log", why: "its size is not 0" });
         }
-        let (contents, recovery) = recovery::open(&mut disk, &key, empty, floor)?;
-        Ok((Self { stored: Stored::new(disk, contents), key }, recovery))
+        let (contents, recovery) = recovery::open(&mut disk, &key, empty, floor, PendingErasures::Accepted)?;
+        Ok((Self { stored: Stored::new(disk, contents, key) }, recovery))
     }
 
     /// Number of entries.
@@ -46,7 +47,7 @@ impl<D: Disk> Mirror<D> {
     /// The log's key.
     #[must_use]
     pub fn key(&self) -> &VerifierKey {
-        &self.key
+        &self.stored.key
     }
 
     /// The log's signed checkpoint over all entries; `None` for an empty log.
@@ -69,7 +70,7 @@ impl<D: Disk> Mirror<D> {
     /// [`Error::Disk`] and [`Error::Stopped`] as for the writer.
     pub fn append(&mut self, bytes: &[u8]) -> Result<usize, Error> {
         let frame = Frame::parse(bytes)?;
-        let step = check(&self.stored.contents, &self.key, &frame)?;
+        let step = check(&self.stored.contents, &self.stored.key, &frame)?;
         let len = frame.header.len as usize;
         self.stored.append(bytes.get(..len).unwrap_or(bytes), step)?;
         Ok(len)
@@ -91,11 +92,30 @@ impl<D: Disk> Mirror<D> {
         self.stored.frame(first)
     }
 
+    /// Payloads that are gone though no entry here says that their keys were erased: a log that has erased them sends
+    /// its old frames without them, and the entry comes in a later one. While there are any, the copy is not published
+    /// and must not be cosigned.
+    #[must_use]
+    pub fn pending_erasures(&self) -> usize {
+        self.stored.contents.erasures.pending()
+    }
+
+    /// Removes all payloads that are sealed under `keys`.
+    ///
+    /// # Errors
+    /// As [`crate::Log::erase`].
+    pub fn erase(&mut self, keys: &[KeyId]) -> Result<Erased, Error> {
+        self.stored.erase(keys)
+    }
+
     /// Publishes the tiles and the checkpoint of all entries.
     ///
     /// # Errors
-    /// As [`crate::Log::publish`].
+    /// As [`crate::Log::publish`]; [`Error::ErasurePending`].
     pub fn publish(&mut self) -> Result<(), Error> {
+        if self.pending_erasures() > 0 {
+            return Err(Error::ErasurePending { pending: self.pending_erasures() });
+        }
         match self.stored.contents.signed.clone() {
             Some(signed) if self.stored.contents.published != self.size() => self.stored.publish(&signed),
             _ => Ok(()),
@@ -111,7 +131,9 @@ pub(crate) fn check(contents: &Contents, key: &VerifierKey, frame: &Frame<'_>) -
     }
     let mut last: HashMap<StreamId, Hash> = HashMap::new();
     let mut entries = Vec::with_capacity(frame.items.len());
-    for item in &frame.items {
+    let mut marks = Vec::new();
+    for (index, item) in (frame.header.first..).zip(&frame.items) {
+        marks.extend(Mark::of(index, &item.header));
         let Entry { stream, previous, .. } = item.header.entry;
         let before = last.get(&stream).or_else(|| contents.streams.get(&stream));
         if before.copied().unwrap_or(Hash::ZERO) != previous {
@@ -120,7 +142,7 @@ pub(crate) fn check(contents: &Contents, key: &VerifierKey, frame: &Frame<'_>) -
         last.insert(stream, Hash::of(&item.header.entry_bytes));
         entries.push((item.header.entry_bytes, item.offset as u64));
     }
-    contents.step(entries, last, |tree| {
+    contents.step(entries, last, marks, |tree| {
         let head = Checkpoint::open(frame.note, key)?;
         if head.size != tree.size() {
             return Err(bad("its checkpoint is of another size"));

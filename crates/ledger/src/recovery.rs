@@ -6,11 +6,14 @@ use std::io;
 use crate::{
     Checkpoint, Disk, Error, Floor, Hash, VerifierKey,
     disk::TEMPORARY_SUFFIX,
+    erasures::Mark,
     head::{self, HEAD_FILE, HeadSlot},
+    index::Segment,
     log::KEY_FILE,
-    segment::{self, FRAME_ALIGN_BYTES, Frame, FrameHeader, SEGMENT_FOLDER},
-    stored::{Contents, SegmentExtent},
+    segment::{self, FRAME_ALIGN_BYTES, FRAME_HEADER_BYTES, Frame, FrameHeader, SEGMENT_FOLDER},
+    stored::Contents,
     tile::CHECKPOINT_FILE,
+    window::{SEQUENTIAL_BYTES, Window},
 };
 
 /// A last frame that a power cut left unfinished and that was cut off.
@@ -50,11 +53,21 @@ struct Claim {
     file: &'static str,
 }
 
+/// What to do about payloads that are gone though no entry says why.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum PendingErasures {
+    /// Damage: a writer erases after it has logged.
+    Refused,
+    /// The entry may still arrive: a mirror is sent old frames as they are now.
+    Accepted,
+}
+
 pub(crate) fn open<D: Disk>(
     disk: &mut D,
     key: &VerifierKey,
     empty: &str,
     floor: Floor,
+    erasures: PendingErasures,
 ) -> Result<(Contents, Recovery), Error> {
     let created = check_key(disk, key, empty)?;
     if created {
@@ -78,6 +91,18 @@ pub(crate) fn open<D: Disk>(
     scan.contents.published = published.size;
     scan.contents.head_seq = head.seq;
     scan.run(disk)?;
+    if erasures == PendingErasures::Refused
+        && let Some(index) = scan.contents.erasures.first_pending()
+    {
+        let after = scan.contents.segments.partition_point(|segment| segment.first <= index);
+        let segment = after.checked_sub(1).and_then(|at| scan.contents.segments.get(at));
+        let file = segment::path(segment.map_or(0, |segment| segment.first));
+        return Err(Error::damaged(
+            &file,
+            index,
+            "its payload is gone, but no entry says that its key was erased",
+        ));
+    }
     let Scan { mut contents, frames, torn_tail, .. } = scan;
     settle(disk, &mut contents, torn_tail.as_ref(), &head, bad_slot)?;
     let entries = contents.frontier.size();
@@ -209,9 +234,8 @@ impl<'a> Scan<'a> {
                 let what = format!("the segment of entry {} is missing or cut off", self.size());
                 return Err(Error::damaged(&segment::path(self.size()), self.size(), what));
             }
-            let bytes = disk.read_all(file).map_err(Error::disk("read", file))?;
-            let len = self.segment(file, &bytes, at + 1 == count)?;
-            self.contents.segments.push(SegmentExtent { first, len });
+            self.contents.segments.push(Segment::new(first));
+            self.segment(&mut Tail::of(disk, file, at + 1 == count)?)?;
         }
         if self.size() < self.floor {
             let what =
@@ -247,30 +271,38 @@ impl<'a> Scan<'a> {
         Ok(())
     }
 
-    /// Reads the frames of one segment and returns where the last one ends.
-    fn segment(&mut self, file: &str, bytes: &[u8], last: bool) -> Result<u64, Error> {
-        let mut at = 0;
-        while let Some(rest) = bytes.get(at..).filter(|rest| !rest.is_empty()) {
-            match Frame::parse(rest) {
+    /// Reads the frames of one segment, one at a time.
+    fn segment<D: Disk>(&mut self, tail: &mut Tail<'_, D>) -> Result<(), Error> {
+        while tail.at < tail.len {
+            let file = tail.file;
+            let error = match tail.frame().and_then(Frame::parse) {
                 Ok(frame) => {
-                    self.frame(file, &frame, at as u64)?;
-                    at += frame.header.len as usize;
+                    self.frame(file, &frame)?;
+                    let len = u64::from(frame.header.len);
+                    tail.at += len;
+                    continue;
                 }
-                // The unused rest of a preallocated segment.
-                Err(_) if last && rest.iter().all(|byte| *byte == 0) => break,
-                Err(error) => {
-                    self.judge_tail(file, rest, last, &error)?;
-                    let (offset, bytes) = (at as u64, rest.len() as u64);
-                    self.torn_tail = Some(TornTail { file: file.to_owned(), offset, bytes });
-                    break;
-                }
+                Err(error @ Error::Disk { .. }) => return Err(error),
+                Err(error) => error,
+            };
+            // Zeros are the unused rest of a preallocated segment.
+            if !(tail.last && tail.is_unused()?) {
+                self.judge_tail(tail, &error)?;
+                let (offset, bytes) = (tail.at, tail.len - tail.at);
+                self.torn_tail = Some(TornTail { file: file.to_owned(), offset, bytes });
             }
+            break;
         }
-        Ok(at as u64)
+        if !tail.last
+            && let Some(segment) = self.contents.segments.last_mut()
+        {
+            segment.close();
+        }
+        Ok(())
     }
 
     /// Takes over a whole frame. What is wrong here was not torn: the checksums are right.
-    fn frame(&mut self, file: &str, frame: &Frame<'_>, offset: u64) -> Result<(), Error> {
+    fn frame(&mut self, file: &str, frame: &Frame<'_>) -> Result<(), Error> {
         let first = self.size();
         if frame.header.first != first {
             return Err(Error::damaged(
@@ -291,11 +323,11 @@ impl<'a> Scan<'a> {
                     "the entry does not follow the last one of its stream",
                 ));
             }
-            let Contents { frontier, edge, offsets, .. } = &mut self.contents;
+            let Contents { frontier, edge, erasures, .. } = &mut self.contents;
+            Mark::of(index, &item.header).for_each(|mark| erasures.take(mark));
             frontier.append(Hash::leaf(&item.header.entry_bytes), |node, hash| {
                 edge.completed(node, hash, published)
             });
-            offsets.push(offset + item.offset as u64);
         }
         let head = Checkpoint::open(frame.note, self.key)
             .map_err(|error| Error::damaged(file, first, format!("checkpoint of the frame: {error}")))?;
@@ -306,36 +338,107 @@ impl<'a> Scan<'a> {
                 "the frame's signed checkpoint is that of other entries",
             ));
         }
+        if let Some(segment) = self.contents.segments.last_mut() {
+            let items: Vec<u64> = frame.items.iter().map(|item| item.offset as u64).collect();
+            segment.add_frame(first, u64::from(frame.header.len), &items);
+        }
         self.contents.signed = String::from_utf8(frame.note.to_vec()).ok();
         self.frames += 1;
         self.check_claims(file)
     }
 
     /// Accepts a bad frame as torn, or says why it is damage.
-    fn judge_tail(&self, file: &str, rest: &[u8], last: bool, error: &Error) -> Result<(), Error> {
-        let size = self.size();
-        if !last {
+    fn judge_tail<D: Disk>(&self, tail: &Tail<'_, D>, error: &Error) -> Result<(), Error> {
+        let (file, size) = (tail.file, self.size());
+        if !tail.last {
             return Err(Error::damaged(file, size, format!("{error}; later segments follow")));
         }
         if size < self.floor {
             let what = format!("{error}; {} entries are known to have been stored", self.floor);
             return Err(Error::damaged(file, size, what));
         }
-        if self.frame_follows(rest) {
+        if tail.frame_follows(size, self.key)? {
             return Err(Error::damaged(file, size, format!("{error}; a whole frame follows")));
         }
         Ok(())
     }
+}
+
+/// The rest of a segment from a frame on.
+struct Tail<'a, D> {
+    disk: &'a D,
+    file: &'a str,
+    /// No segment follows.
+    last: bool,
+    at: u64,
+    len: u64,
+    window: Window,
+}
+
+impl<'a, D: Disk> Tail<'a, D> {
+    fn of(disk: &'a D, file: &'a str, last: bool) -> Result<Self, Error> {
+        let len = disk.len(file).map_err(Error::disk("measure", file))?;
+        Ok(Self { disk, file, last, at: 0, len, window: Window::new(SEQUENTIAL_BYTES) })
+    }
+
+    /// The bytes of the frame at hand.
+    fn frame(&mut self) -> Result<&[u8], Error> {
+        let Self { disk, file, at, len, window, .. } = self;
+        frame_bytes(*disk, file, *at, *len, window)
+    }
+
+    /// Whether nothing but zeros follow.
+    fn is_unused(&mut self) -> Result<bool, Error> {
+        let mut at = self.at;
+        while at < self.len {
+            let part = (self.len - at).min(SEQUENTIAL_BYTES as u64);
+            let bytes = self.window.get(self.disk, self.file, at, part as usize, self.len);
+            if bytes.map_err(Error::disk("read", self.file))?.iter().any(|byte| *byte != 0) {
+                return Ok(false);
+            }
+            at += part;
+        }
+        Ok(true)
+    }
 
     /// Whether a later frame is whole and signed: then the bad one was complete when it was written. A payload that
     /// looks like a frame does not pass, because only the log's key signs.
-    fn frame_follows(&self, rest: &[u8]) -> bool {
-        (FRAME_ALIGN_BYTES..rest.len()).step_by(FRAME_ALIGN_BYTES).any(|at| {
-            let rest = rest.get(at..).unwrap_or(&[]);
-            FrameHeader::parse(rest).is_ok_and(|header| header.first > self.size())
-                && Frame::parse(rest).is_ok_and(|frame| {
-                    Checkpoint::open(frame.note, self.key).is_ok_and(|head| head.size == frame.header.end())
-                })
-        })
+    fn frame_follows(&self, size: u64, key: &VerifierKey) -> Result<bool, Error> {
+        let (mut window, mut frames) = (Window::new(SEQUENTIAL_BYTES), Window::new(0));
+        let mut at = self.at + FRAME_ALIGN_BYTES as u64;
+        while at + FRAME_HEADER_BYTES as u64 <= self.len {
+            let bytes = window.get(self.disk, self.file, at, FRAME_HEADER_BYTES, self.len);
+            let header = FrameHeader::parse(bytes.map_err(Error::disk("read", self.file))?);
+            if header.is_ok_and(|header| header.first > size) {
+                match frame_bytes(self.disk, self.file, at, self.len, &mut frames).and_then(Frame::parse) {
+                    Ok(frame) => {
+                        let head = Checkpoint::open(frame.note, key);
+                        if head.is_ok_and(|head| head.size == frame.header.end()) {
+                            return Ok(true);
+                        }
+                    }
+                    Err(error @ Error::Disk { .. }) => return Err(error),
+                    Err(_) => {}
+                }
+            }
+            at += FRAME_ALIGN_BYTES as u64;
+        }
+        Ok(false)
     }
+}
+
+/// The bytes of the frame at `at`, as many as there are.
+fn frame_bytes<'w>(
+    disk: &impl Disk,
+    file: &str,
+    at: u64,
+    end: u64,
+    window: &'w mut Window,
+) -> Result<&'w [u8], Error> {
+    let rest = usize::try_from(end.saturating_sub(at)).unwrap_or(usize::MAX);
+    let head = window.get(disk, file, at, rest.min(FRAME_HEADER_BYTES), end);
+    let header = FrameHeader::parse(head.map_err(Error::disk("read", file))?)?;
+    let len = (header.len as usize).min(rest);
+    let bytes = window.get(disk, file, at, len, end).map_err(Error::disk("read", file))?;
+    Ok(bytes)
 }

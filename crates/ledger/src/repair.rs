@@ -7,12 +7,12 @@
 use std::collections::{BTreeMap, HashMap};
 
 use crate::{
-    Checkpoint, Disk, Error, Floor, KEY_FILE, VerifierKey,
+    Checkpoint, Disk, Error, Floor, KEY_FILE, KeyId, VerifierKey,
     entry::ENTRY_BYTES,
     head::{self, HEAD_FILE},
     mirror,
     segment::{self, FRAME_ALIGN_BYTES, Frame, SEGMENT_BYTES, SEGMENT_FOLDER},
-    stored::{Contents, SegmentExtent},
+    stored::{Contents, Stored},
     tile::{self, CHECKPOINT_FILE, TILE_FOLDER, TILE_WIDTH, TileKind, TilePath},
 };
 
@@ -60,6 +60,7 @@ pub fn repair<D: Disk>(
         done: Repaired::default(),
     };
     work.segments()?;
+    work.erase_again()?;
     work.tiles(true)?;
     work.heads()?;
     work.done.entries = work.size();
@@ -140,6 +141,23 @@ impl<D: Disk, F: FnMut(u64) -> Result<Option<Vec<u8>>, Error>> Work<'_, D, F> {
         }
     }
 
+    /// A peer may not have erased yet what is erased here; and nobody may have lost what no entry says was erased.
+    fn erase_again(&mut self) -> Result<(), Error> {
+        if let Some(index) = self.contents.erasures.first_pending() {
+            let what = "a payload is gone, and no entry says that its key was erased; try another peer";
+            return Err(Error::damaged(SEGMENT_FOLDER, index, what));
+        }
+        let keys: Vec<KeyId> = self.contents.erasures.keys.iter().copied().collect();
+        if self.done.fetched.is_empty() || keys.is_empty() {
+            return Ok(());
+        }
+        let contents = std::mem::take(&mut self.contents);
+        let mut stored = Stored::new(&mut *self.disk, contents, self.key.clone());
+        stored.erase(&keys)?;
+        self.contents = stored.contents;
+        Ok(())
+    }
+
     fn missing(&self, why: &str) -> Error {
         let what = format!("{why}, and the peer does not have the frame either; try another peer");
         Error::damaged(&segment::path(self.size()), self.size(), what)
@@ -153,7 +171,7 @@ impl<D: Disk, F: FnMut(u64) -> Result<Option<Vec<u8>>, Error>> Work<'_, D, F> {
         while next != Some(self.size()) {
             let here = intact.get(&self.size()).and_then(|(at, len)| bytes.get(*at..at + len));
             if let Some(frame) = here {
-                self.take(file, frame, out.len() as u64)?;
+                self.take(first, frame)?;
                 out.extend_from_slice(frame);
                 continue;
             }
@@ -163,7 +181,7 @@ impl<D: Disk, F: FnMut(u64) -> Result<Option<Vec<u8>>, Error>> Work<'_, D, F> {
             let wanted = self.size();
             match (self.fetch)(wanted)? {
                 Some(frame) => {
-                    let len = self.take(file, &frame, out.len() as u64)?;
+                    let len = self.take(first, &frame)?;
                     self.done.fetched.push(wanted);
                     out.extend_from_slice(frame.get(..len).unwrap_or(&frame));
                 }
@@ -179,7 +197,6 @@ impl<D: Disk, F: FnMut(u64) -> Result<Option<Vec<u8>>, Error>> Work<'_, D, F> {
         if out.is_empty() {
             return if bytes.is_empty() { Ok(()) } else { self.remove(file) };
         }
-        self.contents.segments.push(SegmentExtent { first, len: out.len() as u64 });
         let rest = bytes.strip_prefix(out.as_slice());
         // Zeros after the last frame of the last segment are space for the next one.
         let same = rest
@@ -188,11 +205,13 @@ impl<D: Disk, F: FnMut(u64) -> Result<Option<Vec<u8>>, Error>> Work<'_, D, F> {
     }
 
     /// Verifies a frame as the continuation of the tree and takes it over.
-    fn take(&mut self, file: &str, bytes: &[u8], offset: u64) -> Result<usize, Error> {
+    fn take(&mut self, segment: u64, bytes: &[u8]) -> Result<usize, Error> {
         let frame = Frame::parse(bytes)?;
         let first = self.size();
         let step = mirror::check(&self.contents, self.key, &frame)?;
         let contents = &mut self.contents;
+        contents.add_frame(segment, first, u64::from(frame.header.len), &step.offsets);
+        step.marks.into_iter().for_each(|mark| contents.erasures.take(mark));
         for (node, hash) in step.completed {
             contents.edge.completed(node, hash, 0);
         }
@@ -200,12 +219,7 @@ impl<D: Disk, F: FnMut(u64) -> Result<Option<Vec<u8>>, Error>> Work<'_, D, F> {
         contents.streams.extend(step.streams);
         contents.signed = Some(step.signed);
         self.bundle.extend(frame.items.iter().map(|item| item.header.entry_bytes));
-        self.check_floors().map_err(|error| match error {
-            Error::Damaged { what, .. } => {
-                Error::damaged(file, first, format!("{what} (frame at byte {offset})"))
-            }
-            other => other,
-        })?;
+        self.check_floors()?;
         if self.size() - self.contents.published >= TILES_EVERY {
             self.tiles(false)?;
         }

@@ -127,7 +127,7 @@ pub struct ItemHeader {
     pub entry_bytes: [u8; ENTRY_BYTES],
     /// The entry.
     pub entry: Entry,
-    /// Bytes of payload that follow. Equal to the entry's payload length.
+    /// Bytes of payload that follow: as many as the entry says, or none if the payload was erased.
     pub stored_len: u32,
 }
 
@@ -135,8 +135,8 @@ impl ItemHeader {
     /// Parses the item header at the start of `bytes`, which may be longer.
     ///
     /// # Errors
-    /// [`Error::Malformed`] if it is cut off, its checksum is wrong, the entry cannot be parsed, or the two payload
-    /// lengths differ.
+    /// [`Error::Malformed`] if it is cut off, its checksum is wrong, the entry cannot be parsed, or the stored length
+    /// is neither the entry's nor 0. Whether a payload may be gone only the whole log tells.
     pub fn parse(bytes: &[u8]) -> Result<Self, Error> {
         let header: &[u8; ITEM_HEADER_BYTES] =
             bytes.first_chunk().ok_or_else(|| bad("an entry is cut off"))?;
@@ -149,10 +149,16 @@ impl ItemHeader {
         let stored = stored.first_chunk::<4>().ok_or_else(|| bad("an entry is cut off"))?;
         let entry = Entry::parse(entry_bytes)?;
         let stored_len = u32::from_be_bytes(*stored);
-        if stored_len != entry.payload_len {
+        if stored_len != entry.payload_len && stored_len != 0 {
             return Err(bad("the stored length of a payload is not that of its entry"));
         }
         Ok(Self { entry_bytes: *entry_bytes, entry, stored_len })
+    }
+
+    /// Whether the payload was erased: the entry had one, and none is stored.
+    #[must_use]
+    pub fn is_erased(&self) -> bool {
+        self.stored_len == 0 && self.entry.payload_len > 0
     }
 }
 
@@ -161,7 +167,7 @@ impl ItemHeader {
 pub struct Item<'a> {
     /// The entry.
     pub header: ItemHeader,
-    /// The sealed payload; its hash has been compared with the entry's.
+    /// The sealed payload; its hash has been compared with the entry's. Empty if it was erased.
     pub payload: &'a [u8],
     /// Where the item header starts, in bytes from the start of the frame.
     pub offset: usize,
@@ -179,7 +185,8 @@ pub struct Frame<'a> {
 }
 
 impl<'a> Frame<'a> {
-    /// Parses the frame at the start of `bytes`, which may be longer.
+    /// Parses the frame at the start of `bytes`, which may be longer. Erased payloads are accepted: whether the log
+    /// says that their keys were erased is for whoever knows all of it.
     ///
     /// # Errors
     /// [`Error::Malformed`] with the first rule that is broken.
@@ -197,7 +204,7 @@ impl<'a> Frame<'a> {
             let item = ItemHeader::parse(rest)?;
             let end = ITEM_HEADER_BYTES + item.stored_len as usize;
             let payload = rest.get(ITEM_HEADER_BYTES..end).ok_or_else(|| bad("a payload is cut off"))?;
-            if Hash::of(payload) != item.entry.payload_hash {
+            if !item.is_erased() && Hash::of(payload) != item.entry.payload_hash {
                 return Err(bad("a payload does not have the hash in its entry"));
             }
             items.push(Item { header: item, payload, offset: at });

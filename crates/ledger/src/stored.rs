@@ -4,31 +4,27 @@
 use std::collections::HashMap;
 
 use crate::{
-    Disk, Entry, Error, Hash, StreamId,
+    Disk, Entry, Error, Hash, StreamId, VerifierKey,
     entry::ENTRY_BYTES,
+    erasures::{Erasures, Mark},
     head::{HEAD_FILE, HeadSlot},
+    index::Segment,
+    locate::{Cursor, Found},
     merkle::{Frontier, Node},
-    segment::{self, FRAME_HEADER_BYTES, Frame, FrameHeader, ITEM_HEADER_BYTES, ItemHeader, SEGMENT_BYTES},
+    segment::{self, ITEM_HEADER_BYTES, SEGMENT_BYTES},
     tile::{self, CHECKPOINT_FILE, TILE_WIDTH, TileEdge, TileKind, TilePath},
 };
-
-/// A segment file: its first entry and the bytes of its frames.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct SegmentExtent {
-    pub(crate) first: u64,
-    pub(crate) len: u64,
-}
 
 /// What the writer knows about the stored entries; recovery builds it by reading them all.
 #[derive(Debug, Default)]
 pub(crate) struct Contents {
     pub(crate) frontier: Frontier,
     pub(crate) edge: TileEdge,
-    /// Offset of each entry's item header in its segment.
-    pub(crate) offsets: Vec<u64>,
-    pub(crate) segments: Vec<SegmentExtent>,
+    pub(crate) segments: Vec<Segment>,
     /// SHA-256 of the last entry of each stream.
     pub(crate) streams: HashMap<StreamId, Hash>,
+    /// What the entries say about erased keys.
+    pub(crate) erasures: Erasures,
     /// Signed checkpoint of the last frame.
     pub(crate) signed: Option<String>,
     /// Size of the published checkpoint.
@@ -38,20 +34,13 @@ pub(crate) struct Contents {
 }
 
 impl Contents {
-    /// Segment path and offset of an entry.
-    pub(crate) fn place(&self, index: u64) -> Option<(String, u64)> {
-        let offset = *self.offsets.get(usize::try_from(index).ok()?)?;
-        let after = self.segments.partition_point(|segment| segment.first <= index);
-        let segment = self.segments.get(after.checked_sub(1)?)?;
-        Some((segment::path(segment.first), offset))
-    }
-
     /// The step after `entries` are appended to the tree, each with its place in the frame; `streams`
     /// are the last entries of their streams, `signed` makes or checks the checkpoint.
     pub(crate) fn step(
         &self,
         entries: Vec<([u8; ENTRY_BYTES], u64)>,
         streams: HashMap<StreamId, Hash>,
+        marks: Vec<Mark>,
         signed: impl FnOnce(&Frontier) -> Result<String, Error>,
     ) -> Result<Step, Error> {
         let mut frontier = self.frontier.clone();
@@ -62,18 +51,29 @@ impl Contents {
             frontier.append(Hash::leaf(&entry), |node, hash| completed.push((node, hash)));
         }
         let signed = signed(&frontier)?;
-        Ok(Step { frontier, completed, streams, offsets, signed })
+        Ok(Step { frontier, completed, streams, offsets, signed, marks })
     }
 
     /// The head slot that records these contents.
     pub(crate) fn next_head(&self) -> HeadSlot {
-        let segment = self.segments.last().copied().unwrap_or(SegmentExtent { first: 0, len: 0 });
+        let (segment_first, segment_len) =
+            self.segments.last().map_or((0, 0), |segment| (segment.first, segment.len));
         HeadSlot {
             seq: self.head_seq + 1,
             size: self.frontier.size(),
             root: self.frontier.root(),
-            segment_first: segment.first,
-            segment_len: segment.len,
+            segment_first,
+            segment_len,
+        }
+    }
+
+    /// Takes over the place of a frame: its segment, first entry and length, and the offsets of its items.
+    pub(crate) fn add_frame(&mut self, segment: u64, first: u64, bytes: u64, items: &[u64]) {
+        if self.segments.last().is_none_or(|last| last.first != segment) {
+            self.segments.push(Segment::new(segment));
+        }
+        if let Some(last) = self.segments.last_mut() {
+            last.add_frame(first, bytes, items);
         }
     }
 
@@ -96,6 +96,8 @@ pub(crate) struct Step {
     pub(crate) offsets: Vec<u64>,
     /// The signed checkpoint at the frame's end.
     pub(crate) signed: String,
+    /// What its entries say about erasures.
+    pub(crate) marks: Vec<Mark>,
 }
 
 /// The files of a log and what is known of them.
@@ -103,13 +105,15 @@ pub(crate) struct Step {
 pub(crate) struct Stored<D> {
     pub(crate) disk: D,
     pub(crate) contents: Contents,
+    /// The log's key, to tell a frame of the log from one in a payload.
+    pub(crate) key: VerifierKey,
     pub(crate) segment_bytes: u64,
-    stopped: bool,
+    pub(crate) stopped: bool,
 }
 
 impl<D: Disk> Stored<D> {
-    pub(crate) fn new(disk: D, contents: Contents) -> Self {
-        Self { disk, contents, segment_bytes: SEGMENT_BYTES, stopped: false }
+    pub(crate) fn new(disk: D, contents: Contents, key: VerifierKey) -> Self {
+        Self { disk, contents, key, segment_bytes: SEGMENT_BYTES, stopped: false }
     }
 
     pub(crate) fn size(&self) -> u64 {
@@ -127,27 +131,28 @@ impl<D: Disk> Stored<D> {
     /// Appends one frame: one write and one sync. When this returns, it is durable.
     pub(crate) fn append(&mut self, frame: &[u8], step: Step) -> Result<(), Error> {
         self.running()?;
-        let extent = match self.contents.segments.last() {
-            Some(last) if last.len == 0 || last.len < self.segment_bytes => *last,
-            _ => SegmentExtent { first: self.size(), len: 0 },
+        let (first, at) = match self.contents.segments.last() {
+            Some(last) if last.len == 0 || last.len < self.segment_bytes => (last.first, last.len),
+            _ => (self.size(), 0),
         };
-        let path = segment::path(extent.first);
+        let path = segment::path(first);
         // Until all calls have succeeded the state of the disk is unknown.
         self.stopped = true;
-        self.close_before(extent)?;
-        self.disk.write(&path, extent.len, frame).map_err(Error::disk("append to", &path))?;
+        self.close_before(first)?;
+        self.disk.write(&path, at, frame).map_err(Error::disk("append to", &path))?;
         self.disk.sync(&path).map_err(Error::disk("sync", &path))?;
         self.stopped = false;
-        self.commit(frame.len() as u64, step, extent);
+        self.commit(frame.len() as u64, step, first);
         Ok(())
     }
 
     /// Cuts the unused rest off the segment before a new one, so that bytes after the last frame of a closed segment
     /// are always damage. The rest is zeros: preallocated, or left by a power cut that kept a length and no bytes.
-    fn close_before(&mut self, next: SegmentExtent) -> Result<(), Error> {
-        let Some(last) = self.contents.segments.last().filter(|last| last.first != next.first) else {
+    fn close_before(&mut self, next: u64) -> Result<(), Error> {
+        let Some(last) = self.contents.segments.last_mut().filter(|last| last.first != next) else {
             return Ok(());
         };
+        last.close();
         let path = segment::path(last.first);
         if self.disk.len(&path).map_err(Error::disk("measure", &path))? > last.len {
             self.disk.truncate(&path, last.len).map_err(Error::disk("truncate", &path))?;
@@ -157,20 +162,16 @@ impl<D: Disk> Stored<D> {
     }
 
     /// Takes over a frame that is durable.
-    fn commit(&mut self, bytes: u64, step: Step, extent: SegmentExtent) {
+    fn commit(&mut self, bytes: u64, step: Step, segment: u64) {
+        let first = self.size();
         let contents = &mut self.contents;
-        if contents.segments.last().is_none_or(|last| last.first != extent.first) {
-            contents.segments.push(extent);
-        }
-        if let Some(last) = contents.segments.last_mut() {
-            last.len = extent.len + bytes;
-        }
-        contents.offsets.extend(step.offsets.iter().map(|offset| extent.len + offset));
+        contents.add_frame(segment, first, bytes, &step.offsets);
         for (node, hash) in step.completed {
             contents.edge.completed(node, hash, contents.published);
         }
         contents.frontier = step.frontier;
         contents.streams.extend(step.streams);
+        step.marks.into_iter().for_each(|mark| contents.erasures.take(mark));
         contents.signed = Some(step.signed);
     }
 
@@ -180,39 +181,20 @@ impl<D: Disk> Stored<D> {
     /// [`Error::NoSuchEntry`]; [`Error::Damaged`] if the stored bytes are not those that were appended;
     /// [`Error::Disk`].
     pub(crate) fn read(&self, index: u64) -> Result<(Entry, Vec<u8>), Error> {
-        let (path, offset, header) = self.item(index)?;
-        let start = offset + ITEM_HEADER_BYTES as u64;
-        let payload =
-            self.disk.read(&path, start, header.stored_len as usize).map_err(Error::disk("read", &path))?;
+        self.read_on(&mut Cursor::for_one(), index)
+    }
+
+    /// As [`Stored::read`], from where `cursor` stands.
+    pub(crate) fn read_on(&self, cursor: &mut Cursor, index: u64) -> Result<(Entry, Vec<u8>), Error> {
+        let Found { path, offset, header } = self.seek(cursor, index)?;
+        if header.is_erased() {
+            return Err(Error::Erased { index });
+        }
+        let payload = self.payload(cursor, &path, offset + ITEM_HEADER_BYTES as u64, header.stored_len)?;
         if Hash::of(&payload) == header.entry.payload_hash {
             Ok((header.entry, payload))
         } else {
             Err(Error::damaged(&path, index, "the payload does not have the hash in its entry"))
-        }
-    }
-
-    fn item(&self, index: u64) -> Result<(String, u64, ItemHeader), Error> {
-        let none = || Error::NoSuchEntry { index, size: self.size() };
-        let (path, offset) = self.contents.place(index).ok_or_else(none)?;
-        let bytes = self.disk.read(&path, offset, ITEM_HEADER_BYTES).map_err(Error::disk("read", &path))?;
-        match ItemHeader::parse(&bytes) {
-            Ok(header) => Ok((path, offset, header)),
-            Err(error) => Err(Error::damaged(&path, index, error.to_string())),
-        }
-    }
-
-    /// The frame that begins at entry `first`, as it lies on the disk.
-    pub(crate) fn frame(&self, first: u64) -> Result<Vec<u8>, Error> {
-        let none = || Error::NoSuchEntry { index: first, size: self.size() };
-        let (path, item) = self.contents.place(first).ok_or_else(none)?;
-        let at = item.checked_sub(FRAME_HEADER_BYTES as u64).ok_or_else(none)?;
-        let read = |len| self.disk.read(&path, at, len).map_err(Error::disk("read", &path));
-        let header =
-            FrameHeader::parse(&read(FRAME_HEADER_BYTES)?).ok().filter(|header| header.first == first);
-        let bytes = read(header.ok_or_else(none)?.len as usize)?;
-        match Frame::parse(&bytes) {
-            Ok(_) => Ok(bytes),
-            Err(error) => Err(Error::damaged(&path, first, error.to_string())),
         }
     }
 
@@ -251,8 +233,9 @@ impl<D: Disk> Stored<D> {
     /// Reads back the entries of a bundle; each must still have the leaf hash that is in the tree.
     fn bundle(&self, first: u64, leaves: &[Hash]) -> Result<Vec<[u8; ENTRY_BYTES]>, Error> {
         let mut entries = Vec::with_capacity(leaves.len());
+        let mut cursor = Cursor::for_many();
         for (index, leaf) in (first..).zip(leaves) {
-            let (path, _, header) = self.item(index)?;
+            let Found { path, header, .. } = self.seek(&mut cursor, index)?;
             if Hash::leaf(&header.entry_bytes) != *leaf {
                 return Err(Error::damaged(&path, index, "the entry is not the one that was appended"));
             }

@@ -7,7 +7,7 @@ mod drill;
 use std::collections::BTreeMap;
 
 use bodywire_ledger::{
-    Error, Floor, Log, MemDisk,
+    Draft, EntryKind, Error, Floor, KeyId, Log, MemDisk,
     fsck::{self, Options},
     peer::Peer,
     repair::{Repaired, repair},
@@ -163,4 +163,40 @@ fn what_a_lying_peer_sends_is_never_saved() {
     );
     let error = repair(&mut emptied, &drill::verifier(), Floor::NONE, |first| Ok(forked.frame(first).ok()));
     assert!(matches!(error, Err(Error::Forked { .. })), "{error:?}");
+}
+
+#[test]
+fn what_was_erased_here_stays_erased_though_the_peer_still_has_it() {
+    let disk = MemDisk::new();
+    let (mut log, _) = drill::open(disk.clone(), Floor::NONE).unwrap();
+    let mut log = {
+        log = log.with_segment_bytes(2_000);
+        log
+    };
+    let (key, word) = (KeyId([77; 16]), b"a word that nobody may read again");
+    for n in 0..30 {
+        let mut drafts = drill::drafts(log.size()..log.size() + 3);
+        drafts[1].key = key;
+        drafts[1].payload = word.to_vec();
+        if n == 20 {
+            drafts[2] = Draft { kind: EntryKind::KeyErased, key, payload: Vec::new(), ..drafts[2].clone() };
+        }
+        log.append(drafts).unwrap();
+    }
+    log.publish().unwrap();
+    let unerased = disk.files();
+    log.erase(&[key]).unwrap();
+    log.publish().unwrap();
+    let mut bad = disk.files();
+    let finds =
+        |files: &Files| files.values().any(|bytes| bytes.windows(word.len()).any(|found| found == word));
+    assert!(finds(&unerased) && !finds(&bad));
+    let lost = bad.keys().filter(|name| name.starts_with("segment/")).nth(1).unwrap().clone();
+    bad.remove(&lost);
+    let (done, after) = repaired(bad, &unerased);
+    assert!(!done.unwrap().fetched.is_empty());
+    assert!(!finds(&after), "the peer's copy has come back");
+    let options = Options { key: Some(drill::verifier()), floor: 0 };
+    let report = fsck::check(&MemDisk::from_files(after), &options).unwrap();
+    assert!(report.is_sound(), "{:?}", report.findings);
 }

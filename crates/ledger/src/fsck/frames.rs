@@ -374,7 +374,9 @@ impl<D: Disk> Check<'_, D> {
                 return contents;
             };
             if let Some(entry) = entry.as_ref().and_then(|bytes| Entry::parse(bytes).ok()) {
-                if Hash::of(payload) == entry.payload_hash {
+                if payload.is_empty() && entry.payload_len > 0 {
+                    self.erasures.payload(index, entry.key);
+                } else if Hash::of(payload) == entry.payload_hash {
                     self.payloads += 1;
                 } else if sound_header {
                     let what = "the payload does not have the hash in its entry";
@@ -426,6 +428,7 @@ impl<D: Disk> Check<'_, D> {
             walk.lost += 1;
             return;
         };
+        self.erasures.entry(&entry);
         let (previous, lost) = walk.streams.get(&entry.stream).copied().unwrap_or((Hash::ZERO, 0));
         if previous != entry.previous && lost == walk.lost {
             let file = segment_of(self.disk, index);
@@ -504,7 +507,7 @@ fn payload_len_of_damaged(rest: &[u8]) -> Option<usize> {
 }
 
 /// The segment file that holds an entry.
-fn segment_of(disk: &impl Disk, index: u64) -> String {
+pub(super) fn segment_of(disk: &impl Disk, index: u64) -> String {
     let files = disk.list(segment::SEGMENT_FOLDER).unwrap_or_default();
     let firsts = files.iter().filter_map(|file| segment::parse_path(file)).filter(|first| *first <= index);
     segment::path(firsts.max().unwrap_or(0))

@@ -7,6 +7,7 @@
 #![deny(clippy::indexing_slicing)]
 
 mod derived;
+mod erasures;
 mod frames;
 mod replay;
 
@@ -15,6 +16,7 @@ use core::ops::Range;
 use std::collections::{BTreeMap, BTreeSet};
 
 use derived::Leaves;
+use erasures::Erasures;
 
 use crate::{
     Checkpoint, Disk, Error, Hash, Origin, VerifierKey,
@@ -96,6 +98,8 @@ pub struct Report {
     pub entries: u64,
     /// Payloads whose hash was computed and is right.
     pub payloads: u64,
+    /// Payloads that were erased, as an entry of the log says.
+    pub erased: u64,
     /// Tiles and entry bundles that were compared.
     pub tiles: u64,
     /// Root over all entries, unless damage hides it.
@@ -138,6 +142,7 @@ struct Check<'a, D> {
     entries: u64,
     filled: u64,
     payloads: u64,
+    erasures: Erasures,
     tiles: u64,
     findings: Vec<Finding>,
     /// What is wrong with tiles, which are compared as soon as their entries are known and named after the rest.
@@ -164,6 +169,7 @@ pub fn check(disk: &impl Disk, options: &Options) -> Result<Report, Error> {
         entries: 0,
         filled: 0,
         payloads: 0,
+        erasures: Erasures::default(),
         tiles: 0,
         findings: Vec::new(),
         tile_findings: Vec::new(),
@@ -174,6 +180,7 @@ pub fn check(disk: &impl Disk, options: &Options) -> Result<Report, Error> {
     check.read_head(&files);
     check.read_checkpoint(&files);
     check.read_segments(&files);
+    check.judge_erasures();
     check.compare_heads();
     check.compare_checkpoint();
     check.finish_tiles();
@@ -181,6 +188,7 @@ pub fn check(disk: &impl Disk, options: &Options) -> Result<Report, Error> {
     Ok(Report {
         entries: check.entries,
         payloads: check.payloads,
+        erased: check.erasures.accepted,
         tiles: check.tiles,
         root: check.root,
         origin: check.key.as_ref().and_then(|key| Origin::new(key.name()).ok()),

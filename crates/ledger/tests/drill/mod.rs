@@ -15,6 +15,7 @@ pub(crate) fn origin() -> Origin {
     Origin::new("ward.example/log").unwrap()
 }
 
+#[allow(dead_code, reason = "each test binary uses a part of this module")]
 pub(crate) fn verifier() -> VerifierKey {
     VerifierKey::new(origin().as_str(), signing_key().verifying_key()).unwrap()
 }
@@ -22,14 +23,15 @@ pub(crate) fn verifier() -> VerifierKey {
 /// The `index`-th draft: three streams in turn, payloads of 0 to 60 bytes.
 pub(crate) fn draft(index: u64) -> Draft {
     let kind = EntryKind::ALL[(index % 12) as usize];
-    let length = (index * 7 % 61) as usize;
+    let length = if kind == EntryKind::KeyErased { 0 } else { (index * 7 % 61) as usize };
     Draft {
         kind,
         flags: index as u16,
         time_ms: 1_700_000_000_000 + index,
         stream: StreamId([(index % 3) as u8 + 1; 16]),
         stream_seq: index / 3,
-        key: KeyId([9; 16]),
+        // What is erased is another key, so that the payloads here may stay.
+        key: KeyId([if kind == EntryKind::KeyErased { 8 } else { 9 }; 16]),
         payload: (0..length).map(|at| (index as usize * 31 + at) as u8).collect(),
     }
 }
