@@ -16,6 +16,7 @@
 #![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
 pub mod checkpoint;
+pub mod cosignature;
 pub mod disk;
 pub mod entry;
 pub mod error;
@@ -33,8 +34,10 @@ pub mod repair;
 pub mod segment;
 mod stored;
 pub mod tile;
+pub mod witness;
 
 pub use checkpoint::{Checkpoint, Origin};
+pub use cosignature::CosignerKey;
 pub use disk::{Disk, FileDisk};
 pub use entry::{Draft, Entry, EntryKind, KeyId, StreamId};
 pub use error::Error;
