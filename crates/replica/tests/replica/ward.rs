@@ -18,48 +18,48 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-pub const ORIGIN: &str = "ward.example/log";
-pub const NOW_S: u64 = 1_700_000_000;
+pub(crate) const ORIGIN: &str = "ward.example/log";
+pub(crate) const NOW_S: u64 = 1_700_000_000;
 
-pub fn secret() -> SigningKey {
+pub(crate) fn secret() -> SigningKey {
     SigningKey::from_bytes(&[1; 32])
 }
 
-pub fn key() -> VerifierKey {
+pub(crate) fn key() -> VerifierKey {
     VerifierKey::new(ORIGIN, secret().verifying_key()).unwrap()
 }
 
-pub fn hash() -> String {
+pub(crate) fn hash() -> String {
     log_hash(ORIGIN)
 }
 
-pub fn empty() -> String {
+pub(crate) fn empty() -> String {
     let origin = Origin::new(ORIGIN).unwrap();
     Checkpoint { origin, size: 0, root: Hash::empty_root() }.sign(&secret()).unwrap()
 }
 
 /// The log's writer. Another `salt`: another history under the same key.
-pub struct Writer {
-    pub log: Log<MemDisk>,
-    pub frames: Vec<Vec<u8>>,
+pub(crate) struct Writer {
+    pub(crate) log: Log<MemDisk>,
+    pub(crate) frames: Vec<Vec<u8>>,
     salt: u8,
 }
 
 impl Writer {
-    pub fn new(salt: u8) -> Self {
+    pub(crate) fn new(salt: u8) -> Self {
         let origin = Origin::new(ORIGIN).unwrap();
         let log = Log::open(MemDisk::new(), origin, secret(), Floor::NONE).unwrap().0;
         Self { log, frames: Vec::new(), salt }
     }
 
     /// Appends a frame of some entries and publishes.
-    pub fn write(&mut self, entries: usize) {
+    pub(crate) fn write(&mut self, entries: usize) {
         let streams: Vec<u8> = (0..entries).map(|n| (n % 3) as u8).collect();
         self.write_streams(&streams);
     }
 
     /// The same, one entry of each of these streams.
-    pub fn write_streams(&mut self, streams: &[u8]) {
+    pub(crate) fn write_streams(&mut self, streams: &[u8]) {
         let first = self.log.size();
         let draft = |(n, stream): (usize, &u8)| Draft {
             kind: EntryKind::Telemetry,
@@ -75,27 +75,27 @@ impl Writer {
         self.log.publish().unwrap();
     }
 
-    pub fn grown(salt: u8, frames: usize) -> Self {
+    pub(crate) fn grown(salt: u8, frames: usize) -> Self {
         let mut writer = Self::new(salt);
         (0..frames).for_each(|n| writer.write(1 + n % 7));
         writer
     }
 
-    pub fn signed(&self) -> String {
+    pub(crate) fn signed(&self) -> String {
         self.log.signed_checkpoint().unwrap()
     }
 
     /// What is asked of a witness that has cosigned `old` entries.
-    pub fn request(&self, old: u64) -> String {
+    pub(crate) fn request(&self, old: u64) -> String {
         witness::request_of(self.log.disk(), &key(), old).unwrap()
     }
 }
 
 /// A replica that runs.
-pub struct Running {
-    pub replica: Replica<FileDisks>,
-    pub base: String,
-    pub address: SocketAddr,
+pub(crate) struct Running {
+    pub(crate) replica: Replica<FileDisks>,
+    pub(crate) base: String,
+    pub(crate) address: SocketAddr,
     number: u8,
     directory: PathBuf,
     stop: watch::Sender<bool>,
@@ -103,9 +103,9 @@ pub struct Running {
 }
 
 #[derive(Clone, Default)]
-pub struct Extras {
-    pub peers: Vec<String>,
-    pub token: Option<String>,
+pub(crate) struct Extras {
+    pub(crate) peers: Vec<String>,
+    pub(crate) token: Option<String>,
 }
 
 fn config(number: u8, extras: Extras) -> Config {
@@ -121,7 +121,7 @@ fn config(number: u8, extras: Extras) -> Config {
 }
 
 impl Running {
-    pub async fn start(directory: &Path, number: u8, extras: Extras) -> Self {
+    pub(crate) async fn start(directory: &Path, number: u8, extras: Extras) -> Self {
         let replica = Replica::open(config(number, extras), FileDisks::new(directory.to_owned())).unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -132,13 +132,13 @@ impl Running {
     }
 
     /// Stops and starts again with the same directory and keys.
-    pub async fn restart(self, extras: Extras) -> Self {
+    pub(crate) async fn restart(self, extras: Extras) -> Self {
         let (directory, number) = (self.directory.clone(), self.number);
         self.stop().await;
         Self::start(&directory, number, extras).await
     }
 
-    pub async fn stop(self) {
+    pub(crate) async fn stop(self) {
         self.stop.send_replace(true);
         self.task.await.unwrap();
         let replica = self.replica;
@@ -154,64 +154,70 @@ impl Running {
         panic!("the replica still has its directory");
     }
 
-    pub fn witness(&self) -> CosignerKey {
+    pub(crate) fn witness(&self) -> CosignerKey {
         self.replica.witness_key().unwrap()
     }
 
-    pub fn mirror(&self) -> CosignerKey {
+    pub(crate) fn mirror(&self) -> CosignerKey {
         self.replica.mirror_key().unwrap()
     }
 
-    pub fn segment(&self) -> PathBuf {
+    pub(crate) fn segment(&self) -> PathBuf {
         self.directory.join(hash()).join("log/segment/00000000000000000000.seg")
     }
 
-    pub fn record(&self, name: &str) -> PathBuf {
+    pub(crate) fn record(&self, name: &str) -> PathBuf {
         self.directory.join(hash()).join("records").join(name)
     }
 
-    pub async fn begin(&self) {
+    pub(crate) async fn begin(&self) {
         assert_eq!(self.post(&format!("/{}/begin", hash()), empty()).await.0, 200);
     }
 
     /// Sends frames; status and answer.
-    pub async fn push(&self, from: u64, frames: &[Vec<u8>]) -> (u16, String) {
+    pub(crate) async fn push(&self, from: u64, frames: &[Vec<u8>]) -> (u16, String) {
         self.post(&format!("/{}/add-frames?from={from}", hash()), frames.concat()).await
     }
 
     /// Begins the copy and sends everything; the mirror's cosignature is verified.
-    pub async fn take(&self, writer: &Writer) {
+    pub(crate) async fn take(&self, writer: &Writer) {
         self.begin().await;
         let (status, line) = self.push(0, &writer.frames).await;
         assert_eq!(status, 200, "{line}");
         self.verify_mirror(&writer.signed(), &line);
     }
 
-    pub fn verify_mirror(&self, signed: &str, line: &str) {
+    pub(crate) fn verify_mirror(&self, signed: &str, line: &str) {
         let whole = cosignature::attach(signed, line).unwrap();
         assert_eq!(self.mirror().verify(&Note::parse(whole.as_bytes()).unwrap()).unwrap(), NOW_S);
     }
 
-    pub async fn witnesses(&self, writer: &Writer, old: u64) -> (u16, String) {
+    pub(crate) async fn witnesses(&self, writer: &Writer, old: u64) -> (u16, String) {
         self.post("/add-checkpoint", writer.request(old)).await
     }
 
-    pub async fn post(&self, path: &str, body: impl Into<Bytes>) -> (u16, String) {
+    pub(crate) async fn post(&self, path: &str, body: impl Into<Bytes>) -> (u16, String) {
         let (status, bytes) = self.ask(Method::POST, path, body.into(), None).await;
         (status, String::from_utf8(bytes).unwrap())
     }
 
-    pub async fn get(&self, path: &str) -> (u16, Vec<u8>) {
+    pub(crate) async fn get(&self, path: &str) -> (u16, Vec<u8>) {
         self.ask(Method::GET, &format!("/{}/{path}", hash()), Bytes::new(), None).await
     }
 
-    pub async fn json(&self, path: &str) -> serde_json::Value {
+    pub(crate) async fn json(&self, path: &str) -> serde_json::Value {
         let (status, bytes) = self.get(path).await;
         assert_eq!(status, 200);
         serde_json::from_slice(&bytes).unwrap()
     }
 
-    pub async fn ask(&self, method: Method, path: &str, body: Bytes, token: Option<&str>) -> (u16, Vec<u8>) {
+    pub(crate) async fn ask(
+        &self,
+        method: Method,
+        path: &str,
+        body: Bytes,
+        token: Option<&str>,
+    ) -> (u16, Vec<u8>) {
         let client = Client::builder(TokioExecutor::new()).build_http::<Full<Bytes>>();
         let mut request = Request::builder().method(method).uri(format!("{}{path}", self.base));
         if let Some(token) = token {
