@@ -13,7 +13,7 @@ pub use ecg::{EcgCommand, EcgCorrelateOptions, EcgEvaluateOptions, EcgOptions};
 pub use ledger::{AnchorOptions, CheckOptions, LedgerCommand, ProveOptions, RepairOptions, VerifyOptions};
 pub use roles::{
     AdmitOptions, BrokerOptions, ClinicCardOptions, ClinicCommand, ClinicOptions, HubCardOptions, HubCommand,
-    HubOptions,
+    HubOptions, ReplicaOptions,
 };
 pub use sensor::{AirOptions, EnrollOptions, ListOptions, OneSensor, RunOptions, SensorCommand, StateOption};
 pub(crate) use sensor::{class_named, profile_named, signal_name, signal_named};
@@ -58,12 +58,14 @@ pub enum Command {
     Clinic(ClinicOptions),
     /// Runs embedded MQTT brokers, each a path of its own.
     Broker(BrokerOptions),
+    /// Runs a replica: verifies, stores, cosigns and serves copies of ledgers, and repairs itself from its peers.
+    Replica(ReplicaOptions),
     /// Looks at a configuration and everything it names, and says what is insecure though it works.
     ///
     /// Exit code 5 when a path cannot be reached, 6 when the configuration cannot be used, 1 for other problems; warnings
     /// are no failure.
     Doctor(DoctorOptions),
-    /// Configurations of hub, clinic and brokers: checks one, or shows every key.
+    /// Configurations of hub, clinic, brokers and replica: checks one, or shows every key.
     Config {
         /// Which.
         #[command(subcommand)]

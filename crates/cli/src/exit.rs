@@ -103,6 +103,19 @@ impl From<bodywire_hub::Error> for Failure {
     }
 }
 
+impl From<bodywire_replica::Error> for Failure {
+    fn from(error: bodywire_replica::Error) -> Self {
+        match error {
+            bodywire_replica::Error::Ledger(error) => error.into(),
+            other => Self::Configuration {
+                what: "replica".to_owned(),
+                why: other.to_string(),
+                next: "see docs/replication.md".to_owned(),
+            },
+        }
+    }
+}
+
 impl From<bodywire_ledger::Error> for Failure {
     fn from(error: bodywire_ledger::Error) -> Self {
         use bodywire_ledger::Error as E;

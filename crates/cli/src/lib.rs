@@ -1,7 +1,7 @@
 //! The command `bodywire`.
 //!
 //! [`args`] is what can be typed, [`config`] what can be written, [`exit`] what comes back; [`demo`] runs a ward in one
-//! process; [`sensor`], [`hub`], [`clinic`] and [`brokers`] run its parts in processes of their own, over a [`radio`], with a
+//! process; [`sensor`], [`hub`], [`clinic`], [`replica`] and [`brokers`] run its parts in processes of their own, over a [`radio`], with a
 //! [`puf`] of any kind; [`ledger`] checks a ledger
 //! directory as an auditor would; [`ecg`] runs the detector over recordings; [`attacks`] shows what each attack does to each scheme.
 
@@ -24,6 +24,7 @@ mod metrics;
 pub mod puf;
 pub mod radio;
 mod recording;
+pub mod replica;
 pub mod sensor;
 mod shards;
 mod state;

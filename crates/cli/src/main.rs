@@ -5,7 +5,9 @@ use bodywire_cli::args::{
     SensorCommand,
 };
 use bodywire_cli::exit::Failure;
-use bodywire_cli::{attacks, brokers, clinic, config, demo, doctor, ecg, hub, ledger, logging, sensor};
+use bodywire_cli::{
+    attacks, brokers, clinic, config, demo, doctor, ecg, hub, ledger, logging, replica, sensor,
+};
 use clap::{CommandFactory, Parser};
 use std::process::ExitCode;
 
@@ -22,7 +24,10 @@ fn main() -> ExitCode {
 
 fn run(arguments: Arguments) -> Result<(), Failure> {
     // Roles begin to log when they know how.
-    if !matches!(arguments.command, Command::Hub(_) | Command::Clinic(_) | Command::Broker(_)) {
+    if !matches!(
+        arguments.command,
+        Command::Hub(_) | Command::Clinic(_) | Command::Broker(_) | Command::Replica(_)
+    ) {
         logging::start(None);
     }
     match arguments.command {
@@ -44,6 +49,7 @@ fn run(arguments: Arguments) -> Result<(), Failure> {
             None => clinic::run(&options),
         },
         Command::Broker(options) => brokers::run(&options),
+        Command::Replica(options) => replica::run(&options),
         Command::Doctor(options) => doctor::run(&options),
         Command::Config { command } => match command {
             ConfigCommand::Check(options) => config::check(&options),

@@ -218,6 +218,20 @@ pub(crate) fn of_clinic(counters: &bodywire_clinic::Counters) -> Vec<Metric> {
     ]
 }
 
+/// What a replica has done.
+pub(crate) fn of_replica(counters: &bodywire_replica::Counters) -> Vec<Metric> {
+    vec![
+        Metric::count("bodywire_replica_frames", "Frames stored", &counters.frames),
+        Metric::count("bodywire_replica_frame_bytes", "Bytes of them", &counters.frame_bytes),
+        Metric::count("bodywire_replica_mirrored", "Cosignatures of the mirror", &counters.mirrored),
+        Metric::count("bodywire_replica_witnessed", "Cosignatures of the witness", &counters.witnessed),
+        Metric::count("bodywire_replica_refused", "Requests refused", &counters.refused),
+        Metric::count("bodywire_replica_looks", "Looks at all bytes of a log", &counters.looks),
+        Metric::count("bodywire_replica_damaged", "Looks that found damage", &counters.damaged),
+        Metric::count("bodywire_replica_repaired", "Frames fetched from peers", &counters.repaired),
+    ]
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -7,6 +7,7 @@
 //! sensors/    by sensor: what each remembers, in two slots; .wrapping: the secret behind the consents of class III
 //! hub/        spool.redb, bodywire.db (in a demo that of the clinic is for both)
 //! clinic/     bodywire.db, ledger/, console-link
+//! replica/    by ledger: log/, its copy; records/, what was cosigned, and evidence
 //! provisioned appears last, when a demo is complete
 //! roles       appears first, when single roles are to run here
 //! lock        held by a demo alone, or by roles together
@@ -22,10 +23,12 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
-const SUBDIRECTORIES: [&str; 5] = ["keys", "chips", "sensors", "hub", "clinic"];
-/// What a clinic has no use for, and what a hub has none for.
-const OF_HUBS: [&str; 3] = ["chips", "sensors", "hub"];
-const OF_CLINICS: [&str; 1] = ["clinic"];
+const SUBDIRECTORIES: [&str; 6] = ["keys", "chips", "sensors", "hub", "clinic", "replica"];
+/// What each has no use for.
+const NOT_OF_CLINICS: [&str; 4] = ["chips", "sensors", "hub", "replica"];
+const NOT_OF_HUBS: [&str; 2] = ["clinic", "replica"];
+const NOT_OF_REPLICAS: [&str; 4] = ["chips", "sensors", "hub", "clinic"];
+const NOT_OF_DEMOS: [&str; 1] = ["replica"];
 
 /// Who wants the directory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,6 +39,8 @@ pub(crate) enum Holder {
     Hub,
     /// A clinic or a command about it: with other roles.
     Clinic,
+    /// A replica: with other roles.
+    Replica,
 }
 
 /// The directory of one house.
@@ -55,7 +60,7 @@ impl State {
         let lock = lock.map_err(Failure::state(&path))?;
         let locked = match holder {
             Holder::Demo => lock.try_lock(),
-            Holder::Hub | Holder::Clinic => lock.try_lock_shared(),
+            Holder::Hub | Holder::Clinic | Holder::Replica => lock.try_lock_shared(),
         };
         let next = "stop it, or use another directory with --state DIR";
         locked.map_err(|_| Failure::path(root, "another process has this directory", next))?;
@@ -70,15 +75,19 @@ impl State {
 
     fn create_directories(&self, holder: Holder) -> Result<(), Failure> {
         let others: &[&str] = match holder {
-            Holder::Demo => &[],
-            Holder::Hub => &OF_CLINICS,
-            Holder::Clinic => &OF_HUBS,
+            Holder::Demo => &NOT_OF_DEMOS,
+            Holder::Hub => &NOT_OF_HUBS,
+            Holder::Clinic => &NOT_OF_CLINICS,
+            Holder::Replica => &NOT_OF_REPLICAS,
         };
         let below = SUBDIRECTORIES.iter().filter(|directory| !others.contains(directory));
         for directory in below {
             create_directory(&self.root.join(directory))?;
         }
-        if holder == Holder::Hub { Ok(()) } else { create_directory(&self.clinic_ledger()) }
+        match holder {
+            Holder::Hub | Holder::Replica => Ok(()),
+            Holder::Demo | Holder::Clinic => create_directory(&self.clinic_ledger()),
+        }
     }
 
     /// Where it is.
@@ -116,7 +125,8 @@ impl State {
 
     /// Removes what an interrupted provisioning left. Nothing has ever been acknowledged to or from it.
     pub(crate) fn clear(&self) -> Result<(), Failure> {
-        for directory in SUBDIRECTORIES.map(|d| self.root.join(d)) {
+        for directory in SUBDIRECTORIES.iter().filter(|directory| !NOT_OF_DEMOS.contains(directory)) {
+            let directory = self.root.join(directory);
             fs::remove_dir_all(&directory).map_err(Failure::state(&directory))?;
         }
         self.create_directories(Holder::Demo)
@@ -146,6 +156,11 @@ impl State {
     /// The log of the pairs that the hub has used.
     pub(crate) fn used_pairs(&self) -> PathBuf {
         self.root.join("hub/pairs")
+    }
+
+    /// A replica's copies of ledgers, and what it has said about them.
+    pub(crate) fn replica(&self) -> PathBuf {
+        self.root.join("replica")
     }
 
     /// Whether there is such a file.

@@ -6,7 +6,8 @@
 //! ```
 //!
 //! [`ingest`] and [`chart`] are state machines without input or output; [`archive`] is the ledger with the keys to what is
-//! in it; [`board`] is the state one bed's screen shows and [`web`] serves it; [`service`] ties them together.
+//! in it; [`board`] is the state one bed's screen shows and [`web`] serves it; [`service`] ties them together;
+//! [`mirrors`] sends the ledger to replicas.
 //! Nothing here is a medical device.
 
 mod alarm_log;
@@ -15,6 +16,7 @@ pub mod board;
 pub mod chart;
 mod error;
 pub mod ingest;
+pub mod mirrors;
 mod scrub;
 mod sensor_clock;
 pub mod service;

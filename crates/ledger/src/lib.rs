@@ -18,6 +18,7 @@
 pub mod audit;
 mod chart;
 pub mod checkpoint;
+pub mod cosignature;
 pub mod disk;
 pub mod entry;
 pub mod erase;
@@ -41,8 +42,10 @@ pub mod segment;
 mod stored;
 pub mod tile;
 mod window;
+pub mod witness;
 
 pub use checkpoint::{Checkpoint, Origin};
+pub use cosignature::CosignerKey;
 pub use disk::{Disk, FileDisk};
 pub use entry::{Draft, Entry, EntryKind, KeyId, StreamId};
 pub use erase::Erased;

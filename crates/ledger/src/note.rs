@@ -21,7 +21,8 @@ pub const MAX_KEY_NAME_BYTES: usize = 255;
 /// Signature type byte of plain Ed25519 in C2SP signed-note.
 const ED25519_TYPE: u8 = 1;
 
-const SIGNATURE_PREFIX: &str = "\u{2014} ";
+/// What a signature line begins with: an em dash and a space.
+pub(crate) const SIGNATURE_PREFIX: &str = "\u{2014} ";
 
 /// What starts a signature line: four bytes, not a secure hash.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,9 +43,10 @@ pub(crate) fn is_key_name(name: &str) -> bool {
     !name.is_empty() && name.len() <= MAX_KEY_NAME_BYTES && !name.contains(refused)
 }
 
-fn key_id(name: &str, key: &VerifyingKey) -> NoteKeyId {
+/// The key id that C2SP recommends: the first four bytes of SHA-256(name | newline | type | public key).
+pub(crate) fn key_id(name: &str, signature_type: u8, key: &VerifyingKey) -> NoteKeyId {
     let mut bytes = name.as_bytes().to_vec();
-    bytes.extend([b'\n', ED25519_TYPE]);
+    bytes.extend([b'\n', signature_type]);
     bytes.extend(key.as_bytes());
     let [a, b, c, d, ..] = Hash::of(&bytes).0;
     NoteKeyId([a, b, c, d])
@@ -60,7 +62,7 @@ impl VerifierKey {
             let why = "its name is empty, too long, or holds a space, a plus or a control character";
             return Err(Error::Malformed { what: "a verifier key", why });
         }
-        Ok(Self { name: name.to_owned(), id: key_id(name, &key), key })
+        Ok(Self { name: name.to_owned(), id: key_id(name, ED25519_TYPE, &key), key })
     }
 
     /// Parses the text form. Exactly one text is accepted for each key.
@@ -87,6 +89,12 @@ impl VerifierKey {
         }
     }
 
+    /// Whether a signature line is of this key: name and id, whatever its signature is worth.
+    #[must_use]
+    pub fn is_of(&self, line: &NoteSignature) -> bool {
+        line.name == self.name && line.id == self.id
+    }
+
     /// Name in signature lines; for a log, its origin.
     #[must_use]
     pub fn name(&self) -> &str {
@@ -106,7 +114,7 @@ impl VerifierKey {
     }
 }
 
-struct HexId(NoteKeyId);
+pub(crate) struct HexId(pub(crate) NoteKeyId);
 
 impl fmt::Display for HexId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -131,6 +139,14 @@ pub struct NoteSignature {
     pub id: NoteKeyId,
     /// The signature itself, without the key id; not empty.
     pub bytes: Vec<u8>,
+}
+
+impl fmt::Display for NoteSignature {
+    /// The line as it stands in a note, with its newline.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let blob = [&self.id.0, self.bytes.as_slice()].concat();
+        writeln!(f, "{SIGNATURE_PREFIX}{} {}", self.name, STANDARD.encode(blob))
+    }
 }
 
 /// A parsed note. Its text means nothing until [`Note::verify`] has succeeded.
@@ -187,7 +203,7 @@ impl Note {
     /// # Errors
     /// [`Error::BadSignature`].
     pub fn verify(&self, key: &VerifierKey) -> Result<&str, Error> {
-        let mut own = self.signatures.iter().filter(|s| s.name == key.name && s.id == key.id).peekable();
+        let mut own = self.signatures.iter().filter(|line| key.is_of(line)).peekable();
         let signed = own.peek().is_some()
             && own.all(|line| {
                 Ed25519Signature::from_slice(&line.bytes)

@@ -191,6 +191,22 @@ pub fn inclusion(disk: &impl Disk, key: &VerifierKey, index: u64) -> Result<Proo
     Ok(proof)
 }
 
+/// Makes the proof that the published log begins with its own tree of `size` entries, for a witness of which only the
+/// size is known (RFC 6962 section 2.1.2); returns it with the published checkpoint as it is signed.
+///
+/// # Errors
+/// As [`inclusion`]; [`Error::NoSuchEntry`] for a size that is not published yet.
+pub fn growth(disk: &impl Disk, key: &VerifierKey, size: u64) -> Result<(Vec<Hash>, String), Error> {
+    let (mut files, head, signed) = published(disk, key)?;
+    if size > head.size {
+        return Err(Error::NoSuchEntry { index: size, size: head.size });
+    }
+    let root = merkle::root(size, |node| files.node(node))?;
+    let hashes = merkle::consistency_proof(size, head.size, |node| files.node(node))?;
+    merkle::verify_consistency((size, &root), (head.size, &head.root), &hashes)?;
+    Ok((hashes, signed))
+}
+
 /// Makes the proof that the published log begins with an earlier tree of which size and root are known (RFC 6962
 /// section 2.1.2), and returns it with the published checkpoint.
 ///

@@ -1,9 +1,10 @@
-//! `bodywire hub`, `bodywire clinic` and `bodywire broker`.
+//! `bodywire hub`, `bodywire clinic`, `bodywire broker` and `bodywire replica`.
 
 use super::sensor::{AirOptions, StateOption};
 use super::{BrokerAddress, Output, broker};
 use crate::config::files::Loaded;
 use crate::exit::Failure;
+use bodywire_ledger::{Origin, VerifierKey};
 use clap::{Args, Subcommand};
 use std::net::{SocketAddr, SocketAddrV4};
 use std::path::PathBuf;
@@ -127,4 +128,40 @@ pub struct BrokerOptions {
     /// The configuration.
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
+}
+
+/// Options of `bodywire replica`.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "Examples:\n  bodywire replica --config replica.toml\n  \
+bodywire replica --log \"$(cat bodywire-demo/clinic/ledger/key.vkey)\"")]
+pub struct ReplicaOptions {
+    /// The configuration.
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Public key of a ledger that it holds, once for each.
+    #[arg(long = "log", value_name = "VKEY", value_parser = log, conflicts_with = "config", required_unless_present = "config")]
+    pub logs: Vec<VerifierKey>,
+    /// Name of the replica; its cosigners are called NAME/witness and NAME/mirror.
+    #[arg(long, value_parser = name, default_value = "replica.invalid", conflicts_with = "config")]
+    pub name: Origin,
+    /// Address and port; port 0 takes any free one and says which.
+    #[arg(long, value_name = "IP:PORT", default_value = "127.0.0.1:9580", conflicts_with = "config")]
+    pub listen: SocketAddr,
+    /// Base address of another replica that it is repaired from, once for each.
+    #[arg(long = "peer", value_name = "URL", conflicts_with = "config")]
+    pub peers: Vec<String>,
+    /// Directory for everything it writes.
+    #[arg(long, value_name = "DIR", default_value = "bodywire-replica", conflicts_with = "config")]
+    pub state: PathBuf,
+    /// How the result is printed.
+    #[arg(long, value_enum, default_value_t = Output::Table)]
+    pub output: Output,
+}
+
+fn log(text: &str) -> Result<VerifierKey, String> {
+    VerifierKey::parse(text.trim()).map_err(|error| error.to_string())
+}
+
+fn name(text: &str) -> Result<Origin, String> {
+    Origin::new(text).map_err(|error| error.to_string())
 }

@@ -137,7 +137,8 @@ impl Loaded {
         self.bytes(source, Privacy::Secret)
     }
 
-    fn password(&self, source: &Source) -> Result<Zeroizing<String>, Failure> {
+    /// A password or token: one line of a secret file.
+    pub(crate) fn password(&self, source: &Source) -> Result<Zeroizing<String>, Failure> {
         let bytes = self.secret(source)?;
         let text = std::str::from_utf8(&bytes)
             .map(|text| Zeroizing::new(text.trim_end_matches(['\r', '\n']).to_owned()));

@@ -10,6 +10,8 @@ pub enum Role {
     Clinic,
     /// Embedded brokers as a process of their own.
     Broker,
+    /// Another node's copy of ledgers.
+    Replica,
     /// All of them.
     All,
 }
@@ -70,7 +72,7 @@ pub struct Table {
 }
 
 /// Every table.
-pub const TABLES: [Table; 11] = [
+pub const TABLES: [Table; 12] = [
     Table {
         name: "state",
         repeats: false,
@@ -133,16 +135,24 @@ pub const TABLES: [Table; 11] = [
         optional: true,
         about: "TLS of the embedded brokers. Without it they speak plain TCP.",
     },
+    Table {
+        name: "replica",
+        repeats: false,
+        optional: false,
+        about: "Another node's copy of ledgers, run by `bodywire replica`: it verifies, stores, cosigns and serves them.",
+    },
 ];
 
 use Presence::{Default, Optional, Required};
-use Role::{Broker, Clinic, Hub};
+use Role::{Broker, Clinic, Hub, Replica};
 
 const HUB: &[Role] = &[Hub];
 const CLINIC: &[Role] = &[Clinic];
 const BROKER: &[Role] = &[Broker];
+const REPLICA: &[Role] = &[Replica];
+const KEEPERS: &[Role] = &[Hub, Clinic, Replica];
 const BOTH: &[Role] = &[Hub, Clinic];
-const EVERYBODY: &[Role] = &[Hub, Clinic, Broker];
+const EVERYBODY: &[Role] = &[Hub, Clinic, Broker, Replica];
 
 const fn key(
     table: &'static str,
@@ -155,13 +165,13 @@ const fn key(
 }
 
 /// Every key. Paths of files are relative to the directory of the configuration.
-pub const KEYS: [Key; 38] = [
+pub const KEYS: [Key; 43] = [
     key(
         "state",
         "dir",
-        BOTH,
+        KEEPERS,
         Default("\"bodywire-state\""),
-        "Directory of this role: keys, database, spool or ledger. Made with mode 0700 when it is not there.",
+        "Directory of this role: keys, database, spool, ledger or copies of ledgers. Made with mode 0700 when it is not there.",
     ),
     key(
         "hub",
@@ -413,6 +423,44 @@ pub const KEYS: [Key; 38] = [
         BROKER,
         Required("\"broker-key.pem\""),
         "Private key of the brokers, PEM: as in `path.tls.key`.",
+    ),
+    key(
+        "replica",
+        "name",
+        REPLICA,
+        Required("\"replica-1.example\""),
+        "Name of this replica, given once and kept; its cosigners are called NAME/witness and NAME/mirror. No spaces, no \
+         plus sign.",
+    ),
+    key(
+        "replica",
+        "listen",
+        REPLICA,
+        Default("\"127.0.0.1:9580\""),
+        "Address and port (HTTP); port 0 takes any free one. Beyond this machine, put a proxy with TLS before it.",
+    ),
+    key(
+        "replica",
+        "logs",
+        REPLICA,
+        Required("[\"ward-4b.example/ledger+75768ac1+AddamAGCsQq31Uv+08lkBzoO4XLz2qYjJa8CGmj3B1Ea\"]"),
+        "Public keys of the ledgers that it holds, each as in the file `key.vkey` of its ledger.",
+    ),
+    key(
+        "replica",
+        "peers",
+        REPLICA,
+        Default("[]"),
+        "Base addresses of other replicas that it is repaired from, such as `http://replica-2.example:9580`. They are not \
+         believed anything.",
+    ),
+    key(
+        "replica",
+        "token_file",
+        REPLICA,
+        Optional("\"credential:replica-token\""),
+        "File with a token, readable by its owner only, or `credential:NAME`: whoever reads needs it as a bearer token. The \
+         same at all peers. Without it anybody who reaches the port reads ciphertext.",
     ),
 ];
 

@@ -1,4 +1,4 @@
-//! The configuration of hub, clinic and brokers: one TOML file.
+//! The configuration of hub, clinic, brokers and replica: one TOML file.
 //!
 //! [`keys`] is the table of all keys, from which the parser knows them, the example is printed and the documentation is
 //! made; `parse` turns text into types without touching a file; [`files`] reads what the text names. Secrets are never
@@ -16,7 +16,7 @@ mod values;
 pub use command::{check, print as print_example};
 pub use parse::{
     BrokerSection, BrokerTls, CONFIG_BYTES_MAX, ClinicSection, Config, Database, HubSection, Log, LogFormat,
-    LogLevel, PathSection, PathTls,
+    LogLevel, PathSection, PathTls, ReplicaSection,
 };
 pub use print::{example, markdown};
 pub use problem::{Problem, closest};

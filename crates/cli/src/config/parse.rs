@@ -5,7 +5,7 @@ use super::section::{Findings, Section};
 use super::values::{self, Source};
 use bodywire_channels::topic::Shard;
 use bodywire_channels::{Cipher, Mode, Spread};
-use bodywire_ledger::Origin;
+use bodywire_ledger::{Origin, VerifierKey};
 use bodywire_paths::{Bind, Version};
 use bodywire_proto::wire::HubId;
 use bodywire_store::Location;
@@ -31,6 +31,8 @@ pub struct Config {
     pub clinic: Option<ClinicSection>,
     /// `[broker]`, when it is written.
     pub broker: Option<BrokerSection>,
+    /// `[replica]`, when it is written.
+    pub replica: Option<ReplicaSection>,
     /// `[[path]]`, in their order.
     pub paths: Vec<PathSection>,
     /// How messages are spread over them.
@@ -108,6 +110,21 @@ pub struct BrokerTls {
     pub cert: Source,
     /// Their key.
     pub key: Source,
+}
+
+/// `[replica]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReplicaSection {
+    /// Its name.
+    pub name: Origin,
+    /// Where it listens.
+    pub listen: SocketAddr,
+    /// The logs that it holds.
+    pub logs: Vec<VerifierKey>,
+    /// Whom it is repaired from.
+    pub peers: Vec<String>,
+    /// The token that reading needs.
+    pub token: Option<Source>,
 }
 
 /// One `[[path]]`.
@@ -231,6 +248,8 @@ fn read(document: &Section<'_, '_>, findings: &mut Findings<'_>) -> Option<Confi
     let hub = hub.is_written().then(|| read_hub(&hub, findings));
     let clinic = clinic.is_written().then(|| read_clinic(&clinic, findings));
     let broker = broker.is_written().then(|| read_broker(&broker, findings));
+    let replica = document.table("replica", findings);
+    let replica = replica.is_written().then(|| read_replica(&replica, findings));
     let paths = read_paths(document, findings);
     let spread = read_spread(&document.table("threshold", findings), paths.len(), findings);
     let metrics = document.table("metrics", findings).get("listen", values::address, findings);
@@ -242,6 +261,7 @@ fn read(document: &Section<'_, '_>, findings: &mut Findings<'_>) -> Option<Confi
         hub: hub.map_or(Some(None), |read| read.map(Some))?,
         clinic: clinic.map_or(Some(None), |read| read.map(Some))?,
         broker: broker.map_or(Some(None), |read| read.map(Some))?,
+        replica: replica.map_or(Some(None), |read| read.map(Some))?,
         paths: paths.into_iter().collect::<Option<_>>()?,
         spread: spread?,
         metrics,
@@ -317,6 +337,15 @@ fn read_broker(broker: &Section<'_, '_>, findings: &mut Findings<'_>) -> Option<
         Some(BrokerTls { ca, cert: cert?, key: key? })
     });
     Some(BrokerSection { listen: listen?, tls: tls.map_or(Some(None), |read| read.map(Some))? })
+}
+
+fn read_replica(replica: &Section<'_, '_>, findings: &mut Findings<'_>) -> Option<ReplicaSection> {
+    let name = replica.get("name", values::cosigner, findings);
+    let listen = replica.get("listen", values::address, findings);
+    let logs = replica.get("logs", values::logs, findings);
+    let peers = replica.get("peers", values::peers, findings);
+    let token = replica.get("token_file", values::source, findings);
+    Some(ReplicaSection { name: name?, listen: listen?, logs: logs?, peers: peers?, token })
 }
 
 fn read_paths(document: &Section<'_, '_>, findings: &mut Findings<'_>) -> Vec<Option<PathSection>> {

@@ -85,7 +85,12 @@ pub fn markdown() -> String {
                 Presence::Optional(text) => format!("none; as in `{text}`"),
                 Presence::Required(text) => format!("required; as in `{text}`"),
             };
-            let readers = [(Role::Hub, "hub"), (Role::Clinic, "clinic"), (Role::Broker, "broker")];
+            let readers = [
+                (Role::Hub, "hub"),
+                (Role::Clinic, "clinic"),
+                (Role::Broker, "broker"),
+                (Role::Replica, "replica"),
+            ];
             let readers: Vec<&str> =
                 readers.iter().filter(|(role, _)| key.is_for(*role)).map(|(_, name)| *name).collect();
             lines.push(format!("| `{}` | {default} | {} | {} |", key.name, readers.join(", "), key.about));

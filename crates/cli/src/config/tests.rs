@@ -19,7 +19,7 @@ fn problems(text: &str) -> Vec<Problem> {
 
 #[test]
 fn the_printed_examples_are_complete_and_parse() {
-    for role in [Role::Hub, Role::Clinic, Role::Broker, Role::All] {
+    for role in [Role::Hub, Role::Clinic, Role::Broker, Role::Replica, Role::All] {
         let text = example(role);
         let config = Config::parse(&text).unwrap_or_else(|problems| panic!("{role:?}: {problems:?}"));
         let all = role == Role::All;
@@ -27,7 +27,9 @@ fn the_printed_examples_are_complete_and_parse() {
             (config.hub.is_some(), config.clinic.is_some(), config.broker.is_some()),
             (all || role == Role::Hub, all || role == Role::Clinic, all || role == Role::Broker)
         );
-        assert_eq!(config.paths.len(), if role == Role::Broker { 0 } else { 3 });
+        assert_eq!(config.replica.is_some(), all || role == Role::Replica);
+        let pathless = matches!(role, Role::Broker | Role::Replica);
+        assert_eq!(config.paths.len(), if pathless { 0 } else { 3 });
         for key in KEYS.iter().filter(|key| key.is_for(role)) {
             assert!(text.contains(&format!("{} = {}", key.name, key.presence.shown())), "{role:?} {key:?}");
         }
@@ -162,6 +164,10 @@ fn values_that_make_no_sense_are_refused_with_the_next_step() {
         ),
         ("[broker]\nlisten = []\n".to_owned(), "broker.listen", "127.0.0.1:1883"),
         ("[broker]\nlisten = \"127.0.0.1:1\"\n".to_owned(), "broker.listen", "brackets"),
+        ("[replica]\nname = \"a\"\nlogs = []\n".to_owned(), "replica.logs", "key.vkey"),
+        ("[replica]\nname = \"a\"\nlogs = [\"a+b+c\"]\n".to_owned(), "replica.logs", "key.vkey"),
+        ("[replica]\nname = \"a b\"\n".to_owned(), "replica.name", "replica-1.example"),
+        ("[replica]\nname = \"a\"\npeers = [\"a:1\"]\n".to_owned(), "replica.peers", "http://"),
         ("[log]\nlevel = \"loud\"\n".to_owned(), "log.level", "write one of error"),
         ("[state]\ndir = \"\"\n".to_owned(), "state.dir", "is empty"),
         (" ".repeat(CONFIG_BYTES_MAX + 1), "configuration", "longer than"),

@@ -2,7 +2,7 @@
 
 use bodywire_channels::PATHS_MAX;
 use bodywire_channels::topic::Shard;
-use bodywire_ledger::Origin;
+use bodywire_ledger::{Origin, VerifierKey};
 use bodywire_paths::{Bind, Version};
 use bodywire_store::Location;
 use data_encoding::HEXLOWER_PERMISSIVE as HEX;
@@ -16,6 +16,8 @@ use toml::de::DeValue;
 const PATH_NAME_CHARS_MAX: usize = 24;
 /// Longest name of an interface (Linux: 16 with the zero behind it).
 const INTERFACE_BYTES_MAX: usize = 15;
+/// Longest name of a replica: its cosigners' names are longer by their role and may have 255 bytes.
+const REPLICA_NAME_BYTES_MAX: usize = 240;
 /// Longest text of any other kind; nothing that is named here is longer.
 const TEXT_BYTES_MAX: usize = 4_096;
 
@@ -218,6 +220,41 @@ pub(super) fn shards(value: &DeValue<'_>) -> Parsed<Vec<Shard>> {
 pub(super) fn origin(value: &DeValue<'_>) -> Parsed<Origin> {
     Origin::new(&text(value)?).or_else(|_| {
         refused("is empty, too long, or holds a space or a plus", "write it as in \"ward-4b.example/ledger\"")
+    })
+}
+
+/// A replica's name.
+pub(super) fn cosigner(value: &DeValue<'_>) -> Parsed<Origin> {
+    let name = Origin::new(&text(value)?).ok().filter(|name| name.as_str().len() <= REPLICA_NAME_BYTES_MAX);
+    let why = "is empty, too long, or holds a space or a plus";
+    name.map_or_else(|| refused(why, "write it as in \"replica-1.example\""), Ok)
+}
+
+/// Public keys of ledgers, at least one, none twice.
+pub(super) fn logs(value: &DeValue<'_>) -> Parsed<Vec<VerifierKey>> {
+    let next = "copy the line in the file key.vkey of the ledger";
+    let logs = list(value, |value| {
+        VerifierKey::parse(&text(value)?).or_else(|error| refused(error.to_string(), next))
+    })?;
+    let twice =
+        logs.iter().enumerate().any(|(at, log)| logs.iter().take(at).any(|other| other.name() == log.name()));
+    match logs {
+        none if none.is_empty() => refused("is empty", next),
+        _ if twice => refused("names a ledger twice", "name each once"),
+        some => Ok(some),
+    }
+}
+
+/// Base addresses of replicas.
+pub(super) fn peers(value: &DeValue<'_>) -> Parsed<Vec<String>> {
+    list(value, |value| {
+        let peer = filled(value)?;
+        let uri: Option<axum::http::Uri> = peer.parse().ok();
+        if uri.is_some_and(|uri| uri.scheme_str() == Some("http") && uri.authority().is_some()) {
+            Ok(peer)
+        } else {
+            refused("a peer is no address", "write it as in \"http://replica-2.example:9580\"")
+        }
     })
 }
 

@@ -180,7 +180,7 @@ pub(crate) fn impure_dependencies(manifests: &[Manifest]) -> Vec<String> {
 pub(crate) fn misplaced_engines(manifests: &[Manifest]) -> Vec<String> {
     let rules: [(&[&str], &[&str]); 5] = [
         (&SQL_CRATES, &["store"]),
-        (&HTTP_CRATES, &["clinic", "cli"]),
+        (&HTTP_CRATES, &["clinic", "replica", "cli"]),
         (&["mqtt5"], &["cli"]),
         (&["rumqttc-v4", "rumqttc-v5"], &["paths"]),
         // For tests and benches; see the list of external crates.

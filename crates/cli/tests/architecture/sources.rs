@@ -160,13 +160,20 @@ pub(crate) fn sql(sources: &[Source]) -> Vec<String> {
     outside.flat_map(|source| source.faults(|name| comes_from(name, &SQL_CRATES))).collect()
 }
 
-/// HTTP outside `clinic::web`, its tests and examples, and `cli`.
+/// HTTP outside `clinic::web`, its tests and examples, `clinic::mirrors`, `replica` and `cli`.
 pub(crate) fn http(sources: &[Source]) -> Vec<String> {
     let web = |path: &str| {
         path == "crates/clinic/src/web.rs"
-            || ["crates/clinic/src/web/", "crates/clinic/tests/", "crates/clinic/examples/", "crates/cli/"]
-                .iter()
-                .any(|folder| path.starts_with(folder))
+            || [
+                "crates/clinic/src/web/",
+                "crates/clinic/src/mirrors",
+                "crates/clinic/tests/",
+                "crates/clinic/examples/",
+                "crates/replica/",
+                "crates/cli/",
+            ]
+            .iter()
+            .any(|folder| path.starts_with(folder))
     };
     let outside = sources.iter().filter(|source| !web(&source.path));
     outside.flat_map(|source| source.faults(|name| comes_from(name, &HTTP_CRATES))).collect()

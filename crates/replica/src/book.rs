@@ -1,0 +1,232 @@
+//! What is known about one log, behind one lock: a check and what follows from it are never apart.
+
+use crate::answer::Refused;
+use crate::disks::{Disks, Part};
+use crate::evidence::Shelf;
+use crate::holding::Holding;
+use crate::records::{EMPTY, MIRRORED, Records, WITNESSED};
+use bodywire_ledger::note::Note;
+use bodywire_ledger::segment::Frame;
+use bodywire_ledger::witness::{Charge, Evidence, Request, Seen};
+use bodywire_ledger::{Checkpoint, Disk as _, Error, VerifierKey, cosignature, prove};
+use ed25519_dalek::SigningKey;
+
+/// Name and key of a cosigner.
+pub(crate) struct Cosigner {
+    pub(crate) name: String,
+    pub(crate) key: SigningKey,
+}
+
+impl Cosigner {
+    /// The signature line over a signed checkpoint, and the checkpoint with it.
+    fn cosign(&self, signed: &str, now_s: u64) -> Result<(String, String), Error> {
+        let note = Note::parse(signed.as_bytes())?;
+        let line = cosignature::cosign(note.text(), now_s, &self.name, &self.key)?;
+        let whole = cosignature::attach(signed, &line)?;
+        Ok((line, whole))
+    }
+}
+
+/// What the witness may say.
+pub(crate) enum Standing {
+    /// It remembers what it has cosigned.
+    Seen(Seen),
+    /// It does not, so that it must not cosign this log again with this key.
+    Retired(&'static str),
+}
+
+const LOST: &str = "what was cosigned is not known any more; give this replica a new directory and new keys";
+const RETIRED: &str = "this replica cosigns this log no longer: its records are lost or damaged";
+
+/// One log.
+pub(crate) struct Book<S: Disks> {
+    pub(crate) key: VerifierKey,
+    pub(crate) copy: Holding<S::Disk>,
+    pub(crate) standing: Standing,
+    pub(crate) shelf: Shelf,
+    /// The checkpoint with the mirror's cosignature, and that with the witness's.
+    pub(crate) mirrored: Option<String>,
+    pub(crate) witnessed: Option<String>,
+    records: Records<S::Disk>,
+    /// Size of the witnessed checkpoint that the copy was last compared with.
+    agreed: Option<u64>,
+}
+
+impl<S: Disks> Book<S> {
+    /// Reads what is there.
+    pub(crate) fn open(disks: &S, log: &str, key: VerifierKey) -> Result<Self, Error> {
+        let records = Records(disks.writable(log, Part::Records)?);
+        let [empty, witnessed, mirrored] = [EMPTY, WITNESSED, MIRRORED].map(|name| records.read(name));
+        let (empty, witnessed, mirrored) = (empty?, witnessed?, mirrored?);
+        let frames = disks.readable(log, Part::Copy).list(bodywire_ledger::segment::SEGMENT_FOLDER);
+        let used = empty.is_some() || mirrored.is_some() || frames.is_ok_and(|files| !files.is_empty());
+        let standing = match &witnessed {
+            Some(signed) => Seen::open(signed, &key).map_or(Standing::Retired(LOST), Standing::Seen),
+            None if used => Standing::Retired(LOST),
+            None => Standing::Seen(Seen::default()),
+        };
+        let copy = match &empty {
+            Some(empty) => Holding::open(disks, log, &key, empty, mirrored.as_deref()),
+            None => Holding::NotBegun,
+        };
+        let shelf = Shelf::open(&records)?;
+        Ok(Self { key, copy, standing, shelf, mirrored, witnessed, records, agreed: None })
+    }
+
+    fn seen(&self) -> Result<&Seen, Refused> {
+        match &self.standing {
+            Standing::Seen(seen) => Ok(seen),
+            Standing::Retired(_) => Err(Refused::Unfit(RETIRED.to_owned())),
+        }
+    }
+
+    /// Begins the copy with the log's checkpoint of size 0; again does nothing.
+    pub(crate) fn begin(&mut self, disks: &S, log: &str, empty: &str) -> Result<(), Refused> {
+        if Checkpoint::open(empty.as_bytes(), &self.key)?.size != 0 {
+            return Err(Refused::Malformed("the checkpoint is not of size 0".to_owned()));
+        }
+        if !matches!(self.copy, Holding::NotBegun) {
+            return Ok(());
+        }
+        // The witness's first, so that from now on a missing one means that it was lost.
+        if self.witnessed.is_none() && matches!(self.standing, Standing::Seen(_)) {
+            self.records.write(WITNESSED, empty)?;
+        }
+        self.records.write(EMPTY, empty)?;
+        self.copy = Holding::open(disks, log, &self.key, empty, self.mirrored.as_deref());
+        self.copy.mirror().map(|_| ())
+    }
+
+    /// Opens the copy again, after a repair or a disk error.
+    pub(crate) fn reopen(&mut self, disks: &S, log: &str) -> Result<(), Error> {
+        let empty = self.records.read(EMPTY)?;
+        // Closed first: a directory is open once.
+        self.copy = Holding::InRepair;
+        self.copy = match empty {
+            Some(empty) => Holding::open(disks, log, &self.key, &empty, self.mirrored.as_deref()),
+            None => Holding::NotBegun,
+        };
+        Ok(())
+    }
+
+    /// Entries that are stored.
+    pub(crate) fn size(&mut self) -> Result<u64, Refused> {
+        self.copy.mirror().map(|mirror| mirror.size())
+    }
+
+    /// Whether frames from `from` on may come.
+    pub(crate) fn expects(&mut self, from: u64) -> Result<(), Refused> {
+        self.seen()?;
+        match self.size()? {
+            size if size == from => Ok(()),
+            size => Err(Refused::Size(size)),
+        }
+    }
+
+    /// Verifies and stores the frame at the start of `bytes`; its length. The second of a refusal is evidence to keep.
+    pub(crate) fn append(&mut self, bytes: &[u8], now_s: u64) -> Result<usize, Refused> {
+        self.seen()?;
+        let mirror = self.copy.mirror()?;
+        let error = match mirror.append(bytes) {
+            Ok(len) => return Ok(len),
+            Err(error) => error,
+        };
+        if let (Error::Forked { .. }, Some(held)) = (&error, mirror.signed_checkpoint()) {
+            let frame = Frame::parse(bytes)?;
+            let refused = String::from_utf8_lossy(frame.note).into_owned();
+            let evidence = Evidence { charge: Charge::Fork, held: held.to_owned(), refused };
+            self.keep(&evidence, now_s);
+        }
+        self.copy.failed(&error);
+        Err(error.into())
+    }
+
+    /// Publishes what is stored, so that it can be read.
+    pub(crate) fn publish(&mut self) -> Result<(), Refused> {
+        let published = self.copy.mirror()?.publish();
+        published.map_err(|error| {
+            self.copy.failed(&error);
+            error.into()
+        })
+    }
+
+    /// Publishes, and cosigns as the mirror; the signature line. `size` is what the client believes to be here.
+    pub(crate) fn mirror(&mut self, size: u64, by: &Cosigner, now_s: u64) -> Result<String, Refused> {
+        self.expects(size)?;
+        self.publish()?;
+        self.agree(now_s)?;
+        let signed = self.copy.mirror()?.signed_checkpoint().map(str::to_owned);
+        let signed = signed.ok_or_else(|| Refused::Malformed("there is no frame yet".to_owned()))?;
+        let (line, whole) = by.cosign(&signed, now_s)?;
+        self.records.write(MIRRORED, &whole)?;
+        self.mirrored = Some(whole);
+        Ok(line)
+    }
+
+    /// The copy must begin with the tree that the witness has cosigned last: or else the log has shown two histories,
+    /// one to the mirror and one to the witness.
+    fn agree(&mut self, now_s: u64) -> Result<(), Refused> {
+        let seen = self.seen()?.clone();
+        let mirror = self.copy.mirror()?;
+        if seen.size() > mirror.size() || self.agreed == Some(seen.size()) {
+            return Ok(());
+        }
+        match prove::consistency(mirror.disk(), &self.key, (seen.size(), &seen.root())) {
+            Ok(_) => {
+                self.agreed = Some(seen.size());
+                Ok(())
+            }
+            Err(error @ Error::ProofRejected { .. }) => {
+                let heads = (seen.signed(), mirror.signed_checkpoint());
+                if let (Some(held), Some(refused)) = heads {
+                    let same = seen.size() == mirror.size();
+                    let charge = if same { Charge::Equivocation } else { Charge::Fork };
+                    let evidence = Evidence { charge, held: held.to_owned(), refused: refused.to_owned() };
+                    self.keep(&evidence, now_s);
+                }
+                Err(error.into())
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Cosigns as the witness; the signature line. It is durable before it is returned.
+    pub(crate) fn witness(
+        &mut self,
+        request: &Request,
+        by: &Cosigner,
+        now_s: u64,
+    ) -> Result<String, Refused> {
+        let seen = self.seen()?;
+        let next = match seen.advance(request, &self.key) {
+            Ok(next) => next,
+            Err(refusal) => {
+                if let Some(evidence) = refusal.evidence() {
+                    let evidence = evidence.clone();
+                    self.keep(&evidence, now_s);
+                }
+                return Err(refused(&refusal));
+            }
+        };
+        let (line, whole) = by.cosign(next.signed().unwrap_or_default(), now_s)?;
+        self.records.write(WITNESSED, &whole)?;
+        (self.standing, self.witnessed) = (Standing::Seen(next), Some(whole));
+        Ok(line)
+    }
+
+    fn keep(&mut self, evidence: &Evidence, now_s: u64) {
+        if let Err(error) = self.shelf.keep(&mut self.records, evidence, now_s) {
+            tracing::error!(%error, "evidence against a log could not be kept");
+        }
+    }
+}
+
+fn refused(refusal: &bodywire_ledger::witness::Refusal) -> Refused {
+    use bodywire_ledger::witness::Refusal;
+    match refusal {
+        Refusal::OldSize => Refused::Malformed("the old size is larger than the checkpoint's".to_owned()),
+        Refusal::Unsigned => Refused::Unsigned,
+        Refusal::Conflict { size, .. } => Refused::Size(*size),
+        Refusal::Inconsistent { .. } => Refused::Inconsistent,
+    }
+}

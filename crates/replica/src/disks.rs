@@ -1,0 +1,91 @@
+//! Where a replica's files lie: for each log a directory with the copy and one with what the replica has said about it.
+
+use bodywire_ledger::{Disk, Error, FileDisk, MemDisk};
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
+
+/// Which files of a log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Part {
+    /// The copy, as the log's writer has it.
+    Copy,
+    /// What was cosigned, and the evidence against the log.
+    Records,
+}
+
+impl Part {
+    const fn folder(self) -> &'static str {
+        match self {
+            Self::Copy => "log",
+            Self::Records => "records",
+        }
+    }
+}
+
+/// Opens the disks of logs by the hash of their names.
+pub trait Disks: Send + Sync + 'static {
+    /// What is opened.
+    type Disk: Disk + Send + 'static;
+    /// Opens for writing, for one writer at a time.
+    ///
+    /// # Errors
+    /// [`Error::Locked`] if another process has it; [`Error::Disk`].
+    fn writable(&self, log: &str, part: Part) -> Result<Self::Disk, Error>;
+    /// Opens for reading beside the writer.
+    fn readable(&self, log: &str, part: Part) -> Self::Disk;
+}
+
+/// Directories below one directory.
+#[derive(Debug, Clone)]
+pub struct FileDisks {
+    root: PathBuf,
+}
+
+impl FileDisks {
+    /// Below this directory.
+    #[must_use]
+    pub fn new(root: PathBuf) -> Self {
+        Self { root }
+    }
+
+    fn place(&self, log: &str, part: Part) -> PathBuf {
+        self.root.join(log).join(part.folder())
+    }
+}
+
+impl Disks for FileDisks {
+    type Disk = FileDisk;
+
+    fn writable(&self, log: &str, part: Part) -> Result<FileDisk, Error> {
+        FileDisk::open(&self.place(log, part))
+    }
+
+    fn readable(&self, log: &str, part: Part) -> FileDisk {
+        FileDisk::open_read_only(&self.place(log, part))
+    }
+}
+
+/// Disks in memory, for drills and the fuzzer.
+#[derive(Debug, Default)]
+pub struct MemDisks(Mutex<HashMap<(String, Part), MemDisk>>);
+
+impl MemDisks {
+    /// The files of a log; clones share them.
+    pub fn disk(&self, log: &str, part: Part) -> MemDisk {
+        let mut disks = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        disks.entry((log.to_owned(), part)).or_default().clone()
+    }
+}
+
+impl Disks for MemDisks {
+    type Disk = MemDisk;
+
+    fn writable(&self, log: &str, part: Part) -> Result<MemDisk, Error> {
+        Ok(self.disk(log, part))
+    }
+
+    fn readable(&self, log: &str, part: Part) -> MemDisk {
+        self.disk(log, part)
+    }
+}
