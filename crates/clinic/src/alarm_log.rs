@@ -4,12 +4,14 @@ use crate::Error;
 use crate::board::{AlarmState, AlarmView, Board, Since};
 use crate::chart::AlarmChange;
 use bodywire_proto::report::Condition;
+use bodywire_proto::wire::HubId;
 use bodywire_store::{AlarmRow, ReportRow, Store};
 use std::collections::BTreeMap;
 
 /// An alarm that is on the board.
 struct Open {
     /// The ledger entry that raised it, which is its number in the record.
+    hub: HubId,
     entry: u64,
     condition: Condition,
     /// The condition is over, and nobody has looked.
@@ -41,7 +43,8 @@ impl AlarmLog {
                 if self.open.get(&id.0).is_some_and(|open| !open.ended) {
                     return Ok(false);
                 }
-                self.open.insert(id.0, Open { entry: row.ledger_index, condition, ended: false });
+                self.open
+                    .insert(id.0, Open { hub: row.hub, entry: row.ledger_index, condition, ended: false });
                 let alarm = AlarmRow {
                     alarm: row.ledger_index,
                     hub: row.hub,
@@ -57,7 +60,7 @@ impl AlarmLog {
             AlarmChange::Ended(condition) => {
                 for open in self.open.values_mut().filter(|open| open.condition == condition && !open.ended) {
                     open.ended = true;
-                    store.end_alarm(open.entry, row.hub_time_ms).await?;
+                    store.end_alarm(open.hub, open.entry, row.hub_time_ms).await?;
                 }
                 Ok(false)
             }
@@ -76,9 +79,11 @@ impl AlarmLog {
                 continue;
             }
             let Ok(alarm) = serde_json::from_str::<AlarmView>(&event.data) else { continue };
-            let Some(entry) = self.open.get(&alarm.id.0).map(|open| open.entry) else { continue };
+            let Some((hub, entry)) = self.open.get(&alarm.id.0).map(|open| (open.hub, open.entry)) else {
+                continue;
+            };
             if let Some(acknowledgement) = &alarm.acknowledged {
-                store.acknowledge_alarm(entry, acknowledgement.at_ms, &acknowledgement.who).await?;
+                store.acknowledge_alarm(hub, entry, acknowledgement.at_ms, &acknowledgement.who).await?;
             }
             if alarm.state == AlarmState::Off {
                 self.open.remove(&alarm.id.0);

@@ -177,20 +177,41 @@ impl Archive {
         Ok((sealing.key_id, [&counter[..], &sealed].concat()))
     }
 
-    /// Indexes entries and advances the head register to the whole log, both or neither.
+    /// The head of the log as it is now, for [`Self::register`].
+    pub fn head(&self) -> Result<LogHead, Error> {
+        let (size, root) = (self.log.size(), self.log.root().0);
+        Ok(LogHead { size, root, note: self.log.signed_checkpoint()? })
+    }
+
+    /// Indexes entries and advances the head register, both or neither.
     ///
     /// # Errors
     /// [`bodywire_store::Error::Fenced`] when another writer has advanced it: this one must stop, and has acknowledged nothing
     /// of it.
-    pub async fn register(&mut self, rows: &[ReportRow]) -> Result<(), Error> {
-        let head =
-            LogHead { size: self.log.size(), root: self.log.root().0, note: self.log.signed_checkpoint()? };
-        if head.size == self.registered {
+    pub async fn register(&mut self, head: &LogHead, rows: &[ReportRow]) -> Result<(), Error> {
+        if head.size <= self.registered && rows.is_empty() {
             return Ok(());
         }
-        self.store.index_reports(rows, Some((self.origin.as_str(), self.registered, &head))).await?;
+        self.store.index_reports(rows, Some((self.origin.as_str(), self.registered, head))).await?;
         self.registered = head.size;
         Ok(())
+    }
+
+    /// Appends records of the clinic's own.
+    pub(crate) fn record(&mut self, drafts: Vec<Draft>) -> Result<(), Error> {
+        tokio::task::block_in_place(|| self.log.append(drafts))?;
+        Ok(())
+    }
+
+    /// The log, for erasure and for replicas.
+    pub(crate) const fn log(&mut self) -> &mut Log<FileDisk> {
+        &mut self.log
+    }
+
+    /// Forgets keys, so that nothing is sealed under them or opened with them any more.
+    pub(crate) fn forget(&mut self, keys: &[KeyId]) {
+        self.sealing.retain(|_, sealing| !keys.contains(&sealing.key_id));
+        self.opened.retain(|key, _| !keys.contains(key));
     }
 
     /// Entries that the head register knows.

@@ -14,13 +14,17 @@ mod alarm_log;
 pub mod archive;
 pub mod board;
 pub mod chart;
+mod erasure;
 mod error;
 pub mod ingest;
 pub mod mirrors;
+mod replicas;
 mod scrub;
 mod sensor_clock;
 pub mod service;
+mod settle;
 pub mod web;
 
 pub use error::Error;
 pub use service::{Clinic, Config, Counters, Handle, HubCard, PathCounters};
+pub use settle::Acknowledge;

@@ -8,8 +8,12 @@ use crate::alarm_log::AlarmLog;
 use crate::archive::{Archive, FLAG_LATE, Item};
 use crate::board::{AlarmInput, Board, PathCondition, Priority};
 use crate::chart::{AlarmChange, Chart, LATE_AFTER_MS, SensorCard};
+use crate::erasure::Erasures;
 use crate::ingest::{Arrived, Ingest, PathQuality, Publication, Receipt};
+use crate::mirrors::Mirrors;
+use crate::replicas::Replicas;
 use crate::scrub::scrub;
+use crate::settle::{Acknowledge, Batch, Unsettled};
 use bodywire_channels::Refusal;
 use bodywire_channels::session::{HubNumber, PREKEY_LIFETIME_MS};
 use bodywire_channels::state::State;
@@ -18,7 +22,7 @@ use bodywire_ledger::{Origin, Recovery, VerifierKey};
 use bodywire_paths::{Broker, Delivery, Event as PathEvent, Path as MqttPath};
 use bodywire_proto::report::{Kind, Report};
 use bodywire_proto::wire::{HubId, SensorId};
-use bodywire_store::{ReportRow, Store};
+use bodywire_store::{LogHead, ReportRow, Store};
 use ed25519_dalek::{SigningKey, VerifyingKey};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
@@ -35,6 +39,8 @@ const EVENTS_QUEUE: usize = 8_192;
 const COMMIT_MESSAGES_MAX: usize = 256;
 /// Pause between two looks at timers.
 const TICK: Duration = Duration::from_millis(250);
+/// How often the clinic looks whether somebody was erased.
+const ERASURES_EVERY: Duration = Duration::from_secs(3);
 /// A checkpoint at most this often: each one costs the witnesses work.
 const PUBLISH_EVERY: Duration = Duration::from_secs(1);
 
@@ -65,6 +71,10 @@ pub struct Config {
     pub paths: Vec<Broker>,
     /// The hubs.
     pub hubs: Vec<HubCard>,
+    /// The replicas that the ledger is sent to, if there are any.
+    pub mirrors: Option<Mirrors>,
+    /// When a report is acknowledged.
+    pub acknowledge: Acknowledge,
 }
 
 /// What a clinic has done so far.
@@ -94,6 +104,16 @@ pub struct Counters {
     pub sessions: AtomicU64,
     /// Bytes of messages that are not complete or wait for their turn.
     pub waiting_bytes: AtomicU64,
+    /// Entries of the ledger.
+    pub entries: AtomicU64,
+    /// Entries that a quorum of replicas has durably.
+    pub mirrored: AtomicU64,
+    /// Entries that a quorum of witnesses has cosigned.
+    pub witnessed: AtomicU64,
+    /// Replicas that take what they are sent.
+    pub replicas_up: AtomicU64,
+    /// Reports that are stored here and wait for replicas.
+    pub unsettled: AtomicU64,
     /// By path.
     pub paths: Vec<PathCounters>,
 }
@@ -145,6 +165,12 @@ pub struct Clinic {
     /// What each hub has said of its connections.
     presence: BTreeMap<(usize, HubId), State>,
     alarm_log: AlarmLog,
+    replicas: Option<Replicas>,
+    unsettled: Unsettled,
+    /// What arrived while too much was unsettled.
+    held: Vec<Arrived>,
+    erasures: Erasures,
+    erasures_due: Instant,
     prekey_made_ms: u64,
     published: Instant,
     started: Instant,
@@ -162,8 +188,14 @@ impl Clinic {
                 .await?;
         let paths = config.paths.iter().map(|_| PathCounters::default()).collect();
         let counters = Arc::new(Counters { paths, ..Counters::default() });
-        let recovered = rebuild_index(&mut archive).await?;
-        counters.recovered.store(recovered, Ordering::Relaxed);
+        let mut unsettled = Unsettled::default();
+        let (head, rows) = unregistered(&mut archive).await?;
+        counters.recovered.store(rows.len() as u64, Ordering::Relaxed);
+        if config.acknowledge == Acknowledge::Mirrored && config.mirrors.is_some() {
+            unsettled.push(Batch { head, rows, receipts: Vec::new() });
+        } else {
+            archive.register(&head, &rows).await?;
+        }
         archive.publish()?;
         let rows = store.sensors().await?;
         let newest = store.newest_reports(Kind::Alarm as u8).await?.into_iter();
@@ -192,6 +224,11 @@ impl Clinic {
         }
         let clinic = Self {
             alarm_log: AlarmLog::new(&board),
+            replicas: None,
+            unsettled,
+            held: Vec::new(),
+            erasures: Erasures::default(),
+            erasures_due: Instant::now(),
             up: vec![false; config.paths.len()],
             presence: BTreeMap::new(),
             config,
@@ -226,9 +263,14 @@ impl Clinic {
             self.paths.push(MqttPath::connect(index, broker, &client_id, None, events_in.clone())?);
         }
         drop(events_in);
+        if let Some(mirrors) = self.config.mirrors.take() {
+            let replicas = Replicas::start(mirrors, Arc::clone(&self.archive), &self.key()?);
+            replicas.durable(self.archive.lock().await.size());
+            self.replicas = Some(replicas);
+        }
         let scrubber = tokio::spawn(scrub(
             self.config.ledger.clone(),
-            VerifierKey::new(self.config.origin.as_str(), self.config.ledger_key.verifying_key())?,
+            self.key()?,
             Arc::clone(&self.archive),
             self.board.clone(),
             Arc::clone(&self.scrub),
@@ -239,6 +281,7 @@ impl Clinic {
             tokio::select! {
                 Some((path, event)) = events.recv() => self.path_event(path, event, &mut arrived)?,
                 _ = tick.tick() => self.timers(&mut arrived).await?,
+                () = vouched(&mut self.replicas) => {}
                 _ = stop.changed() => {}
             }
             while arrived.len() < COMMIT_MESSAGES_MAX
@@ -246,6 +289,7 @@ impl Clinic {
             {
                 self.path_event(path, event, &mut arrived)?;
             }
+            self.settle().await?;
             self.commit(arrived).await?;
         }
         scrubber.abort();
@@ -407,36 +451,89 @@ impl Clinic {
         }
     }
 
-    /// Stores what has arrived, then acknowledges it, then shows it.
+    /// Stores what has arrived, acknowledges what need not wait, and shows it.
     async fn commit(&mut self, arrived: Vec<Arrived>) -> Result<(), Error> {
+        self.held.extend(arrived);
+        if self.held.is_empty() || self.unsettled.is_full() {
+            return Ok(());
+        }
         let mut batch = Vec::new();
-        let mut receipts: Vec<Receipt> = Vec::new();
+        let (mut receipts, mut waiting) = (Vec::new(), Vec::new());
         let mut in_batch = HashSet::new();
-        for message in arrived {
-            receipts.push(message.receipt);
+        let waits = self.waits_for_replicas();
+        for message in std::mem::take(&mut self.held) {
             match self.sort(&message, &mut in_batch).await? {
-                Some(item) => batch.push(item),
-                None => continue,
+                Some(item) => {
+                    // An alarm is acknowledged when it is stored here: its hub must know at once that it was heard.
+                    let to = if waits && !is_alarm(&item) { &mut waiting } else { &mut receipts };
+                    to.push(message.receipt);
+                    batch.push(item);
+                }
+                None if self.is_unsettled(&message) => self.unsettled.wait(message.receipt),
+                None => receipts.push(message.receipt),
             }
         }
-        if !batch.is_empty() {
-            let mut archive = self.archive.lock().await;
-            let entries = archive.append(&batch, now_ms()).await?;
-            let rows: Vec<ReportRow> =
-                entries.zip(&batch).filter_map(|(index, item)| row_of(index, item)).collect();
-            archive.register(&rows).await?;
-            drop(archive);
-            self.counters.stored.fetch_add(rows.len() as u64, Ordering::Relaxed);
+        let rows = if batch.is_empty() { Vec::new() } else { self.store_batch(&batch, waiting).await? };
+        self.counters.stored.fetch_add(rows.len() as u64, Ordering::Relaxed);
+        if !receipts.is_empty() {
             let answers = self.ingest.acknowledge(self.started.elapsed(), &receipts);
             self.publish(answers);
-            for (row, item) in rows.iter().zip(&batch) {
-                self.show(row, item).await?;
-            }
-        } else if !receipts.is_empty() {
-            let answers = self.ingest.acknowledge(self.started.elapsed(), &receipts);
-            self.publish(answers);
+        }
+        for (row, item) in rows.iter().zip(&batch) {
+            self.show(row, item).await?;
         }
         Ok(())
+    }
+
+    /// Appends reports to the ledger. They are indexed at once, or when the replicas have them.
+    async fn store_batch(&mut self, batch: &[Item], receipts: Vec<Receipt>) -> Result<Vec<ReportRow>, Error> {
+        let mut archive = self.archive.lock().await;
+        let entries = archive.append(batch, now_ms()).await?;
+        let rows: Vec<ReportRow> =
+            entries.zip(batch).filter_map(|(index, item)| row_of(index, item)).collect();
+        let head = archive.head()?;
+        drop(archive);
+        self.settle_or_wait(Batch { head, rows: rows.clone(), receipts }).await?;
+        Ok(rows)
+    }
+
+    /// Indexes what was appended, or lets it wait for the replicas, which are told of it.
+    async fn settle_or_wait(&mut self, batch: Batch) -> Result<(), Error> {
+        if let Some(replicas) = &self.replicas {
+            replicas.durable(batch.head.size);
+        }
+        if self.waits_for_replicas() {
+            self.unsettled.push(batch);
+        } else {
+            self.archive.lock().await.register(&batch.head, &batch.rows).await?;
+        }
+        Ok(())
+    }
+
+    fn waits_for_replicas(&self) -> bool {
+        self.config.acknowledge == Acknowledge::Mirrored && self.replicas.is_some()
+    }
+
+    fn is_unsettled(&self, message: &Arrived) -> bool {
+        Report::parse(&message.message)
+            .is_ok_and(|report| self.unsettled.has(HubId(message.hub.0), report.header.number))
+    }
+
+    /// Indexes and acknowledges what a quorum of replicas has by now.
+    async fn settle(&mut self) -> Result<(), Error> {
+        let Some(mirrored) = self.replicas.as_ref().map(Replicas::mirrored) else { return Ok(()) };
+        for batch in self.unsettled.settled(mirrored) {
+            self.archive.lock().await.register(&batch.head, &batch.rows).await?;
+            if !batch.receipts.is_empty() {
+                let answers = self.ingest.acknowledge(self.started.elapsed(), &batch.receipts);
+                self.publish(answers);
+            }
+        }
+        Ok(())
+    }
+
+    fn key(&self) -> Result<VerifierKey, Error> {
+        Ok(VerifierKey::new(self.config.origin.as_str(), self.config.ledger_key.verifying_key())?)
     }
 
     /// The report of a message, unless it is stored already or is none.
@@ -461,7 +558,8 @@ impl Clinic {
             tracing::warn!("a report of a sensor that no card names is stored all the same");
             self.counters.unknown_sensors.fetch_add(1, Ordering::Relaxed);
         }
-        if !in_batch.insert((hub, number)) || self.store.has_report(hub, number).await? {
+        let waits = self.unsettled.has(hub, number);
+        if !in_batch.insert((hub, number)) || waits || self.store.has_report(hub, number).await? {
             self.counters.repeated.fetch_add(1, Ordering::Relaxed);
             return Ok(None);
         }
@@ -527,6 +625,35 @@ impl Clinic {
         self.counters.waiting_bytes.store(self.ingest.waiting_bytes() as u64, Ordering::Relaxed);
     }
 
+    /// Removes from the ledger what the database says was erased.
+    async fn erase(&mut self) -> Result<(), Error> {
+        let views = self.replicas.as_ref().map(Replicas::views).unwrap_or_default();
+        let mut archive = self.archive.lock().await;
+        let appended = self.erasures.go_on(&mut archive, &self.store, &views, now_ms()).await?;
+        let head = archive.head()?;
+        drop(archive);
+        match appended {
+            true => self.settle_or_wait(Batch { head, rows: Vec::new(), receipts: Vec::new() }).await,
+            false => Ok(()),
+        }
+    }
+
+    /// Brings the figures about replicas up to date, and tells people what they must know.
+    fn look_at_replicas(&mut self) {
+        self.counters.unsettled.store(self.unsettled.len() as u64, Ordering::Relaxed);
+        let Some(replicas) = &mut self.replicas else { return };
+        self.counters.mirrored.store(replicas.mirrored(), Ordering::Relaxed);
+        self.counters.witnessed.store(replicas.witnessed(), Ordering::Relaxed);
+        self.counters.replicas_up.store(replicas.up(), Ordering::Relaxed);
+        for text in replicas.news() {
+            let (priority, at_ms) = (Priority::Technical, now_ms());
+            let condition = "ledger.replicas".to_owned();
+            let input = AlarmInput { condition, priority, text, at_ms, evidence: None, strip: None };
+            // A full board shows the mark of the ledger all the same.
+            let _ = self.board.raise_alarm(input);
+        }
+    }
+
     async fn timers(&mut self, arrived: &mut Vec<Arrived>) -> Result<(), Error> {
         let now = self.started.elapsed();
         self.ingest.expire(now);
@@ -546,7 +673,14 @@ impl Clinic {
         self.counters.refused.store(refused, Ordering::Relaxed);
         if self.published.elapsed() >= PUBLISH_EVERY {
             self.published = Instant::now();
-            self.archive.lock().await.publish()?;
+            let mut archive = self.archive.lock().await;
+            archive.publish()?;
+            self.counters.entries.store(archive.size(), Ordering::Relaxed);
+        }
+        self.look_at_replicas();
+        if self.erasures_due <= Instant::now() {
+            self.erasures_due = Instant::now() + ERASURES_EVERY;
+            self.erase().await?;
         }
         if now_ms().saturating_sub(self.prekey_made_ms) > PREKEY_LIFETIME_MS / 2 {
             self.prekey_made_ms = now_ms();
@@ -573,8 +707,8 @@ fn row_of(ledger_index: u64, item: &Item) -> Option<ReportRow> {
     })
 }
 
-/// Adds to the index what a crash left in the ledger only; returns how many. What has been erased since is left out.
-async fn rebuild_index(archive: &mut Archive) -> Result<u64, Error> {
+/// What a crash left in the ledger only: the head, and the rows to index. What has been erased since is left out.
+async fn unregistered(archive: &mut Archive) -> Result<(LogHead, Vec<ReportRow>), Error> {
     let mut rows = Vec::new();
     for index in archive.registered()..archive.size() {
         match archive.read(index).await {
@@ -588,8 +722,19 @@ async fn rebuild_index(archive: &mut Archive) -> Result<u64, Error> {
             Err(error) => return Err(error),
         }
     }
-    archive.register(&rows).await?;
-    Ok(rows.len() as u64)
+    Ok((archive.head()?, rows))
+}
+
+fn is_alarm(item: &Item) -> bool {
+    Report::parse(&item.report).is_ok_and(|report| report.header.kind == Kind::Alarm)
+}
+
+/// Returns when the replicas have vouched for more.
+async fn vouched(replicas: &mut Option<Replicas>) {
+    match replicas {
+        Some(replicas) => replicas.changed().await,
+        None => std::future::pending().await,
+    }
 }
 
 /// The last consent of a sensor, so that what its session has left in the hub's spool can be opened.
@@ -601,7 +746,11 @@ async fn restore_consent(
     sensor: SensorId,
 ) -> Result<(), Error> {
     let Some(row) = store.last_report(hub, sensor, Kind::Consent as u8).await? else { return Ok(()) };
-    let (_, _, _, report) = archive.read(row.ledger_index).await?;
+    let report = match archive.read(row.ledger_index).await {
+        Ok((_, _, _, report)) => report,
+        Err(Error::Erased { .. }) => return Ok(()),
+        Err(error) => return Err(error),
+    };
     let restored = Report::parse(&report).and_then(|report| chart.consent(sensor, report.body(), now_ms()));
     if let Err(error) = restored {
         tracing::info!(%error, "an old consent no longer holds");

@@ -196,6 +196,20 @@ impl<D: Disk> Log<D> {
         self.stored.frame(first)
     }
 
+    /// The signed checkpoint of the empty tree, with which a copy begins.
+    ///
+    /// # Errors
+    /// None for a valid origin.
+    pub fn empty_checkpoint(&self) -> Result<String, Error> {
+        Checkpoint { origin: self.origin.clone(), size: 0, root: Hash::empty_root() }.sign(&self.key)
+    }
+
+    /// Whether an entry says that this key was erased.
+    #[must_use]
+    pub fn says_erased(&self, key: &KeyId) -> bool {
+        self.stored.contents.erasures.keys.contains(key)
+    }
+
     /// The signed checkpoint over all entries, published or not.
     ///
     /// # Errors

@@ -58,11 +58,12 @@ CREATE UNIQUE INDEX stay_open ON stay (hub) WHERE to_ms IS NULL;
 CREATE TABLE report (
     hub           BIGINT  NOT NULL,
     number        BIGINT  NOT NULL,            -- the hub's running number: a report is stored once
-    ledger_index  BIGINT  NOT NULL UNIQUE,
+    ledger_index  BIGINT  NOT NULL,            -- in the ledger of the hub's shard
     sensor        BIGINT  NOT NULL,
     kind          BIGINT  NOT NULL,
     hub_time_ms   BIGINT  NOT NULL,
-    PRIMARY KEY (hub, number)
+    PRIMARY KEY (hub, number),
+    UNIQUE (hub, ledger_index)
 );
 CREATE INDEX report_by_sensor ON report (hub, sensor, number);
 
@@ -73,14 +74,15 @@ CREATE TABLE erased_index (
 
 -- Alarms and what people did with them.
 CREATE TABLE alarm (
-    alarm           BIGINT  PRIMARY KEY,       -- ledger entry of the report that raised it
+    alarm           BIGINT  NOT NULL,          -- entry of the report that raised it, in the ledger of the hub's shard
     hub             BIGINT  NOT NULL,
     sensor          BIGINT  NOT NULL,
     condition_code  BIGINT  NOT NULL,
     raised_ms       BIGINT  NOT NULL,
     ended_ms        BIGINT,
     acknowledged_ms BIGINT,
-    acknowledged_by TEXT
+    acknowledged_by TEXT,
+    PRIMARY KEY (hub, alarm)
 );
 
 -- Keys of the payloads in the ledger. Erasing a row erases what was sealed under it.
@@ -109,6 +111,7 @@ CREATE TABLE erasure (
     patient       BIGINT  NOT NULL,
     key_id        BYTEA   NOT NULL,            -- of a data key; empty for the patient's own rows
     asked_ms      BIGINT  NOT NULL,
+    done_ms       BIGINT,                      -- when the payloads were gone here and at every replica
     PRIMARY KEY (patient, key_id)
 );
 CREATE INDEX erasure_by_key ON erasure (key_id);

@@ -43,8 +43,9 @@ impl Store {
     }
 
     /// Records that an alarm's condition has ended.
-    pub async fn end_alarm(&self, alarm: u64, at_ms: u64) -> Result<(), Error> {
-        sqlx::query("UPDATE alarm SET ended_ms = $2 WHERE alarm = $1 AND ended_ms IS NULL")
+    pub async fn end_alarm(&self, hub: HubId, alarm: u64, at_ms: u64) -> Result<(), Error> {
+        sqlx::query("UPDATE alarm SET ended_ms = $3 WHERE hub = $1 AND alarm = $2 AND ended_ms IS NULL")
+            .bind(i64::from(hub.0))
             .bind(alarm.cast_signed())
             .bind(at_ms.cast_signed())
             .execute(&self.pools.writer)
@@ -53,10 +54,18 @@ impl Store {
     }
 
     /// Records who acknowledged an alarm. The first one counts.
-    pub async fn acknowledge_alarm(&self, alarm: u64, at_ms: u64, who: &str) -> Result<(), Error> {
+    pub async fn acknowledge_alarm(
+        &self,
+        hub: HubId,
+        alarm: u64,
+        at_ms: u64,
+        who: &str,
+    ) -> Result<(), Error> {
         sqlx::query(
-            "UPDATE alarm SET acknowledged_ms = $2, acknowledged_by = $3 WHERE alarm = $1 AND acknowledged_ms IS NULL",
+            "UPDATE alarm SET acknowledged_ms = $3, acknowledged_by = $4 \
+             WHERE hub = $1 AND alarm = $2 AND acknowledged_ms IS NULL",
         )
+        .bind(i64::from(hub.0))
         .bind(alarm.cast_signed())
         .bind(at_ms.cast_signed())
         .bind(who.to_owned())
@@ -69,7 +78,7 @@ impl Store {
     pub async fn alarms(&self) -> Result<Vec<AlarmRow>, Error> {
         let rows = sqlx::query(
             "SELECT alarm, hub, sensor, condition_code, raised_ms, ended_ms, acknowledged_ms, acknowledged_by \
-             FROM alarm ORDER BY alarm",
+             FROM alarm ORDER BY raised_ms, hub, alarm",
         )
         .fetch_all(&self.pools.readers)
         .await?;

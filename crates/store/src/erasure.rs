@@ -68,6 +68,26 @@ impl Store {
         rows.iter().map(erasure).collect()
     }
 
+    /// Keys whose payloads are not known to be gone from every copy of the ledger, oldest first.
+    pub async fn erasures_to_do(&self) -> Result<Vec<[u8; 16]>, Error> {
+        let rows = sqlx::query(
+            "SELECT key_id FROM erasure WHERE done_ms IS NULL AND length(key_id) > 0 ORDER BY asked_ms, key_id",
+        )
+        .fetch_all(&self.pools.readers)
+        .await?;
+        rows.iter().map(|row| array(row, "key_id")).collect()
+    }
+
+    /// The payloads under this key are gone here and at every replica. The line stays: a restored backup brings them back.
+    pub async fn erasure_done(&self, key: [u8; 16], now_ms: u64) -> Result<(), Error> {
+        sqlx::query("UPDATE erasure SET done_ms = $2 WHERE key_id = $1 AND done_ms IS NULL")
+            .bind(key.to_vec())
+            .bind(now_ms.cast_signed())
+            .execute(&self.pools.writer)
+            .await?;
+        Ok(())
+    }
+
     /// Erases again what a list names: after the restore of a backup that is older. Returns how many keys were there again.
     pub async fn reapply_erasures(&self, list: &[Erasure]) -> Result<u64, Error> {
         let mut asked = BTreeMap::new();

@@ -90,9 +90,9 @@ pub(crate) async fn the_first_acknowledgement_counts(place: &impl Place) {
     let row =
         AlarmRow { alarm: 1, hub: HUB, sensor: SENSOR, condition: 3, raised_ms: 10, ended_ms, acknowledged };
     store.raise_alarm(&row).await.unwrap();
-    store.acknowledge_alarm(1, 20, "S. Ode").await.unwrap();
-    store.acknowledge_alarm(1, 30, "later").await.unwrap();
-    store.end_alarm(1, 40).await.unwrap();
+    store.acknowledge_alarm(HUB, 1, 20, "S. Ode").await.unwrap();
+    store.acknowledge_alarm(HUB, 1, 30, "later").await.unwrap();
+    store.end_alarm(HUB, 1, 40).await.unwrap();
     let expected = AlarmRow { ended_ms: Some(40), acknowledged: Some((20, "S. Ode".into())), ..row };
     assert_eq!(store.alarms().await.unwrap(), [expected]);
 }
