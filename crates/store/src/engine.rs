@@ -23,9 +23,9 @@ const SQLITE_READERS_MAX: u32 = 4;
 /// Connections to a PostgreSQL server. Commits wait for the disk together, so that more bring more claims a second; 16 reach
 /// what a small server can do, and leave its usual 100 to others.
 const POSTGRES_CONNECTIONS_MAX: u32 = 16;
-/// How long somebody waits for a connection before it is an error: longer than a busy minute's queue, shorter than a
-/// watchdog.
-const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long somebody waits for a connection before it is an error: longer than the longest transaction, the enrolment of a
+/// sensor with all its pairs.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(30);
 /// SQLite releases before this one can lose committed pages when the write-ahead log is reset.
 const SQLITE_VERSION_MIN: [u32; 3] = [3, 51, 3];
 /// The oldest PostgreSQL that is tested, as the server numbers it.
