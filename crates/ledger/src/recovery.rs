@@ -10,7 +10,9 @@ use crate::{
     head::{self, HEAD_FILE, HeadSlot},
     index::Segment,
     log::KEY_FILE,
+    resume,
     segment::{self, FRAME_ALIGN_BYTES, FRAME_HEADER_BYTES, Frame, FrameHeader, SEGMENT_FOLDER},
+    snapshot::SNAPSHOT_FILE,
     stored::Contents,
     tile::CHECKPOINT_FILE,
     window::{SEQUENTIAL_BYTES, Window},
@@ -35,8 +37,11 @@ pub struct Recovery {
     pub created: bool,
     /// Whole frames that were read.
     pub frames: u64,
-    /// Entries in them.
+    /// Entries that the log holds.
     pub entries: u64,
+    /// Entries of them that were taken over from the snapshot and not read: their segments are there and have the right
+    /// lengths. [`crate::fsck::check`] reads them.
+    pub from_snapshot: u64,
     /// The floor that was applied: the largest of head slots, published checkpoint and the caller's.
     pub floor: u64,
     /// What was cut off, if the last write was torn.
@@ -46,9 +51,9 @@ pub struct Recovery {
 }
 
 /// A tree head that this log must agree with.
-struct Claim {
-    size: u64,
-    root: Option<Hash>,
+pub(crate) struct Claim {
+    pub(crate) size: u64,
+    pub(crate) root: Option<Hash>,
     witness: &'static str,
     file: &'static str,
 }
@@ -88,8 +93,14 @@ pub(crate) fn open<D: Disk>(
     ];
     let floor = claims.iter().map(|claim| claim.size).max().unwrap_or(0);
     let mut scan = Scan::new(key, claims, floor);
-    scan.contents.published = published.size;
+    scan.contents.has_snapshot = disk.len(SNAPSHOT_FILE).is_ok_and(|len| len > 0);
+    if let Some(contents) = resume::contents(disk, key, &published, &mut scan.claims) {
+        scan.contents = contents;
+    }
+    let from_snapshot = scan.size();
+    (scan.contents.published, scan.contents.published_root) = (published.size, published.root);
     scan.contents.head_seq = head.seq;
+    scan.contents.head = (head.size, head.root);
     scan.run(disk)?;
     if erasures == PendingErasures::Refused
         && let Some(index) = scan.contents.erasures.first_pending()
@@ -106,7 +117,8 @@ pub(crate) fn open<D: Disk>(
     let Scan { mut contents, frames, torn_tail, .. } = scan;
     settle(disk, &mut contents, torn_tail.as_ref(), &head, bad_slot)?;
     let entries = contents.frontier.size();
-    let recovery = Recovery { created, frames, entries, floor, torn_tail, head_slot_repaired: bad_slot };
+    let recovery =
+        Recovery { created, frames, entries, from_snapshot, floor, torn_tail, head_slot_repaired: bad_slot };
     Ok((contents, recovery))
 }
 
@@ -227,7 +239,13 @@ impl<'a> Scan<'a> {
         self.check_claims("")?;
         let files = disk.list(SEGMENT_FOLDER).map_err(Error::disk("list", SEGMENT_FOLDER))?;
         let count = files.len();
-        for (at, file) in files.iter().enumerate() {
+        let known = self.contents.segments.len();
+        if let Some(file) = known.checked_sub(1).and_then(|last| files.get(last)) {
+            let mut tail = Tail::of(disk, file, known == count)?;
+            tail.at = self.contents.segments.last().map_or(0, |segment| segment.len);
+            self.segment(&mut tail)?;
+        }
+        for (at, file) in files.iter().enumerate().skip(known) {
             let first = segment::parse_path(file)
                 .ok_or_else(|| Error::damaged(file, self.size(), "it is not named like a segment"))?;
             if first != self.size() {
@@ -338,9 +356,9 @@ impl<'a> Scan<'a> {
                 "the frame's signed checkpoint is that of other entries",
             ));
         }
-        if let Some(segment) = self.contents.segments.last_mut() {
+        if let Some(segment) = self.contents.segments.last().map(|segment| segment.first) {
             let items: Vec<u64> = frame.items.iter().map(|item| item.offset as u64).collect();
-            segment.add_frame(first, u64::from(frame.header.len), &items);
+            self.contents.add_frame(segment, first, u64::from(frame.header.len), &items);
         }
         self.contents.signed = String::from_utf8(frame.note.to_vec()).ok();
         self.frames += 1;

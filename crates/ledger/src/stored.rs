@@ -1,7 +1,7 @@
 //! The stored copy of a log: its segments, its published tiles, and what a writer or a mirror knows about them. Both
 //! append whole frames; only where the frames come from differs.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, io};
 
 use crate::{
     Disk, Entry, Error, Hash, StreamId, VerifierKey,
@@ -11,12 +11,17 @@ use crate::{
     index::Segment,
     locate::{Cursor, Found},
     merkle::{Frontier, Node},
-    segment::{self, ITEM_HEADER_BYTES, SEGMENT_BYTES},
+    segment::{self, ITEM_HEADER_BYTES, RESERVE_BYTES, SEGMENT_BYTES},
+    snapshot::{MAX_SNAPSHOT_BYTES, SNAPSHOT_FILE, Snapshot, full_tiles},
     tile::{self, CHECKPOINT_FILE, TILE_WIDTH, TileEdge, TileKind, TilePath},
 };
 
+/// Full tiles that are not published and may still go into a snapshot: those of a million entries, half the bytes of a
+/// segment. A log that is published as it should be has a few.
+const MAX_SNAPSHOT_TILES: usize = 4096;
+
 /// What the writer knows about the stored entries; recovery builds it by reading them all.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Contents {
     pub(crate) frontier: Frontier,
     pub(crate) edge: TileEdge,
@@ -27,8 +32,15 @@ pub(crate) struct Contents {
     pub(crate) erasures: Erasures,
     /// Signed checkpoint of the last frame.
     pub(crate) signed: Option<String>,
-    /// Size of the published checkpoint.
+    /// Size of the published checkpoint, and its root.
     pub(crate) published: u64,
+    pub(crate) published_root: Hash,
+    /// Size and root in the head slot written last.
+    pub(crate) head: (u64, Hash),
+    /// Bytes of frames that the last snapshot does not cover.
+    pub(crate) since_snapshot: u64,
+    /// Whether there is a snapshot file with anything in it.
+    pub(crate) has_snapshot: bool,
     /// Number of the head slot written last.
     pub(crate) head_seq: u64,
 }
@@ -55,6 +67,35 @@ impl Contents {
         if let Some(last) = self.segments.last_mut() {
             last.add_frame(first, bytes, items);
         }
+        self.since_snapshot += bytes;
+    }
+
+    /// A snapshot of these contents; none of an empty log, and none that would be too large.
+    fn snapshot(&self) -> Option<Snapshot> {
+        let (size, published) = (self.frontier.size(), self.published);
+        let mut full = self.edge.full().iter().collect::<Vec<_>>();
+        full.sort_by_key(|(path, _)| *path);
+        if full.len() > MAX_SNAPSHOT_TILES
+            || !full.iter().map(|(path, _)| *path).eq(full_tiles(published, size))
+        {
+            return None;
+        }
+        let mut streams: Vec<_> = self.streams.iter().map(|(stream, hash)| (*stream, *hash)).collect();
+        streams.sort_unstable();
+        let mut erased_keys: Vec<_> = self.erasures.keys.iter().copied().collect();
+        erased_keys.sort_unstable();
+        Some(Snapshot {
+            size,
+            published: (published, self.published_root),
+            head: self.head,
+            signed: self.signed.clone()?,
+            rows: self.edge.rows().to_vec(),
+            tiles: full.into_iter().map(|(_, hashes)| hashes.clone()).collect(),
+            segments: self.segments.clone(),
+            streams,
+            erased_keys,
+            pending: self.erasures.pending.iter().map(|(key, pending)| (*key, *pending)).collect(),
+        })
     }
 
     pub(crate) fn write_head(&mut self, disk: &mut impl Disk) -> Result<(), Error> {
@@ -62,7 +103,27 @@ impl Contents {
         disk.write(HEAD_FILE, slot.offset(), &slot.emit()).map_err(Error::disk("write", HEAD_FILE))?;
         disk.sync(HEAD_FILE).map_err(Error::disk("sync", HEAD_FILE))?;
         self.head_seq = slot.seq;
+        self.head = (slot.size, slot.root);
         Ok(())
+    }
+}
+
+impl Default for Contents {
+    fn default() -> Self {
+        Self {
+            frontier: Frontier::new(),
+            edge: TileEdge::default(),
+            segments: Vec::new(),
+            streams: HashMap::new(),
+            erasures: Erasures::default(),
+            signed: None,
+            published: 0,
+            published_root: Hash::empty_root(),
+            head: (0, Hash::empty_root()),
+            since_snapshot: 0,
+            has_snapshot: false,
+            head_seq: 0,
+        }
     }
 }
 
@@ -89,11 +150,13 @@ pub(crate) struct Stored<D> {
     pub(crate) key: VerifierKey,
     pub(crate) segment_bytes: u64,
     pub(crate) stopped: bool,
+    /// The segment at the end, and up to where space is reserved for it.
+    reserved: Option<(u64, u64)>,
 }
 
 impl<D: Disk> Stored<D> {
     pub(crate) fn new(disk: D, contents: Contents, key: VerifierKey) -> Self {
-        Self { disk, contents, key, segment_bytes: SEGMENT_BYTES, stopped: false }
+        Self { disk, contents, key, segment_bytes: SEGMENT_BYTES, stopped: false, reserved: None }
     }
 
     pub(crate) fn size(&self) -> u64 {
@@ -139,6 +202,11 @@ impl<D: Disk> Stored<D> {
         // Until all calls have succeeded the state of the disk is unknown.
         self.stopped = true;
         self.close_before(first)?;
+        if let Err(error) = self.reserve(first, at + frame.len() as u64) {
+            // Nothing of the frame is written, so what is stored is known and the writer may go on.
+            self.stopped = error.kind() != io::ErrorKind::StorageFull;
+            return Err(Error::disk("reserve space in", &path)(error));
+        }
         self.disk.write(&path, at, frame).map_err(Error::disk("append to", &path))?;
         self.disk.sync(&path).map_err(Error::disk("sync", &path))?;
         self.stopped = false;
@@ -146,7 +214,33 @@ impl<D: Disk> Stored<D> {
         Ok(())
     }
 
-    /// Cuts the unused rest off the segment before a new one, so that bytes after the last frame of a closed segment
+    /// Reserves space up to `end` in the segment that begins with entry `first`, in large steps.
+    fn reserve(&mut self, first: u64, end: u64) -> io::Result<()> {
+        let path = segment::path(first);
+        let held = match self.reserved {
+            Some((segment, held)) if segment == first => held,
+            // The first append since the log was opened or erased.
+            _ if self.contents.segments.last().is_some_and(|last| last.first == first) => {
+                self.disk.len(&path)?
+            }
+            _ => 0,
+        };
+        let step = RESERVE_BYTES.min(self.segment_bytes).max(1);
+        let mut reserved = held;
+        if end > held {
+            reserved = end.next_multiple_of(step);
+            self.disk.reserve(&path, reserved)?;
+        }
+        self.reserved = Some((first, reserved));
+        Ok(())
+    }
+
+    /// Forgets what was reserved: the segment has been replaced.
+    pub(crate) fn forget_reserved(&mut self) {
+        self.reserved = None;
+    }
+
+    /// Closes the segment before a new one, and writes a snapshot. Cuts its unused rest off, so that bytes after the last frame of a closed segment
     /// are always damage. The rest is zeros: preallocated, or left by a power cut that kept a length and no bytes.
     fn close_before(&mut self, next: u64) -> Result<(), Error> {
         let Some(last) = self.contents.segments.last_mut().filter(|last| last.first != next) else {
@@ -158,7 +252,7 @@ impl<D: Disk> Stored<D> {
             self.disk.truncate(&path, last.len).map_err(Error::disk("truncate", &path))?;
             self.disk.sync(&path).map_err(Error::disk("sync", &path))?;
         }
-        Ok(())
+        self.write_snapshot()
     }
 
     /// Takes over a frame that is durable.
@@ -205,9 +299,32 @@ impl<D: Disk> Stored<D> {
         self.publish_tiles()?;
         self.contents.write_head(&mut self.disk)?;
         self.replace(CHECKPOINT_FILE, signed.as_bytes())?;
-        self.contents.published = self.size();
+        (self.contents.published, self.contents.published_root) = (self.size(), self.root());
         self.remove_partials()?;
+        if self.contents.since_snapshot >= self.segment_bytes {
+            self.write_snapshot()?;
+        }
         self.stopped = false;
+        Ok(())
+    }
+
+    /// Writes a snapshot of everything that is stored.
+    pub(crate) fn write_snapshot(&mut self) -> Result<(), Error> {
+        let snapshot = self.contents.snapshot().map(|snapshot| snapshot.emit());
+        if let Some(bytes) = snapshot.filter(|bytes| bytes.len() <= MAX_SNAPSHOT_BYTES) {
+            self.replace(SNAPSHOT_FILE, &bytes)?;
+            self.contents.has_snapshot = true;
+            self.contents.since_snapshot = 0;
+        }
+        Ok(())
+    }
+
+    /// Makes the snapshot worthless, durably: a file that is only removed may come back after a power cut.
+    pub(crate) fn drop_snapshot(&mut self) -> Result<(), Error> {
+        if self.contents.has_snapshot {
+            self.replace(SNAPSHOT_FILE, &[])?;
+            self.contents.has_snapshot = false;
+        }
         Ok(())
     }
 
