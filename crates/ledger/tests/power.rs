@@ -175,7 +175,7 @@ fn a_full_disk_is_met_before_a_frame_is_half_written() {
     let mut refused = 0;
     for step in 0..40u64 {
         let size = log.size();
-        if step % 5 == 4 {
+        if step % 5 == 0 {
             disk.fail_at(disk.operations() + 1, Fault::NoSpace);
         }
         let before = disk.files();
