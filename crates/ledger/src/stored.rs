@@ -13,12 +13,15 @@ use crate::{
     merkle::{Frontier, Node},
     segment::{self, ITEM_HEADER_BYTES, RESERVE_BYTES, SEGMENT_BYTES},
     snapshot::{MAX_SNAPSHOT_BYTES, SNAPSHOT_FILE, Snapshot, full_tiles},
-    tile::{self, CHECKPOINT_FILE, TILE_WIDTH, TileEdge, TileKind, TilePath},
+    tile::{self, CHECKPOINT_FILE, TILE_FOLDER, TILE_WIDTH, TileEdge, TileKind, TilePath},
 };
 
 /// Full tiles that are not published and may still go into a snapshot: those of a million entries, half the bytes of a
 /// segment. A log that is published as it should be has a few.
 const MAX_SNAPSHOT_TILES: usize = 4096;
+
+/// Tiles and bundles that are made durable together: at most some megabytes.
+const FILES_AT_ONCE: usize = 256;
 
 /// What the writer knows about the stored entries; recovery builds it by reading them all.
 #[derive(Debug)]
@@ -336,15 +339,19 @@ impl<D: Disk> Stored<D> {
             .into_iter()
             .map(|(path, hashes)| (path, hashes.to_vec()))
             .collect();
+        let mut files = Vec::new();
         for (path, hashes) in changed {
             if path.kind == TileKind::Hashes(0) {
                 let entries = self.bundle(path.index * TILE_WIDTH, &hashes)?;
                 let bundle = TilePath { kind: TileKind::Entries, ..path };
-                self.replace(&bundle.to_string(), &tile::emit_bundle(&entries))?;
+                files.push((bundle.to_string(), tile::emit_bundle(&entries)));
             }
-            self.replace(&path.to_string(), &tile::emit_hashes(&hashes))?;
+            files.push((path.to_string(), tile::emit_hashes(&hashes)));
+            if files.len() >= FILES_AT_ONCE {
+                self.replace_all(&mut files)?;
+            }
         }
-        Ok(())
+        self.replace_all(&mut files)
     }
 
     /// Reads back the entries of a bundle; each must still have the leaf hash that is in the tree.
@@ -363,6 +370,12 @@ impl<D: Disk> Stored<D> {
 
     fn replace(&mut self, path: &str, bytes: &[u8]) -> Result<(), Error> {
         self.disk.replace(path, bytes).map_err(Error::disk("replace", path))
+    }
+
+    fn replace_all(&mut self, files: &mut Vec<(String, Vec<u8>)>) -> Result<(), Error> {
+        self.disk.replace_all(files).map_err(Error::disk("replace", TILE_FOLDER))?;
+        files.clear();
+        Ok(())
     }
 
     fn remove_partials(&mut self) -> Result<(), Error> {
