@@ -17,6 +17,7 @@
 
 mod chart;
 pub mod checkpoint;
+mod contents;
 pub mod disk;
 pub mod entry;
 pub mod erase;
@@ -38,6 +39,7 @@ mod resume;
 pub mod segment;
 pub mod snapshot;
 mod stored;
+mod tail;
 pub mod tile;
 mod window;
 

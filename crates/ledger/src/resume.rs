@@ -3,12 +3,12 @@
 
 use crate::{
     Checkpoint, Disk, Hash, VerifierKey,
+    contents::Contents,
     erasures::Erasures,
     prove,
     recovery::Claim,
     segment::{self, SEGMENT_FOLDER},
     snapshot::{MAX_SNAPSHOT_BYTES, SNAPSHOT_FILE, Snapshot},
-    stored::Contents,
 };
 
 /// What the snapshot says, if it holds. The claims that it settles are settled then.
