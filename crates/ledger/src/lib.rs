@@ -36,6 +36,7 @@ pub mod note;
 pub mod prove;
 mod recovery;
 mod resume;
+mod scan;
 pub mod segment;
 pub mod snapshot;
 mod stored;

@@ -6,7 +6,7 @@ use crate::{
     contents::Contents,
     erasures::Erasures,
     prove,
-    recovery::Claim,
+    scan::Claim,
     segment::{self, SEGMENT_FOLDER},
     snapshot::{MAX_SNAPSHOT_BYTES, SNAPSHOT_FILE, Snapshot},
 };
