@@ -13,6 +13,7 @@ use bodywire_channels::{MessageId, Priority};
 use bodywire_cli::config::{example, keys::Role};
 use bodywire_ecg::wfdb::{self, Annotation, AnnotationCode, AnnotationWriter, Format};
 use bodywire_fuzz::{TARGETS, Target, channels, ledger, proto};
+use bodywire_ledger::snapshot::SNAPSHOT_FILE;
 use bodywire_ledger::tile::{TileKind, TilePath, emit_bundle};
 use bodywire_ledger::{Draft, EntryKind, Floor, KeyId, Log, MemDisk, Origin, StreamId, head, prove};
 use bodywire_proto::consent::{Sealer, grant};
@@ -306,6 +307,13 @@ fn ledger_seeds() -> Result<Seeds, Box<dyn Error>> {
         |start: &str| files.iter().find(|(name, _)| name.starts_with(start)).map(|(_, bytes)| bytes.clone());
     let entries: Vec<_> =
         (0..7).map(|i| log.read(i).map(|(entry, _)| entry.emit())).collect::<Result<_, _>>()?;
+    // A segment that is closed leaves a snapshot; one of so many entries has points in its index.
+    let long = MemDisk::new();
+    let (log, _) = Log::open(long.clone(), Origin::new(ledger::ORIGIN)?, ledger::signing_key(), Floor::NONE)?;
+    let mut log = log.with_segment_bytes(1);
+    log.append((0..100).map(|seq| draft(seq % 12)).collect())?;
+    log.append(vec![draft(1)])?;
+    let snapshot = long.files().remove(SNAPSHOT_FILE).ok_or("no snapshot")?;
     let signed = published.sign(&ledger::signing_key())?.into_bytes();
     let tile = TilePath::holding(TileKind::Entries, 6, 7).to_string();
     let name = |name: &str| name.as_bytes().to_vec();
@@ -317,6 +325,7 @@ fn ledger_seeds() -> Result<Seeds, Box<dyn Error>> {
         ("ledger_tiles", vec![emit_bundle(&entries), starting("tile/0/").ok_or("no tile")?]),
         ("ledger_proof", vec![prove::inclusion(&disk, &ledger::verifier(), 4)?.emit().into_bytes()]),
         ("ledger_head", vec![file(head::HEAD_FILE)?]),
+        ("ledger_snapshot", vec![snapshot]),
         (
             "ledger_names",
             vec![

@@ -5,6 +5,7 @@ use bodywire_ledger::head::{HeadSlot, SLOT_BYTES, parse_file};
 use bodywire_ledger::note::Note;
 use bodywire_ledger::prove::Proof;
 use bodywire_ledger::segment::{self, Frame, FrameHeader, ItemHeader};
+use bodywire_ledger::snapshot::Snapshot;
 use bodywire_ledger::tile::{self, TilePath};
 use bodywire_ledger::{Checkpoint, Entry, Origin, VerifierKey};
 use ed25519_dalek::SigningKey;
@@ -85,6 +86,13 @@ pub fn head(data: &[u8]) -> bool {
     let slot = data.get(..SLOT_BYTES).unwrap_or(data);
     let one = HeadSlot::parse(slot).map(|parsed| assert_eq!(parsed.emit(), slot));
     one.is_ok() || slots.iter().any(Result::is_ok)
+}
+
+/// A snapshot; what is accepted is emitted as it was.
+pub fn snapshot(data: &[u8]) -> bool {
+    let Ok(snapshot) = Snapshot::parse(data) else { return false };
+    assert_eq!(snapshot.emit(), data);
+    snapshot.verify(&verifier()).is_ok()
 }
 
 /// Names of tiles, segments, logs and keys.

@@ -49,6 +49,7 @@ pub const TARGETS: [Target; 30] = [
     Target { name: "ledger_tiles", run: ledger::tiles },
     Target { name: "ledger_proof", run: ledger::proof },
     Target { name: "ledger_head", run: ledger::head },
+    Target { name: "ledger_snapshot", run: ledger::snapshot },
     Target { name: "ledger_names", run: ledger::names },
 ];
 

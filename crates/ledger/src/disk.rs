@@ -2,7 +2,7 @@
 //! operating system.
 
 use std::{
-    collections::HashSet,
+    collections::{HashMap, HashSet},
     fs::{self, File, OpenOptions, TryLockError},
     io::{self, Read as _, Seek as _, SeekFrom, Write as _},
     path::{Path, PathBuf},
@@ -36,10 +36,22 @@ pub trait Disk {
     /// Replaces or creates a file: afterwards, and after a power cut at any moment, it holds either all of the old or
     /// all of the new bytes; on return the new ones are durable.
     fn replace(&mut self, path: &str, bytes: &[u8]) -> io::Result<()>;
+    /// Replaces several files, each as [`Disk::replace`] does, in any order; on return all are durable. A disk that knows
+    /// folders need not make each of them durable for every file.
+    fn replace_all(&mut self, files: &[(String, Vec<u8>)]) -> io::Result<()> {
+        files.iter().try_for_each(|(path, bytes)| self.replace(path, bytes))
+    }
     /// As [`Disk::replace`]; and the old bytes are overwritten where the disk can do that. A disk that cannot has
     /// only replaced them.
     fn replace_wiping(&mut self, path: &str, bytes: &[u8]) -> io::Result<()> {
         self.replace(path, bytes)
+    }
+    /// Reserves space for `len` bytes of a file and lengthens it to that with zeros, if it is shorter; creates it. Then
+    /// a full disk is met here and not in the middle of a frame, and a sync need not write the file's length each time.
+    /// A disk that cannot do it need not: by default nothing happens.
+    fn reserve(&mut self, path: &str, len: u64) -> io::Result<()> {
+        let _ = (path, len);
+        Ok(())
     }
     /// Removes a file. May come back after a power cut.
     fn remove(&mut self, path: &str) -> io::Result<()>;
@@ -80,8 +92,16 @@ impl<D: Disk> Disk for &mut D {
         (**self).replace(path, bytes)
     }
 
+    fn replace_all(&mut self, files: &[(String, Vec<u8>)]) -> io::Result<()> {
+        (**self).replace_all(files)
+    }
+
     fn replace_wiping(&mut self, path: &str, bytes: &[u8]) -> io::Result<()> {
         (**self).replace_wiping(path, bytes)
+    }
+
+    fn reserve(&mut self, path: &str, len: u64) -> io::Result<()> {
+        (**self).reserve(path, len)
     }
 
     fn remove(&mut self, path: &str) -> io::Result<()> {
@@ -156,6 +176,24 @@ impl FileDisk {
         self.open.as_mut().map(|(_, file)| file).ok_or_else(|| io::ErrorKind::NotFound.into())
     }
 
+    /// Writes the bytes that will replace a file beside it, durably.
+    fn put_aside(&mut self, path: &str, bytes: &[u8]) -> io::Result<()> {
+        self.writable()?;
+        // A kept handle would go on writing to the file that is being replaced.
+        self.open = None;
+        let full = self.root.join(path);
+        if let Some(folder) = full.parent() {
+            fs::create_dir_all(folder)?;
+        }
+        let mut file = File::create(self.root.join(format!("{path}{TEMPORARY_SUFFIX}")))?;
+        file.write_all(bytes)?;
+        file.sync_all()
+    }
+
+    fn put_in_place(&self, path: &str) -> io::Result<()> {
+        fs::rename(self.root.join(format!("{path}{TEMPORARY_SUFFIX}")), self.root.join(path))
+    }
+
     /// Syncs every folder from that of `path` up to the root, since any of them may be new.
     fn sync_folders(&self, path: &str) -> io::Result<()> {
         // Only Unix can open a folder to sync it; elsewhere the name is durable with the file.
@@ -227,6 +265,21 @@ impl Disk for FileDisk {
         file.write_all(bytes)
     }
 
+    #[cfg(target_os = "linux")]
+    fn reserve(&mut self, path: &str, len: u64) -> io::Result<()> {
+        use rustix::{fs::FallocateFlags, io::Errno};
+        let file = self.handle(path)?;
+        let held = file.metadata()?.len();
+        if held >= len {
+            return Ok(());
+        }
+        match rustix::fs::fallocate(&*file, FallocateFlags::empty(), held, len - held) {
+            // Some file systems have no such call: writing takes the space then.
+            Ok(()) | Err(Errno::OPNOTSUPP) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
     fn truncate(&mut self, path: &str, len: u64) -> io::Result<()> {
         let file = self.handle(path)?;
         file.set_len(len)?;
@@ -240,20 +293,21 @@ impl Disk for FileDisk {
     }
 
     fn replace(&mut self, path: &str, bytes: &[u8]) -> io::Result<()> {
-        self.writable()?;
-        // A kept handle would go on writing to the file that is being replaced.
-        self.open = None;
-        let full = self.root.join(path);
-        if let Some(folder) = full.parent() {
-            fs::create_dir_all(folder)?;
-        }
-        let temporary = self.root.join(format!("{path}{TEMPORARY_SUFFIX}"));
-        let mut file = File::create(&temporary)?;
-        file.write_all(bytes)?;
-        file.sync_all()?;
-        drop(file);
-        fs::rename(&temporary, &full)?;
+        self.put_aside(path, bytes)?;
+        self.put_in_place(path)?;
         self.sync_folders(path)
+    }
+
+    fn replace_all(&mut self, files: &[(String, Vec<u8>)]) -> io::Result<()> {
+        for (path, bytes) in files {
+            self.put_aside(path, bytes)?;
+        }
+        let mut folders: HashMap<Option<&Path>, &str> = HashMap::new();
+        for (path, _) in files {
+            self.put_in_place(path)?;
+            folders.insert(Path::new(path).parent(), path);
+        }
+        folders.into_values().try_for_each(|path| self.sync_folders(path))
     }
 
     /// The old file is kept open while the new one takes its name, then overwritten with zeros. A power cut in between

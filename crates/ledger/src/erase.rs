@@ -36,6 +36,7 @@ impl<D: Disk> Stored<D> {
         }
         let mut erased = Erased::default();
         let mut damage = None;
+        let had_snapshot = self.contents.has_snapshot;
         for number in 0..self.contents.segments.len() {
             match self.without_payloads(number, keys) {
                 Ok(Some((segment, bytes, done))) => {
@@ -49,14 +50,22 @@ impl<D: Disk> Stored<D> {
                 Err(error) => return Err(error),
             }
         }
+        if had_snapshot && !self.contents.has_snapshot {
+            self.stopped = true;
+            self.write_snapshot()?;
+            self.stopped = false;
+        }
         damage.map_or(Ok(erased), Err)
     }
 
     fn put_in_place(&mut self, number: usize, segment: Segment, bytes: &[u8]) -> Result<(), Error> {
         let path = segment::path(segment.first);
         self.stopped = true;
+        // Its index is that of the old bytes.
+        self.drop_snapshot()?;
         self.disk.replace_wiping(&path, bytes).map_err(Error::disk("replace", &path))?;
         self.stopped = false;
+        self.forget_reserved();
         if let Some(place) = self.contents.segments.get_mut(number) {
             *place = segment;
         }

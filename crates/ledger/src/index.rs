@@ -46,12 +46,10 @@ impl Segment {
         Self { first, len: 0, points: Vec::new() }
     }
 
-    #[allow(dead_code)]
     pub(crate) fn from_parts(first: u64, len: u64, points: Vec<Point>) -> Self {
         Self { first, len, points }
     }
 
-    #[allow(dead_code)]
     pub(crate) fn points(&self) -> &[Point] {
         &self.points
     }

@@ -38,6 +38,7 @@ struct State {
     operations: u64,
     fault: Option<(u64, Fault)>,
     interrupted_replace: Option<(String, Vec<u8>)>,
+    reserves: bool,
 }
 
 /// A disk in memory. Clones share their files, so that a drill can look at them while a log owns the disk.
@@ -75,6 +76,14 @@ impl MemDisk {
             .map(|(path, bytes)| (path, MemFile { durable: Some(bytes.clone()), current: Some(bytes) }))
             .collect();
         Self(Arc::new(Mutex::new(State { files, ..State::default() })))
+    }
+
+    /// The same disk, which reserves space when it is asked to. A fault strikes that too: with [`Fault::NoSpace`] the
+    /// file stays as it is.
+    #[must_use]
+    pub fn reserving(self) -> Self {
+        self.state().reserves = true;
+        self
     }
 
     /// All files as a reader sees them now.
@@ -120,7 +129,8 @@ impl MemDisk {
                 }
             }
         }
-        Self::from_files(files)
+        let after = Self::from_files(files);
+        if state.reserves { after.reserving() } else { after }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -240,6 +250,25 @@ impl Disk for MemDisk {
             Some(_) => Err(power_lost()),
             None => Ok(()),
         }
+    }
+
+    fn reserve(&mut self, path: &str, len: u64) -> io::Result<()> {
+        let mut state = self.state();
+        if !state.reserves {
+            return Ok(());
+        }
+        let fault = state.strike()?;
+        match fault {
+            Some(Fault::Io) => return Err(eio()),
+            Some(Fault::NoSpace) => return Err(io::ErrorKind::StorageFull.into()),
+            _ => {}
+        }
+        let file = state.files.entry(path.to_owned()).or_default().current.get_or_insert_default();
+        let len = usize::try_from(len).map_err(|_| io::ErrorKind::FileTooLarge)?;
+        if file.len() < len {
+            file.resize(len, 0);
+        }
+        if fault.is_some() { Err(power_lost()) } else { Ok(()) }
     }
 
     fn truncate(&mut self, path: &str, len: u64) -> io::Result<()> {

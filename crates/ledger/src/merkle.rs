@@ -32,6 +32,11 @@ impl Frontier {
         Self::default()
     }
 
+    /// A tree of `size` leaves whose complete subtrees, largest first, have these roots.
+    pub(crate) fn from_peaks(size: u64, peaks: Vec<Hash>) -> Self {
+        Self { size, peaks }
+    }
+
     /// Number of leaves.
     #[must_use]
     pub fn size(&self) -> u64 {

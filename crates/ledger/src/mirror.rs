@@ -5,11 +5,12 @@ use std::collections::HashMap;
 
 use crate::{
     Checkpoint, Disk, Entry, Error, Floor, Hash, KeyId, StreamId, VerifierKey,
+    contents::Contents,
     erase::Erased,
     erasures::Mark,
     recovery::{self, PendingErasures, Recovery},
     segment::Frame,
-    stored::{Contents, Step, Stored},
+    stored::{Step, Stored},
 };
 
 /// A verified copy of a log. One process per directory.

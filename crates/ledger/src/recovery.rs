@@ -1,19 +1,18 @@
-//! Opening a log: what is stored is read, verified, and compared with the floor. The one decision that can lose data
-//! is made here: whether a bad frame at the end is a torn write that was never acknowledged, or damage.
+//! Opening a log: what is stored is read, verified, and compared with the floor.
 
 use std::io;
 
 use crate::{
     Checkpoint, Disk, Error, Floor, Hash, VerifierKey,
+    contents::Contents,
     disk::TEMPORARY_SUFFIX,
-    erasures::Mark,
     head::{self, HEAD_FILE, HeadSlot},
-    index::Segment,
     log::KEY_FILE,
-    segment::{self, FRAME_ALIGN_BYTES, FRAME_HEADER_BYTES, Frame, FrameHeader, SEGMENT_FOLDER},
-    stored::Contents,
+    resume,
+    scan::{Claim, Scan},
+    segment::{self, SEGMENT_FOLDER},
+    snapshot::SNAPSHOT_FILE,
     tile::CHECKPOINT_FILE,
-    window::{SEQUENTIAL_BYTES, Window},
 };
 
 /// A last frame that a power cut left unfinished and that was cut off.
@@ -35,22 +34,17 @@ pub struct Recovery {
     pub created: bool,
     /// Whole frames that were read.
     pub frames: u64,
-    /// Entries in them.
+    /// Entries that the log holds.
     pub entries: u64,
+    /// Entries of them that were taken over from the snapshot and not read: their segments are there and have the right
+    /// lengths. [`crate::fsck::check`] reads them.
+    pub from_snapshot: u64,
     /// The floor that was applied: the largest of head slots, published checkpoint and the caller's.
     pub floor: u64,
     /// What was cut off, if the last write was torn.
     pub torn_tail: Option<TornTail>,
     /// A head slot was unreadable and has been written anew.
     pub head_slot_repaired: bool,
-}
-
-/// A tree head that this log must agree with.
-struct Claim {
-    size: u64,
-    root: Option<Hash>,
-    witness: &'static str,
-    file: &'static str,
 }
 
 /// What to do about payloads that are gone though no entry says why.
@@ -88,8 +82,14 @@ pub(crate) fn open<D: Disk>(
     ];
     let floor = claims.iter().map(|claim| claim.size).max().unwrap_or(0);
     let mut scan = Scan::new(key, claims, floor);
-    scan.contents.published = published.size;
+    scan.contents.has_snapshot = disk.len(SNAPSHOT_FILE).is_ok_and(|len| len > 0);
+    if let Some(contents) = resume::contents(disk, key, &published, &mut scan.claims) {
+        scan.contents = contents;
+    }
+    let from_snapshot = scan.size();
+    (scan.contents.published, scan.contents.published_root) = (published.size, published.root);
     scan.contents.head_seq = head.seq;
+    scan.contents.head = (head.size, head.root);
     scan.run(disk)?;
     if erasures == PendingErasures::Refused
         && let Some(index) = scan.contents.erasures.first_pending()
@@ -106,7 +106,8 @@ pub(crate) fn open<D: Disk>(
     let Scan { mut contents, frames, torn_tail, .. } = scan;
     settle(disk, &mut contents, torn_tail.as_ref(), &head, bad_slot)?;
     let entries = contents.frontier.size();
-    let recovery = Recovery { created, frames, entries, floor, torn_tail, head_slot_repaired: bad_slot };
+    let recovery =
+        Recovery { created, frames, entries, from_snapshot, floor, torn_tail, head_slot_repaired: bad_slot };
     Ok((contents, recovery))
 }
 
@@ -202,243 +203,4 @@ fn settle(
         contents.write_head(disk)?;
     }
     Ok(())
-}
-
-/// Reads the segments in order.
-struct Scan<'a> {
-    key: &'a VerifierKey,
-    claims: Vec<Claim>,
-    floor: u64,
-    contents: Contents,
-    frames: u64,
-    torn_tail: Option<TornTail>,
-}
-
-impl<'a> Scan<'a> {
-    fn new(key: &'a VerifierKey, claims: Vec<Claim>, floor: u64) -> Self {
-        Self { key, claims, floor, contents: Contents::default(), frames: 0, torn_tail: None }
-    }
-
-    fn size(&self) -> u64 {
-        self.contents.frontier.size()
-    }
-
-    fn run(&mut self, disk: &impl Disk) -> Result<(), Error> {
-        self.check_claims("")?;
-        let files = disk.list(SEGMENT_FOLDER).map_err(Error::disk("list", SEGMENT_FOLDER))?;
-        let count = files.len();
-        for (at, file) in files.iter().enumerate() {
-            let first = segment::parse_path(file)
-                .ok_or_else(|| Error::damaged(file, self.size(), "it is not named like a segment"))?;
-            if first != self.size() {
-                let what = format!("the segment of entry {} is missing or cut off", self.size());
-                return Err(Error::damaged(&segment::path(self.size()), self.size(), what));
-            }
-            self.contents.segments.push(Segment::new(first));
-            self.segment(&mut Tail::of(disk, file, at + 1 == count)?)?;
-        }
-        if self.size() < self.floor {
-            let what =
-                format!("{} entries are known to have been stored, {} are here", self.floor, self.size());
-            let file = self.contents.segments.last().map_or(0, |segment| segment.first);
-            return Err(Error::damaged(&segment::path(file), self.size(), what));
-        }
-        // A tree head is signed at the end of a frame only, so every claim has been met at one.
-        match self.claims.iter().find(|claim| claim.root.is_some()) {
-            Some(claim) if claim.file.is_empty() => {
-                Err(Error::Forked { size: claim.size, witness: claim.witness })
-            }
-            Some(claim) => Err(Error::damaged(claim.file, claim.size, "no frame ends at its size")),
-            None => Ok(()),
-        }
-    }
-
-    /// Compares the claims that are about the present size.
-    fn check_claims(&mut self, file: &str) -> Result<(), Error> {
-        let (size, root) = (self.size(), self.contents.frontier.root());
-        for claim in self.claims.iter_mut().filter(|claim| claim.size == size) {
-            match claim.root.take() {
-                Some(claimed) if claimed != root && claim.file.is_empty() => {
-                    return Err(Error::Forked { size, witness: claim.witness });
-                }
-                Some(claimed) if claimed != root => {
-                    let what = format!("its root contradicts {} at {size} entries", claim.witness);
-                    return Err(Error::damaged(file, size, what));
-                }
-                _ => {}
-            }
-        }
-        Ok(())
-    }
-
-    /// Reads the frames of one segment, one at a time.
-    fn segment<D: Disk>(&mut self, tail: &mut Tail<'_, D>) -> Result<(), Error> {
-        while tail.at < tail.len {
-            let file = tail.file;
-            let error = match tail.frame().and_then(Frame::parse) {
-                Ok(frame) => {
-                    self.frame(file, &frame)?;
-                    let len = u64::from(frame.header.len);
-                    tail.at += len;
-                    continue;
-                }
-                Err(error @ Error::Disk { .. }) => return Err(error),
-                Err(error) => error,
-            };
-            // Zeros are the unused rest of a preallocated segment.
-            if !(tail.last && tail.is_unused()?) {
-                self.judge_tail(tail, &error)?;
-                let (offset, bytes) = (tail.at, tail.len - tail.at);
-                self.torn_tail = Some(TornTail { file: file.to_owned(), offset, bytes });
-            }
-            break;
-        }
-        if !tail.last
-            && let Some(segment) = self.contents.segments.last_mut()
-        {
-            segment.close();
-        }
-        Ok(())
-    }
-
-    /// Takes over a whole frame. What is wrong here was not torn: the checksums are right.
-    fn frame(&mut self, file: &str, frame: &Frame<'_>) -> Result<(), Error> {
-        let first = self.size();
-        if frame.header.first != first {
-            return Err(Error::damaged(
-                file,
-                first,
-                format!("a frame claims to start at entry {}", frame.header.first),
-            ));
-        }
-        let published = self.contents.published;
-        for (index, item) in (first..).zip(&frame.items) {
-            let stream = item.header.entry.stream;
-            let hash = Hash::of(&item.header.entry_bytes);
-            let previous = self.contents.streams.insert(stream, hash).unwrap_or(Hash::ZERO);
-            if previous != item.header.entry.previous {
-                return Err(Error::damaged(
-                    file,
-                    index,
-                    "the entry does not follow the last one of its stream",
-                ));
-            }
-            let Contents { frontier, edge, erasures, .. } = &mut self.contents;
-            Mark::of(index, &item.header).for_each(|mark| erasures.take(mark));
-            frontier.append(Hash::leaf(&item.header.entry_bytes), |node, hash| {
-                edge.completed(node, hash, published)
-            });
-        }
-        let head = Checkpoint::open(frame.note, self.key)
-            .map_err(|error| Error::damaged(file, first, format!("checkpoint of the frame: {error}")))?;
-        if (head.size, head.root) != (self.size(), self.contents.frontier.root()) {
-            return Err(Error::damaged(
-                file,
-                first,
-                "the frame's signed checkpoint is that of other entries",
-            ));
-        }
-        if let Some(segment) = self.contents.segments.last_mut() {
-            let items: Vec<u64> = frame.items.iter().map(|item| item.offset as u64).collect();
-            segment.add_frame(first, u64::from(frame.header.len), &items);
-        }
-        self.contents.signed = String::from_utf8(frame.note.to_vec()).ok();
-        self.frames += 1;
-        self.check_claims(file)
-    }
-
-    /// Accepts a bad frame as torn, or says why it is damage.
-    fn judge_tail<D: Disk>(&self, tail: &Tail<'_, D>, error: &Error) -> Result<(), Error> {
-        let (file, size) = (tail.file, self.size());
-        if !tail.last {
-            return Err(Error::damaged(file, size, format!("{error}; later segments follow")));
-        }
-        if size < self.floor {
-            let what = format!("{error}; {} entries are known to have been stored", self.floor);
-            return Err(Error::damaged(file, size, what));
-        }
-        if tail.frame_follows(size, self.key)? {
-            return Err(Error::damaged(file, size, format!("{error}; a whole frame follows")));
-        }
-        Ok(())
-    }
-}
-
-/// The rest of a segment from a frame on.
-struct Tail<'a, D> {
-    disk: &'a D,
-    file: &'a str,
-    /// No segment follows.
-    last: bool,
-    at: u64,
-    len: u64,
-    window: Window,
-}
-
-impl<'a, D: Disk> Tail<'a, D> {
-    fn of(disk: &'a D, file: &'a str, last: bool) -> Result<Self, Error> {
-        let len = disk.len(file).map_err(Error::disk("measure", file))?;
-        Ok(Self { disk, file, last, at: 0, len, window: Window::new(SEQUENTIAL_BYTES) })
-    }
-
-    /// The bytes of the frame at hand.
-    fn frame(&mut self) -> Result<&[u8], Error> {
-        let Self { disk, file, at, len, window, .. } = self;
-        frame_bytes(*disk, file, *at, *len, window)
-    }
-
-    /// Whether nothing but zeros follow.
-    fn is_unused(&mut self) -> Result<bool, Error> {
-        let mut at = self.at;
-        while at < self.len {
-            let part = (self.len - at).min(SEQUENTIAL_BYTES as u64);
-            let bytes = self.window.get(self.disk, self.file, at, part as usize, self.len);
-            if bytes.map_err(Error::disk("read", self.file))?.iter().any(|byte| *byte != 0) {
-                return Ok(false);
-            }
-            at += part;
-        }
-        Ok(true)
-    }
-
-    /// Whether a later frame is whole and signed: then the bad one was complete when it was written. A payload that
-    /// looks like a frame does not pass, because only the log's key signs.
-    fn frame_follows(&self, size: u64, key: &VerifierKey) -> Result<bool, Error> {
-        let (mut window, mut frames) = (Window::new(SEQUENTIAL_BYTES), Window::new(0));
-        let mut at = self.at + FRAME_ALIGN_BYTES as u64;
-        while at + FRAME_HEADER_BYTES as u64 <= self.len {
-            let bytes = window.get(self.disk, self.file, at, FRAME_HEADER_BYTES, self.len);
-            let header = FrameHeader::parse(bytes.map_err(Error::disk("read", self.file))?);
-            if header.is_ok_and(|header| header.first > size) {
-                match frame_bytes(self.disk, self.file, at, self.len, &mut frames).and_then(Frame::parse) {
-                    Ok(frame) => {
-                        let head = Checkpoint::open(frame.note, key);
-                        if head.is_ok_and(|head| head.size == frame.header.end()) {
-                            return Ok(true);
-                        }
-                    }
-                    Err(error @ Error::Disk { .. }) => return Err(error),
-                    Err(_) => {}
-                }
-            }
-            at += FRAME_ALIGN_BYTES as u64;
-        }
-        Ok(false)
-    }
-}
-
-/// The bytes of the frame at `at`, as many as there are.
-fn frame_bytes<'w>(
-    disk: &impl Disk,
-    file: &str,
-    at: u64,
-    end: u64,
-    window: &'w mut Window,
-) -> Result<&'w [u8], Error> {
-    let rest = usize::try_from(end.saturating_sub(at)).unwrap_or(usize::MAX);
-    let head = window.get(disk, file, at, rest.min(FRAME_HEADER_BYTES), end);
-    let header = FrameHeader::parse(head.map_err(Error::disk("read", file))?)?;
-    let len = (header.len as usize).min(rest);
-    let bytes = window.get(disk, file, at, len, end).map_err(Error::disk("read", file))?;
-    Ok(bytes)
 }

@@ -8,11 +8,13 @@ use std::collections::{BTreeMap, HashMap};
 
 use crate::{
     Checkpoint, Disk, Error, Floor, KEY_FILE, KeyId, VerifierKey,
+    contents::Contents,
     entry::ENTRY_BYTES,
     head::{self, HEAD_FILE},
     mirror,
     segment::{self, FRAME_ALIGN_BYTES, Frame, SEGMENT_BYTES, SEGMENT_FOLDER},
-    stored::{Contents, Stored},
+    snapshot::{SNAPSHOT_FILE, Snapshot},
+    stored::Stored,
     tile::{self, CHECKPOINT_FILE, TILE_FOLDER, TILE_WIDTH, TileKind, TilePath},
 };
 
@@ -63,6 +65,7 @@ pub fn repair<D: Disk>(
     work.erase_again()?;
     work.tiles(true)?;
     work.heads()?;
+    work.drop_snapshot()?;
     work.done.entries = work.size();
     Ok(work.done)
 }
@@ -319,6 +322,15 @@ impl<D: Disk, F: FnMut(u64) -> Result<Option<Vec<u8>>, Error>> Work<'_, D, F> {
                 Ok(Ok(_)) => Ok(()),
                 _ => Err(Error::damaged(CHECKPOINT_FILE, 0, "the log is empty here and at the peer")),
             },
+        }
+    }
+
+    /// A snapshot of what was damaged may be wrong itself. It only saves time, and the next one comes by itself.
+    fn drop_snapshot(&mut self) -> Result<(), Error> {
+        match self.disk.read_all(SNAPSHOT_FILE) {
+            Ok(bytes) if self.done.written.is_empty() && Snapshot::parse(&bytes).is_ok() => Ok(()),
+            Ok(_) => self.remove(SNAPSHOT_FILE),
+            Err(_) => Ok(()),
         }
     }
 

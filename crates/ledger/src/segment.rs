@@ -36,6 +36,10 @@ pub const MAX_FRAME_ENTRIES: usize = 1 << 16;
 /// A segment that has reached this many bytes is closed and the next frame starts a new one.
 pub const SEGMENT_BYTES: u64 = 64 << 20;
 
+/// A segment's file grows by this many bytes at once: a few thousand small commits, or a few large ones, between two
+/// changes of its length.
+pub const RESERVE_BYTES: u64 = 4 << 20;
+
 /// Path of the segment whose first entry is `first`; twenty digits, so that names sort as numbers.
 #[must_use]
 pub fn path(first: u64) -> String {

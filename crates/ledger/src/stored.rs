@@ -1,90 +1,22 @@
 //! The stored copy of a log: its segments, its published tiles, and what a writer or a mirror knows about them. Both
 //! append whole frames; only where the frames come from differs.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, io};
 
 use crate::{
     Disk, Entry, Error, Hash, StreamId, VerifierKey,
+    contents::Contents,
     entry::ENTRY_BYTES,
-    erasures::{Erasures, Mark},
-    head::{HEAD_FILE, HeadSlot},
-    index::Segment,
+    erasures::Mark,
     locate::{Cursor, Found},
     merkle::{Frontier, Node},
-    segment::{self, ITEM_HEADER_BYTES, SEGMENT_BYTES},
-    tile::{self, CHECKPOINT_FILE, TILE_WIDTH, TileEdge, TileKind, TilePath},
+    segment::{self, ITEM_HEADER_BYTES, RESERVE_BYTES, SEGMENT_BYTES},
+    snapshot::{MAX_SNAPSHOT_BYTES, SNAPSHOT_FILE},
+    tile::{self, CHECKPOINT_FILE, TILE_FOLDER, TILE_WIDTH, TileKind, TilePath},
 };
 
-/// What the writer knows about the stored entries; recovery builds it by reading them all.
-#[derive(Debug, Default)]
-pub(crate) struct Contents {
-    pub(crate) frontier: Frontier,
-    pub(crate) edge: TileEdge,
-    pub(crate) segments: Vec<Segment>,
-    /// SHA-256 of the last entry of each stream.
-    pub(crate) streams: HashMap<StreamId, Hash>,
-    /// What the entries say about erased keys.
-    pub(crate) erasures: Erasures,
-    /// Signed checkpoint of the last frame.
-    pub(crate) signed: Option<String>,
-    /// Size of the published checkpoint.
-    pub(crate) published: u64,
-    /// Number of the head slot written last.
-    pub(crate) head_seq: u64,
-}
-
-impl Contents {
-    /// The step after `entries` are appended to the tree, each with its place in the frame; `streams`
-    /// are the last entries of their streams, `signed` makes or checks the checkpoint.
-    pub(crate) fn step(
-        &self,
-        entries: Vec<([u8; ENTRY_BYTES], u64)>,
-        streams: HashMap<StreamId, Hash>,
-        marks: Vec<Mark>,
-        signed: impl FnOnce(&Frontier) -> Result<String, Error>,
-    ) -> Result<Step, Error> {
-        let mut frontier = self.frontier.clone();
-        let mut completed = Vec::with_capacity(2 * entries.len());
-        let mut offsets = Vec::with_capacity(entries.len());
-        for (entry, offset) in entries {
-            offsets.push(offset);
-            frontier.append(Hash::leaf(&entry), |node, hash| completed.push((node, hash)));
-        }
-        let signed = signed(&frontier)?;
-        Ok(Step { frontier, completed, streams, offsets, signed, marks })
-    }
-
-    /// The head slot that records these contents.
-    pub(crate) fn next_head(&self) -> HeadSlot {
-        let (segment_first, segment_len) =
-            self.segments.last().map_or((0, 0), |segment| (segment.first, segment.len));
-        HeadSlot {
-            seq: self.head_seq + 1,
-            size: self.frontier.size(),
-            root: self.frontier.root(),
-            segment_first,
-            segment_len,
-        }
-    }
-
-    /// Takes over the place of a frame: its segment, first entry and length, and the offsets of its items.
-    pub(crate) fn add_frame(&mut self, segment: u64, first: u64, bytes: u64, items: &[u64]) {
-        if self.segments.last().is_none_or(|last| last.first != segment) {
-            self.segments.push(Segment::new(segment));
-        }
-        if let Some(last) = self.segments.last_mut() {
-            last.add_frame(first, bytes, items);
-        }
-    }
-
-    pub(crate) fn write_head(&mut self, disk: &mut impl Disk) -> Result<(), Error> {
-        let slot = self.next_head();
-        disk.write(HEAD_FILE, slot.offset(), &slot.emit()).map_err(Error::disk("write", HEAD_FILE))?;
-        disk.sync(HEAD_FILE).map_err(Error::disk("sync", HEAD_FILE))?;
-        self.head_seq = slot.seq;
-        Ok(())
-    }
-}
+/// Tiles and bundles that are made durable together: at most some megabytes.
+const FILES_AT_ONCE: usize = 256;
 
 /// What a frame adds to the tree, computed before it is written.
 pub(crate) struct Step {
@@ -109,11 +41,13 @@ pub(crate) struct Stored<D> {
     pub(crate) key: VerifierKey,
     pub(crate) segment_bytes: u64,
     pub(crate) stopped: bool,
+    /// The segment at the end, and up to where space is reserved for it.
+    reserved: Option<(u64, u64)>,
 }
 
 impl<D: Disk> Stored<D> {
     pub(crate) fn new(disk: D, contents: Contents, key: VerifierKey) -> Self {
-        Self { disk, contents, key, segment_bytes: SEGMENT_BYTES, stopped: false }
+        Self { disk, contents, key, segment_bytes: SEGMENT_BYTES, stopped: false, reserved: None }
     }
 
     pub(crate) fn size(&self) -> u64 {
@@ -139,6 +73,11 @@ impl<D: Disk> Stored<D> {
         // Until all calls have succeeded the state of the disk is unknown.
         self.stopped = true;
         self.close_before(first)?;
+        if let Err(error) = self.reserve(first, at + frame.len() as u64) {
+            // Nothing of the frame is written, so what is stored is known and the writer may go on.
+            self.stopped = error.kind() != io::ErrorKind::StorageFull;
+            return Err(Error::disk("reserve space in", &path)(error));
+        }
         self.disk.write(&path, at, frame).map_err(Error::disk("append to", &path))?;
         self.disk.sync(&path).map_err(Error::disk("sync", &path))?;
         self.stopped = false;
@@ -146,7 +85,33 @@ impl<D: Disk> Stored<D> {
         Ok(())
     }
 
-    /// Cuts the unused rest off the segment before a new one, so that bytes after the last frame of a closed segment
+    /// Reserves space up to `end` in the segment that begins with entry `first`, in large steps.
+    fn reserve(&mut self, first: u64, end: u64) -> io::Result<()> {
+        let path = segment::path(first);
+        let held = match self.reserved {
+            Some((segment, held)) if segment == first => held,
+            // The first append since the log was opened or erased.
+            _ if self.contents.segments.last().is_some_and(|last| last.first == first) => {
+                self.disk.len(&path)?
+            }
+            _ => 0,
+        };
+        let step = RESERVE_BYTES.min(self.segment_bytes).max(1);
+        let mut reserved = held;
+        if end > held {
+            reserved = end.next_multiple_of(step);
+            self.disk.reserve(&path, reserved)?;
+        }
+        self.reserved = Some((first, reserved));
+        Ok(())
+    }
+
+    /// Forgets what was reserved: the segment has been replaced.
+    pub(crate) fn forget_reserved(&mut self) {
+        self.reserved = None;
+    }
+
+    /// Closes the segment before a new one, and writes a snapshot. Cuts its unused rest off, so that bytes after the last frame of a closed segment
     /// are always damage. The rest is zeros: preallocated, or left by a power cut that kept a length and no bytes.
     fn close_before(&mut self, next: u64) -> Result<(), Error> {
         let Some(last) = self.contents.segments.last_mut().filter(|last| last.first != next) else {
@@ -158,7 +123,7 @@ impl<D: Disk> Stored<D> {
             self.disk.truncate(&path, last.len).map_err(Error::disk("truncate", &path))?;
             self.disk.sync(&path).map_err(Error::disk("sync", &path))?;
         }
-        Ok(())
+        self.write_snapshot()
     }
 
     /// Takes over a frame that is durable.
@@ -205,9 +170,32 @@ impl<D: Disk> Stored<D> {
         self.publish_tiles()?;
         self.contents.write_head(&mut self.disk)?;
         self.replace(CHECKPOINT_FILE, signed.as_bytes())?;
-        self.contents.published = self.size();
+        (self.contents.published, self.contents.published_root) = (self.size(), self.root());
         self.remove_partials()?;
+        if self.contents.since_snapshot >= self.segment_bytes {
+            self.write_snapshot()?;
+        }
         self.stopped = false;
+        Ok(())
+    }
+
+    /// Writes a snapshot of everything that is stored.
+    pub(crate) fn write_snapshot(&mut self) -> Result<(), Error> {
+        let snapshot = self.contents.snapshot().map(|snapshot| snapshot.emit());
+        if let Some(bytes) = snapshot.filter(|bytes| bytes.len() <= MAX_SNAPSHOT_BYTES) {
+            self.replace(SNAPSHOT_FILE, &bytes)?;
+            self.contents.has_snapshot = true;
+            self.contents.since_snapshot = 0;
+        }
+        Ok(())
+    }
+
+    /// Makes the snapshot worthless, durably: a file that is only removed may come back after a power cut.
+    pub(crate) fn drop_snapshot(&mut self) -> Result<(), Error> {
+        if self.contents.has_snapshot {
+            self.replace(SNAPSHOT_FILE, &[])?;
+            self.contents.has_snapshot = false;
+        }
         Ok(())
     }
 
@@ -219,15 +207,19 @@ impl<D: Disk> Stored<D> {
             .into_iter()
             .map(|(path, hashes)| (path, hashes.to_vec()))
             .collect();
+        let mut files = Vec::new();
         for (path, hashes) in changed {
             if path.kind == TileKind::Hashes(0) {
                 let entries = self.bundle(path.index * TILE_WIDTH, &hashes)?;
                 let bundle = TilePath { kind: TileKind::Entries, ..path };
-                self.replace(&bundle.to_string(), &tile::emit_bundle(&entries))?;
+                files.push((bundle.to_string(), tile::emit_bundle(&entries)));
             }
-            self.replace(&path.to_string(), &tile::emit_hashes(&hashes))?;
+            files.push((path.to_string(), tile::emit_hashes(&hashes)));
+            if files.len() >= FILES_AT_ONCE {
+                self.replace_all(&mut files)?;
+            }
         }
-        Ok(())
+        self.replace_all(&mut files)
     }
 
     /// Reads back the entries of a bundle; each must still have the leaf hash that is in the tree.
@@ -246,6 +238,12 @@ impl<D: Disk> Stored<D> {
 
     fn replace(&mut self, path: &str, bytes: &[u8]) -> Result<(), Error> {
         self.disk.replace(path, bytes).map_err(Error::disk("replace", path))
+    }
+
+    fn replace_all(&mut self, files: &mut Vec<(String, Vec<u8>)>) -> Result<(), Error> {
+        self.disk.replace_all(files).map_err(Error::disk("replace", TILE_FOLDER))?;
+        files.clear();
+        Ok(())
     }
 
     fn remove_partials(&mut self) -> Result<(), Error> {

@@ -265,6 +265,29 @@ impl TileEdge {
         }
     }
 
+    /// The rows of each level and the full tiles; of these only the ones that a tree of `published` entries lacks.
+    pub(crate) fn from_parts(
+        levels: Vec<Vec<Hash>>,
+        full: impl Iterator<Item = (TilePath, Vec<Hash>)>,
+        published: u64,
+    ) -> Self {
+        let missing = |path: &TilePath| match path.kind {
+            TileKind::Hashes(level) => (path.index + 1) * TILE_WIDTH > level_items(level, published),
+            TileKind::Entries => false,
+        };
+        Self { levels, full: full.filter(|(path, _)| missing(path)).collect() }
+    }
+
+    /// Of each level the hashes that do not fill a tile.
+    pub(crate) fn rows(&self) -> &[Vec<Hash>] {
+        &self.levels
+    }
+
+    /// The full tiles that are not published.
+    pub(crate) fn full(&self) -> &[(TilePath, Vec<Hash>)] {
+        &self.full
+    }
+
     /// The tiles whose files must be written to publish a tree of `size` entries after one of `published`.
     pub(crate) fn changed(&self, published: u64, size: u64) -> Vec<(TilePath, &[Hash])> {
         let mut out: Vec<_> = self.full.iter().map(|(path, hashes)| (*path, hashes.as_slice())).collect();

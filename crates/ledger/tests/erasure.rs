@@ -98,7 +98,8 @@ fn payloads_go_and_proofs_stay() {
         fill(&mut log, &[7]);
         log.publish().unwrap();
         drop(log);
-        let (log, _) = drill::open(disk.clone(), Floor { size: size + 7, root: None }).unwrap();
+        let (log, recovery) = drill::open(disk.clone(), Floor { size: size + 7, root: None }).unwrap();
+        assert_eq!(recovery.from_snapshot > 0, segment_bytes < 1 << 20);
         holds(&log, 140, &[FIRST]);
         assert_eq!(sound(&disk).erased, expected);
     }

@@ -75,7 +75,9 @@ fn a_torn_file_is_cut_and_a_read_only_disk_refuses_to_write() {
     log.append(drill::drafts(0..5)).unwrap();
     drop(log);
     let segment = path.join("segment/00000000000000000000.seg");
-    let whole = fs::read(&segment).unwrap();
+    // Behind the frame there is reserved space, zeros.
+    let mut whole = fs::read(&segment).unwrap();
+    whole.truncate(bodywire_ledger::segment::FrameHeader::parse(&whole).unwrap().len as usize);
     fs::write(&segment, [whole.clone(), b"BWFRAME1 and then the lights went out".to_vec()].concat()).unwrap();
     let disk = FileDisk::open(&path).unwrap();
     let (log, recovery) = Log::open(disk, drill::origin(), drill::signing_key(), Floor::NONE).unwrap();
@@ -180,6 +182,26 @@ fn publishing_reads_back_what_it_publishes() {
     rot.write("segment/00000000000000000000.seg", 40, &[0xff; 3]).unwrap();
     assert!(matches!(log.publish(), Err(Error::Damaged { index: 0, .. })));
     assert_eq!(prove::consistency(&disk, &drill::verifier(), (0, &Hash::empty_root())).unwrap().1.size, 0);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn space_is_reserved_in_steps_and_given_back_when_a_segment_is_closed() {
+    use bodywire_ledger::segment::RESERVE_BYTES;
+    let path = directory("reserved");
+    let mut log = open(&path);
+    log.append(drill::drafts(0..5)).unwrap();
+    let len = |first: u64| fs::metadata(path.join(bodywire_ledger::segment::path(first))).unwrap().len();
+    assert_eq!(len(0), RESERVE_BYTES);
+    log.append(drill::drafts(5..50)).unwrap();
+    assert_eq!(len(0), RESERVE_BYTES);
+    drop(log);
+    let mut log = open(&path).with_segment_bytes(1);
+    log.append(drill::drafts(50..60)).unwrap();
+    assert!(len(0) < 20_000 && len(50) < 20_000);
+    log.publish().unwrap();
+    let report = fsck::check(&FileDisk::open_read_only(&path), &Options::default()).unwrap();
+    assert_eq!((report.findings, report.entries), (vec![], 60));
 }
 
 const CHILD_DIRECTORY: &str = "BODYWIRE_LEDGER_CHILD_DIRECTORY";

@@ -5,7 +5,7 @@ use core::ops::Range;
 use std::collections::{BTreeMap, HashSet};
 
 use super::{Check, FindingKind, frames::segment_of};
-use crate::{Disk, Entry, EntryKind, KeyId};
+use crate::{Disk, Entry, EntryKind, KeyId, erasures::Pending};
 
 /// What has been read so far.
 #[derive(Default)]
@@ -28,6 +28,18 @@ impl Erasures {
             Some(last) if last.end == index => last.end += 1,
             _ => ranges.push(index..index.saturating_add(1)),
         }
+    }
+
+    /// Whether these are the erased keys and the payloads that wait for one.
+    pub(super) fn are(&self, keys: &[KeyId], pending: &[(KeyId, Pending)]) -> bool {
+        let count = |ranges: &[Range<u64>]| ranges.iter().map(|range| range.end - range.start).sum::<u64>();
+        let open = self.open.iter().map(|(key, ranges)| {
+            let first = ranges.first().map_or(0, |range| range.start);
+            (*key, Pending { first, count: count(ranges) })
+        });
+        keys.len() == self.erased_keys.len()
+            && keys.iter().all(|key| self.erased_keys.contains(key))
+            && open.eq(pending.iter().copied())
     }
 
     pub(super) fn entry(&mut self, entry: &Entry) {

@@ -69,6 +69,8 @@ struct Contents {
     entries: Vec<Option<[u8; ENTRY_BYTES]>>,
     /// Offset of the checkpoint in the frame, if the entries led there.
     note_at: Option<usize>,
+    /// Offsets of the items in the frame.
+    offsets: Vec<usize>,
 }
 
 impl<D: Disk> Check<'_, D> {
@@ -213,7 +215,7 @@ impl<D: Disk> Check<'_, D> {
         if !has_checksum(frame) {
             return Ok(None);
         }
-        self.frame(file, frame, header, walk);
+        self.frame(file, frame, header, Some(at), walk);
         Ok(Some(u64::from(header.len)))
     }
 
@@ -246,7 +248,7 @@ impl<D: Disk> Check<'_, D> {
                 Some((header, frame))
                     if !could_be_torn || has_checksum(frame) || self.follower(rest).is_some() =>
                 {
-                    self.frame(file, frame, header, walk);
+                    self.frame(file, frame, header, None, walk);
                     at += frame.len();
                 }
                 _ => at += self.broken(file, rest, next, header, walk),
@@ -317,12 +319,16 @@ impl<D: Disk> Check<'_, D> {
         len
     }
 
-    /// A frame with a sound header.
-    fn frame(&mut self, file: &str, frame: &[u8], header: FrameHeader, walk: &mut Walk) {
+    /// A frame with a sound header; `at` is its place in a segment that is sound up to there.
+    fn frame(&mut self, file: &str, frame: &[u8], header: FrameHeader, at: Option<u64>, walk: &mut Walk) {
         let before = self.findings.len();
         let first = header.first;
         let range = first..header.end();
         let contents = self.items(file, frame, header.count as usize, true);
+        if let (Some(snapshot), Some(at), Some(segment)) = (&mut self.snapshot, at, segment::parse_path(file))
+        {
+            snapshot.frame(segment, at, header, &contents.offsets);
+        }
         let signed = self.frame_note(file, frame, header, contents.note_at);
         let saved = walk.tree.clone();
         let entries =
@@ -338,6 +344,9 @@ impl<D: Disk> Check<'_, D> {
             self.note_root(header.end(), root);
         } else if let Some(root) = replayed {
             self.note_root(header.end(), root);
+        }
+        if let Some(snapshot) = &mut self.snapshot {
+            snapshot.reached(header, replayed, &walk.streams, &self.erasures, &self.roots);
         }
         self.settle();
         if self.findings.len() == before && !is_closed(frame, header, contents.note_at) {
@@ -365,6 +374,7 @@ impl<D: Disk> Check<'_, D> {
             let payload =
                 len.and_then(|len| rest.get(ITEM_HEADER_BYTES..ITEM_HEADER_BYTES.checked_add(len)?));
             contents.entries.push(entry);
+            contents.offsets.push(at);
             let Some(payload) = payload else {
                 let end = first + count as u64;
                 if sound_header && index + 1 < end {

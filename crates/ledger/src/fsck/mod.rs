@@ -10,6 +10,7 @@ mod derived;
 mod erasures;
 mod frames;
 mod replay;
+mod snapshot;
 
 use core::fmt;
 use core::ops::Range;
@@ -17,6 +18,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use derived::Leaves;
 use erasures::Erasures;
+use snapshot::Expected;
 
 use crate::{
     Checkpoint, Disk, Error, Hash, Origin, VerifierKey,
@@ -25,6 +27,7 @@ use crate::{
     head::{self, HEAD_FILE, HEAD_FILE_BYTES, HeadSlot},
     log::KEY_FILE,
     segment,
+    snapshot::SNAPSHOT_FILE,
     tile::{CHECKPOINT_FILE, TilePath},
 };
 
@@ -43,6 +46,9 @@ pub enum FindingKind {
     /// One head slot is unreadable, as a power cut while publishing leaves it; the other one holds, and opening the
     /// log writes it anew. Not a failure.
     TornSlot,
+    /// The snapshot is not what the log gives. Opening may have gone by it, or has ignored it and read everything; delete
+    /// the file, and the log makes another one.
+    Snapshot,
     /// A temporary file of an interrupted replacement; opening the log removes it. Not a failure.
     Leftover,
 }
@@ -51,7 +57,7 @@ impl FindingKind {
     /// Whether the log needs repair.
     #[must_use]
     pub fn is_failure(self) -> bool {
-        matches!(self, Self::Damage | Self::Missing | Self::Unexpected)
+        matches!(self, Self::Damage | Self::Missing | Self::Unexpected | Self::Snapshot)
     }
 }
 
@@ -143,6 +149,8 @@ struct Check<'a, D> {
     filled: u64,
     payloads: u64,
     erasures: Erasures,
+    snapshot: Option<Expected>,
+    snapshot_wrong: Option<String>,
     tiles: u64,
     findings: Vec<Finding>,
     /// What is wrong with tiles, which are compared as soon as their entries are known and named after the rest.
@@ -170,6 +178,8 @@ pub fn check(disk: &impl Disk, options: &Options) -> Result<Report, Error> {
         filled: 0,
         payloads: 0,
         erasures: Erasures::default(),
+        snapshot: None,
+        snapshot_wrong: None,
         tiles: 0,
         findings: Vec::new(),
         tile_findings: Vec::new(),
@@ -179,12 +189,14 @@ pub fn check(disk: &impl Disk, options: &Options) -> Result<Report, Error> {
     check.read_key(options);
     check.read_head(&files);
     check.read_checkpoint(&files);
+    check.read_snapshot(&files);
     check.read_segments(&files);
     check.judge_erasures();
     check.compare_heads();
     check.compare_checkpoint();
     check.finish_tiles();
     check.name_strangers(&files);
+    check.judge_snapshot();
     Ok(Report {
         entries: check.entries,
         payloads: check.payloads,
@@ -206,7 +218,8 @@ impl<D: Disk> Check<'_, D> {
     /// Keeps the root after an entry if somebody will ask for it.
     fn note_root(&mut self, size: u64, root: Hash) {
         let published = self.published.as_ref().map(|head| head.size);
-        if published == Some(size) || self.heads.iter().any(|slot| slot.size == size) {
+        let known = self.snapshot.as_ref().is_some_and(|snapshot| snapshot.asks(size));
+        if known || published == Some(size) || self.heads.iter().any(|slot| slot.size == size) {
             self.roots.insert(size, root);
         }
     }
@@ -353,6 +366,7 @@ impl<D: Disk> Check<'_, D> {
             let known = file == KEY_FILE
                 || file == HEAD_FILE
                 || file == CHECKPOINT_FILE
+                || file == SNAPSHOT_FILE
                 || segment::parse_path(file).is_some()
                 || TilePath::parse(file).is_ok();
             if file.ends_with(TEMPORARY_SUFFIX) {
