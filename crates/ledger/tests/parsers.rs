@@ -11,6 +11,7 @@ use bodywire_ledger::{
     note::Note,
     prove::Proof,
     segment::{self, FrameHeader},
+    snapshot::Snapshot,
     tile::{self, TilePath},
 };
 use proptest::prelude::*;
@@ -21,6 +22,13 @@ proptest! {
         let _ = Note::parse(&bytes);
         let _ = FrameHeader::parse(&bytes);
         let _ = head::parse_file(&bytes);
+        let _ = Snapshot::parse(&bytes);
+        // With a right hash, so that the parts behind it are reached.
+        let body = [&b"BWSNAP1\0"[..], &bytes].concat();
+        let hashed = [&body[..], &bodywire_ledger::Hash::of(&body).0].concat();
+        if let Ok(snapshot) = Snapshot::parse(&hashed) {
+            prop_assert_eq!(snapshot.emit(), hashed);
+        }
         let _ = tile::parse_hashes(&bytes);
         if let Ok(entries) = tile::parse_bundle(&bytes) {
             prop_assert!(!entries.is_empty());
