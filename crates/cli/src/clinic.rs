@@ -11,6 +11,7 @@ use crate::state::{Holder, State, replace_private};
 use crate::{logging, now_ms, ready};
 use bodywire_channels::topic::{Rendezvous, Shard};
 use bodywire_clinic::board::{Board, Source};
+use bodywire_clinic::mirrors::{MirrorAddress, Mirrors};
 use bodywire_clinic::web::{Console, OneTimeLink, router};
 use bodywire_clinic::{Clinic, Config, Counters, Handle, HubCard};
 use bodywire_ledger::Origin;
@@ -114,6 +115,8 @@ async fn serve(loaded: &Loaded, output: Output) -> Result<(), Failure> {
             shard: place.shard.clone(),
             paths: paths.clone(),
             hubs,
+            mirrors: mirrors(loaded, section, &place.origin)?,
+            acknowledge: section.acknowledge,
         };
         let (clinic, _) = Clinic::open(config, side.store.clone(), board.clone()).await?;
         let handle = clinic.handle();
@@ -172,6 +175,29 @@ impl Place {
             ledger: ledger.join(name),
         })
     }
+}
+
+/// The replicas of the ledger, if any are named.
+fn mirrors(loaded: &Loaded, section: &ClinicSection, origin: &Origin) -> Result<Option<Mirrors>, Failure> {
+    let addresses: Vec<MirrorAddress> = loaded
+        .config
+        .mirrors
+        .iter()
+        .map(|mirror| MirrorAddress {
+            base: mirror.url.clone(),
+            mirror: mirror.key.clone(),
+            witness: mirror.witness.clone(),
+        })
+        .collect();
+    if addresses.is_empty() {
+        return Ok(None);
+    }
+    let quorum = section.quorum.map_or(addresses.len() / 2 + 1, usize::from);
+    Mirrors::new(origin.as_str(), addresses, quorum).map(Some).map_err(|error| Failure::Configuration {
+        what: "[[mirror]]".to_owned(),
+        why: error.to_string(),
+        next: "mend the tables [[mirror]] in the configuration".to_owned(),
+    })
 }
 
 async fn lost(held: Option<&Held>) -> Failure {

@@ -72,7 +72,7 @@ pub struct Table {
 }
 
 /// Every table.
-pub const TABLES: [Table; 12] = [
+pub const TABLES: [Table; 13] = [
     Table {
         name: "state",
         repeats: false,
@@ -136,6 +136,13 @@ pub const TABLES: [Table; 12] = [
         about: "TLS of the embedded brokers. Without it they speak plain TCP.",
     },
     Table {
+        name: "mirror",
+        repeats: true,
+        optional: true,
+        about: "A replica that the clinic sends its ledger to. Written once for each. Three in three hands, with a quorum of \
+                two, outlive the loss of one and the lie of one.",
+    },
+    Table {
         name: "replica",
         repeats: false,
         optional: false,
@@ -165,7 +172,7 @@ const fn key(
 }
 
 /// Every key. Paths of files are relative to the directory of the configuration.
-pub const KEYS: [Key; 43] = [
+pub const KEYS: [Key; 48] = [
     key(
         "state",
         "dir",
@@ -294,6 +301,42 @@ pub const KEYS: [Key; 43] = [
         CLINIC,
         Optional("\"credential:database-password\""),
         "File with the password of `database`, readable by its owner only, or `credential:NAME` for a systemd credential.",
+    ),
+    key(
+        "clinic",
+        "acknowledge",
+        CLINIC,
+        Default("\"local\""),
+        "When a hub may forget a report: `local`, it is durable in this clinic's ledger; `mirrored`, a quorum of the replicas has \
+         it durably, too. Alarms never wait.",
+    ),
+    key(
+        "clinic",
+        "quorum",
+        CLINIC,
+        Optional("2"),
+        "How many of the replicas make a quorum; without it, more than half of them.",
+    ),
+    key(
+        "mirror",
+        "url",
+        CLINIC,
+        Required("\"http://replica-1.example:9580\""),
+        "Base address of the replica.",
+    ),
+    key(
+        "mirror",
+        "key",
+        CLINIC,
+        Required("\"replica-1.example/mirror+c3d2c1d0+BAo...\""),
+        "The key that its mirror cosigns with, as `bodywire replica` says it at its start.",
+    ),
+    key(
+        "mirror",
+        "witness_key",
+        CLINIC,
+        Optional("\"replica-1.example/witness+a1b2c3d4+BAo...\""),
+        "The key that its witness cosigns with; without it, it is not asked to.",
     ),
     key(
         "path",

@@ -16,7 +16,7 @@ mod values;
 pub use command::{check, print as print_example};
 pub use parse::{
     BrokerSection, BrokerTls, CONFIG_BYTES_MAX, ClinicSection, Config, Database, HubSection, Log, LogFormat,
-    LogLevel, PathSection, PathTls, ReplicaSection,
+    LogLevel, MirrorSection, PathSection, PathTls, ReplicaSection,
 };
 pub use print::{example, markdown};
 pub use problem::{Problem, closest};

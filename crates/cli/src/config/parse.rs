@@ -5,7 +5,8 @@ use super::section::{Findings, Section};
 use super::values::{self, Source};
 use bodywire_channels::topic::Shard;
 use bodywire_channels::{Cipher, Mode, Spread};
-use bodywire_ledger::{Origin, VerifierKey};
+use bodywire_clinic::Acknowledge;
+use bodywire_ledger::{CosignerKey, Origin, VerifierKey};
 use bodywire_paths::{Bind, Version};
 use bodywire_proto::wire::HubId;
 use bodywire_store::Location;
@@ -33,6 +34,8 @@ pub struct Config {
     pub broker: Option<BrokerSection>,
     /// `[replica]`, when it is written.
     pub replica: Option<ReplicaSection>,
+    /// `[[mirror]]`, in their order.
+    pub mirrors: Vec<MirrorSection>,
     /// `[[path]]`, in their order.
     pub paths: Vec<PathSection>,
     /// How messages are spread over them.
@@ -81,6 +84,21 @@ pub struct ClinicSection {
     pub bed: String,
     /// Its database, when it is on a server.
     pub database: Option<Database>,
+    /// When a report is acknowledged.
+    pub acknowledge: Acknowledge,
+    /// How many replicas make a quorum, where that is written.
+    pub quorum: Option<u16>,
+}
+
+/// One `[[mirror]]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MirrorSection {
+    /// Its base address.
+    pub url: String,
+    /// The key that its mirror cosigns with.
+    pub key: CosignerKey,
+    /// The key that its witness cosigns with.
+    pub witness: Option<CosignerKey>,
 }
 
 /// A database on a server.
@@ -243,13 +261,16 @@ impl Config {
 fn read(document: &Section<'_, '_>, findings: &mut Findings<'_>) -> Option<Config> {
     let state = document.table("state", findings).get("dir", values::path, findings);
     let hub = document.table("hub", findings);
-    let clinic = document.table("clinic", findings);
+    let of_clinic = document.table("clinic", findings);
     let broker = document.table("broker", findings);
     let hub = hub.is_written().then(|| read_hub(&hub, findings));
-    let clinic = clinic.is_written().then(|| read_clinic(&clinic, findings));
+    let clinic = of_clinic.is_written().then(|| read_clinic(&of_clinic, findings));
     let broker = broker.is_written().then(|| read_broker(&broker, findings));
     let replica = document.table("replica", findings);
     let replica = replica.is_written().then(|| read_replica(&replica, findings));
+    let mirrors: Vec<_> =
+        document.tables("mirror", findings).iter().map(|mirror| read_mirror(mirror, findings)).collect();
+    check_quorum(clinic.as_ref().and_then(Option::as_ref), mirrors.len(), &of_clinic, findings);
     let paths = read_paths(document, findings);
     let spread = read_spread(&document.table("threshold", findings), paths.len(), findings);
     let metrics = document.table("metrics", findings).get("listen", values::address, findings);
@@ -262,6 +283,7 @@ fn read(document: &Section<'_, '_>, findings: &mut Findings<'_>) -> Option<Confi
         clinic: clinic.map_or(Some(None), |read| read.map(Some))?,
         broker: broker.map_or(Some(None), |read| read.map(Some))?,
         replica: replica.map_or(Some(None), |read| read.map(Some))?,
+        mirrors: mirrors.into_iter().collect::<Option<_>>()?,
         paths: paths.into_iter().collect::<Option<_>>()?,
         spread: spread?,
         metrics,
@@ -303,6 +325,8 @@ fn read_clinic(clinic: &Section<'_, '_>, findings: &mut Findings<'_>) -> Option<
     let hubs = clinic.get("hubs", values::hub_numbers, findings);
     let bed = clinic.get("bed", values::text, findings);
     let database = read_database(clinic, findings);
+    let acknowledge = clinic.get("acknowledge", values::acknowledge, findings);
+    let quorum = clinic.get("quorum", values::quorum, findings);
     Some(ClinicSection {
         origin: origin?,
         shard: shard?,
@@ -313,6 +337,8 @@ fn read_clinic(clinic: &Section<'_, '_>, findings: &mut Findings<'_>) -> Option<
         hubs,
         bed: bed?,
         database,
+        acknowledge: acknowledge?,
+        quorum,
     })
 }
 
@@ -346,6 +372,36 @@ fn read_replica(replica: &Section<'_, '_>, findings: &mut Findings<'_>) -> Optio
     let peers = replica.get("peers", values::peers, findings);
     let token = replica.get("token_file", values::source, findings);
     Some(ReplicaSection { name: name?, listen: listen?, logs: logs?, peers: peers?, token })
+}
+
+fn read_mirror(mirror: &Section<'_, '_>, findings: &mut Findings<'_>) -> Option<MirrorSection> {
+    let url = mirror.get("url", values::peer, findings);
+    let key = mirror.get("key", values::cosigner_key, findings);
+    let witness = mirror.get("witness_key", values::cosigner_key, findings);
+    Some(MirrorSection { url: url?, key: key?, witness })
+}
+
+/// A quorum that cannot be is found when the file is read, not when the ward depends on it.
+fn check_quorum(
+    clinic: Option<&ClinicSection>,
+    mirrors: usize,
+    section: &Section<'_, '_>,
+    findings: &mut Findings<'_>,
+) {
+    let Some(clinic) = clinic else { return };
+    if mirrors == 0 && clinic.acknowledge == Acknowledge::Mirrored {
+        let next = "write a [[mirror]] for each replica, or acknowledge = \"local\"";
+        findings.add(
+            section.line(),
+            &section.full("acknowledge"),
+            "waits for replicas, and there are none",
+            next,
+        );
+    }
+    if clinic.quorum.is_some_and(|quorum| usize::from(quorum) > mirrors) {
+        let why = format!("is more than the {mirrors} replicas there are");
+        findings.add(section.line(), &section.full("quorum"), why, "write a [[mirror]] for each replica");
+    }
 }
 
 fn read_paths(document: &Section<'_, '_>, findings: &mut Findings<'_>) -> Vec<Option<PathSection>> {

@@ -15,19 +15,23 @@ pub fn example(role: Role) -> String {
             .to_owned(),
         "# remove the # to write it. Names of files are relative to the directory of this file.".to_owned(),
     ];
-    for table in TABLES.iter().filter(|table| !table.optional && is_for(table, role)) {
+    for table in TABLES.iter().filter(|table| (!table.optional || table.repeats) && is_for(table, role)) {
         lines.push(String::new());
         comment(&mut lines, table.about);
-        lines.push(if table.repeats { format!("[[{}]]", table.name) } else { format!("[{}]", table.name) });
-        keys_of(table.name).filter(|key| key.is_for(role)).for_each(|key| entry(&mut lines, key, ""));
+        let mark = if table.optional { "#" } else { "" };
+        let header = if table.repeats { format!("[[{}]]", table.name) } else { format!("[{}]", table.name) };
+        lines.push(format!("{mark}{header}"));
+        keys_of(table.name)
+            .filter(|key| key.is_for(role))
+            .for_each(|key| entry(&mut lines, key, "", table.optional));
         let inner = TABLES.iter().filter(|inner| inner.optional && is_for(inner, role));
         for (inner, name) in
             inner.filter_map(|inner| Some((inner, inner.name.strip_prefix(table.name)?.strip_prefix('.')?)))
         {
             comment(&mut lines, inner.about);
-            keys_of(inner.name).for_each(|key| entry(&mut lines, key, &format!("{name}.")));
+            keys_of(inner.name).for_each(|key| entry(&mut lines, key, &format!("{name}."), true));
         }
-        if table.repeats {
+        if table.name == "path" {
             EXAMPLE_PATHS.iter().skip(1).for_each(|path| further_path(&mut lines, path));
         }
     }
@@ -39,11 +43,11 @@ fn is_for(table: &Table, role: Role) -> bool {
     keys_of(table.name).any(|key| key.is_for(role))
 }
 
-fn entry(lines: &mut Vec<String>, key: &Key, prefix: &str) {
+/// A key with its value. Inside a table that may be left out, every key may.
+fn entry(lines: &mut Vec<String>, key: &Key, prefix: &str, optional: bool) {
     comment(lines, key.about);
     let written = format!("{prefix}{} = {}", key.name, key.presence.shown());
-    // Inside a table that may be left out, every key may.
-    let left_out = !prefix.is_empty() || matches!(key.presence, Presence::Optional(_));
+    let left_out = optional || matches!(key.presence, Presence::Optional(_));
     lines.push(if left_out { format!("#{written}") } else { written });
 }
 

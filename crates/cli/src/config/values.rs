@@ -2,7 +2,9 @@
 
 use bodywire_channels::PATHS_MAX;
 use bodywire_channels::topic::Shard;
-use bodywire_ledger::{Origin, VerifierKey};
+use bodywire_clinic::Acknowledge;
+use bodywire_clinic::mirrors::MIRRORS_MAX;
+use bodywire_ledger::{CosignerKey, Origin, VerifierKey};
 use bodywire_paths::{Bind, Version};
 use bodywire_store::Location;
 use data_encoding::HEXLOWER_PERMISSIVE as HEX;
@@ -247,15 +249,34 @@ pub(super) fn logs(value: &DeValue<'_>) -> Parsed<Vec<VerifierKey>> {
 
 /// Base addresses of replicas.
 pub(super) fn peers(value: &DeValue<'_>) -> Parsed<Vec<String>> {
-    list(value, |value| {
-        let peer = filled(value)?;
-        let uri: Option<axum::http::Uri> = peer.parse().ok();
-        if uri.is_some_and(|uri| uri.scheme_str() == Some("http") && uri.authority().is_some()) {
-            Ok(peer)
-        } else {
-            refused("a peer is no address", "write it as in \"http://replica-2.example:9580\"")
-        }
-    })
+    list(value, peer)
+}
+
+/// Base address of a replica.
+pub(super) fn peer(value: &DeValue<'_>) -> Parsed<String> {
+    let peer = filled(value)?;
+    let uri: Option<axum::http::Uri> = peer.parse().ok();
+    if uri.is_some_and(|uri| uri.scheme_str() == Some("http") && uri.authority().is_some()) {
+        Ok(peer)
+    } else {
+        refused("a replica's address is none", "write it as in \"http://replica-2.example:9580\"")
+    }
+}
+
+/// The key of a mirror or a witness.
+pub(super) fn cosigner_key(value: &DeValue<'_>) -> Parsed<CosignerKey> {
+    let next = "copy the key that `bodywire replica` says at its start";
+    CosignerKey::parse(&text(value)?).or_else(|error| refused(error.to_string(), next))
+}
+
+/// When a report is acknowledged.
+pub(super) fn acknowledge(value: &DeValue<'_>) -> Parsed<Acknowledge> {
+    one_of(value, &[("local", Acknowledge::Local), ("mirrored", Acknowledge::Mirrored)])
+}
+
+/// How many replicas make a quorum.
+pub(super) fn quorum(value: &DeValue<'_>) -> Parsed<u16> {
+    integer(value, 1, MIRRORS_MAX as u16)
 }
 
 /// Host name or address.

@@ -5,6 +5,7 @@
 
 mod bed;
 mod provision;
+mod replicas;
 mod summary;
 mod tamper;
 mod terminal;

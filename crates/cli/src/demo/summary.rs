@@ -1,5 +1,6 @@
 //! The judgement of a run: what was sent, what is stored, and whether the two agree.
 
+use super::replicas::{self, ReplicaSummary};
 use crate::exit::Failure;
 use crate::house::HUB;
 use crate::state::State;
@@ -62,6 +63,8 @@ pub(super) struct Summary {
     alarms: AlarmSummary,
     /// The ledger.
     ledger: LedgerSummary,
+    /// Its replicas' copies.
+    replicas: Vec<ReplicaSummary>,
     /// Everything that is generated is labelled so.
     data: &'static str,
 }
@@ -107,6 +110,8 @@ impl Summary {
         let vanished = (0..spool.next_number()).filter(missing).count() as u64;
         let lost = vanished + read(&facts.hub.dropped);
         let ledger = check_ledger(state, &origin, &ledger_key)?;
+        let log = VerifierKey::new(origin.as_str(), ledger_key.verifying_key())?;
+        let replicas = replicas::check(state, &log)?;
         let duplicated = duplicates(state, origin, ledger_key)?;
         Ok(Self {
             sensors: facts.sensors,
@@ -132,6 +137,7 @@ impl Summary {
                 expected: facts.expect_alarm,
             },
             ledger,
+            replicas,
             data: "HTEST: test data, not of a patient in care",
         })
     }
@@ -146,6 +152,7 @@ impl Summary {
     pub(super) fn to_table(&self) -> String {
         let up = self.paths.iter().filter(|path| path.up).count();
         let verified = if self.ledger.verified { "verified" } else { "NOT VERIFIED" };
+        let sound = self.replicas.iter().filter(|replica| replica.verified).count();
         [
             format!(
                 "  sensors        {} of {} authenticated, {} bits each",
@@ -162,6 +169,7 @@ impl Summary {
             format!("  paths          {up} of {} up", self.paths.len()),
             format!("  alarms         {} raised, {} of high priority", self.alarms.raised, self.alarms.high),
             format!("  ledger         {} entries, {verified}", self.ledger.entries),
+            format!("  replicas       {sound} of {} verified", self.replicas.len()),
         ]
         .join("\n")
     }
@@ -175,6 +183,7 @@ impl Summary {
             )));
         }
         let checks = [
+            (self.replicas.iter().all(|replica| replica.verified), "a replica's copy is damaged"),
             (self.authenticated == self.sensors, "not every sensor has authenticated"),
             (self.lost == 0, "reports were lost"),
             (self.duplicated == 0, "reports were stored twice"),
@@ -213,7 +222,12 @@ fn duplicates(state: &State, origin: Origin, key: SigningKey) -> Result<u64, Fai
     let mut seen = HashSet::new();
     let mut twice = 0;
     for entry in log.entries_from(0) {
-        let (_, entry, _) = entry?;
+        let entry = match entry {
+            Ok((_, entry, _)) => entry,
+            // Erased since: its number is not needed any more either.
+            Err(bodywire_ledger::Error::Erased { .. }) => continue,
+            Err(error) => return Err(error.into()),
+        };
         if entry.kind == EntryKind::Telemetry && !seen.insert(entry.stream_seq) {
             twice += 1;
         }

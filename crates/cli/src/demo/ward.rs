@@ -2,6 +2,7 @@
 
 use super::bed::Bed;
 use super::provision::{self, Provisioned, SENSORS};
+use super::replicas::{self, Replicas};
 use super::summary::{self, Summary};
 use super::tamper::tamper;
 use super::terminal::{RawMode, WISHES_QUEUE, Wish, read_keys};
@@ -16,10 +17,10 @@ use bodywire_channels::Spread;
 use bodywire_channels::topic::Shard;
 use bodywire_clinic::board::{Board, PathCondition, PathView, Source};
 use bodywire_clinic::web::{Console, DemoCommand, OneTimeLink, router};
-use bodywire_clinic::{Clinic, HubCard};
+use bodywire_clinic::{Acknowledge, Clinic, HubCard};
 use bodywire_hub::bedside::REPORT_AGE;
 use bodywire_hub::{Hub, Pairs, service::FRAMES_QUEUE};
-use bodywire_ledger::Origin;
+use bodywire_ledger::{Origin, VerifierKey};
 use bodywire_sim::patient::Condition;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
@@ -60,6 +61,7 @@ struct Ward {
     hub_counters: Arc<bodywire_hub::Counters>,
     clinic: Task,
     clinic_handle: bodywire_clinic::Handle,
+    replicas: Replicas,
     stop_sensors: watch::Sender<bool>,
     stop_hub: watch::Sender<bool>,
     stop_clinic: watch::Sender<bool>,
@@ -139,6 +141,8 @@ impl Ward {
             bodywire_paths::Broker::plain(format!("path {}", i + 1), host.as_str(), *port)
         };
         let paths: Vec<_> = brokers.iter().enumerate().map(described).collect();
+        let log = VerifierKey::new(origin()?.as_str(), ledger_key.verifying_key())?;
+        let (replicas, mirrors) = replicas::start(&state, &log).await?;
         let clinic_config = bodywire_clinic::Config {
             signing_key: clinic_key.clone(),
             ledger_key: ledger_key.clone(),
@@ -147,6 +151,8 @@ impl Ward {
             shard: shard.clone(),
             paths: paths.clone(),
             hubs: vec![HubCard { hub: HUB, key: hub_key.verifying_key(), rendezvous: rendezvous.clone() }],
+            mirrors: Some(mirrors),
+            acknowledge: Acknowledge::Mirrored,
         };
         let (clinic, _) = Clinic::open(clinic_config, store.clone(), board.clone()).await?;
         let clinic_handle = clinic.handle();
@@ -188,6 +194,7 @@ impl Ward {
             hub_counters,
             clinic,
             clinic_handle,
+            replicas,
             stop_sensors,
             stop_hub,
             stop_clinic,
@@ -431,7 +438,7 @@ impl Ward {
     async fn finish(self, expect_alarm: bool) -> Result<Summary, Failure> {
         let authenticated = self.authenticated();
         self.stop_sensors.send_replace(true);
-        let Self { bed, state, mut brokers, hub, clinic, stop_hub, stop_clinic, .. } = self;
+        let Self { bed, state, mut brokers, hub, clinic, replicas, stop_hub, stop_clinic, .. } = self;
         let measured = bed.progress.values().map(|p| p.measured.load(Ordering::Relaxed)).sum();
         bed.switched_off().await?;
         stop_hub.send_replace(true);
@@ -440,6 +447,7 @@ impl Ward {
         let paths = self.board.snapshot().paths.iter().map(up).collect();
         stop_clinic.send_replace(true);
         clinic.handle.await??;
+        replicas.stop().await?;
         for broker in &mut brokers {
             broker.stop().await;
         }
