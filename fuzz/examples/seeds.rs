@@ -15,7 +15,9 @@ use bodywire_ecg::wfdb::{self, Annotation, AnnotationCode, AnnotationWriter, For
 use bodywire_fuzz::{TARGETS, Target, channels, ledger, proto};
 use bodywire_ledger::snapshot::SNAPSHOT_FILE;
 use bodywire_ledger::tile::{TileKind, TilePath, emit_bundle};
-use bodywire_ledger::{Draft, EntryKind, Floor, KeyId, Log, MemDisk, Origin, StreamId, head, prove};
+use bodywire_ledger::{
+    Checkpoint, Draft, EntryKind, Floor, Hash, KeyId, Log, MemDisk, Origin, StreamId, cosignature, head, prove, witness,
+};
 use bodywire_proto::consent::{Sealer, grant};
 use bodywire_proto::handshake::{HubInput, HubOutput, Profile, SensorInput, SensorOutput};
 use bodywire_proto::observation::{BatchHeader, Scale, Signal, emit};
@@ -32,7 +34,8 @@ type Seeds = Vec<(&'static str, Vec<Vec<u8>>)>;
 fn main() -> Result<(), Box<dyn Error>> {
     let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus");
     let seeds: Seeds =
-        [proto_seeds()?, channels_seeds()?, cli_seeds(), ecg_seeds()?, ledger_seeds()?].concat();
+        [proto_seeds()?, channels_seeds()?, cli_seeds(), ecg_seeds()?, ledger_seeds()?, replica_seeds()?]
+            .concat();
     for Target { name, run } in TARGETS {
         let folder = corpus.join(name);
         std::fs::create_dir_all(&folder)?;
@@ -285,11 +288,8 @@ fn ecg_seeds() -> Result<Seeds, Box<dyn Error>> {
     ])
 }
 
-fn ledger_seeds() -> Result<Seeds, Box<dyn Error>> {
-    let disk = MemDisk::new();
-    let (mut log, _) =
-        Log::open(disk.clone(), Origin::new(ledger::ORIGIN)?, ledger::signing_key(), Floor::NONE)?;
-    let draft = |seq: u64| Draft {
+fn draft(seq: u64) -> Draft {
+    Draft {
         kind: EntryKind::ALL[seq as usize % EntryKind::ALL.len()],
         flags: 1,
         time_ms: channels::NOW_MS + seq,
@@ -297,9 +297,21 @@ fn ledger_seeds() -> Result<Seeds, Box<dyn Error>> {
         stream_seq: seq / 2,
         key: KeyId([9; 16]),
         payload: vec![seq as u8; seq as usize * 5],
-    };
+    }
+}
+
+/// A log of two frames and seven entries, not yet published.
+fn log_on(disk: &MemDisk) -> Result<Log<MemDisk>, Box<dyn Error>> {
+    let (mut log, _) =
+        Log::open(disk.clone(), Origin::new(ledger::ORIGIN)?, ledger::signing_key(), Floor::NONE)?;
     log.append((0..5).map(draft).collect())?;
     log.append((5..7).map(draft).collect())?;
+    Ok(log)
+}
+
+fn ledger_seeds() -> Result<Seeds, Box<dyn Error>> {
+    let disk = MemDisk::new();
+    let mut log = log_on(&disk)?;
     let published = log.publish()?;
     let files = disk.files();
     let file = |name: &str| files.get(name).cloned().ok_or_else(|| format!("the log has no file {name}"));
@@ -314,7 +326,12 @@ fn ledger_seeds() -> Result<Seeds, Box<dyn Error>> {
     log.append((0..100).map(|seq| draft(seq % 12)).collect())?;
     log.append(vec![draft(1)])?;
     let snapshot = long.files().remove(SNAPSHOT_FILE).ok_or("no snapshot")?;
-    let signed = published.sign(&ledger::signing_key())?.into_bytes();
+    let signed = published.sign(&ledger::signing_key())?;
+    let line =
+        cosignature::cosign(&published.text(), 1_700_000_000, ledger::COSIGNER, &ledger::cosigner_key())?;
+    let cosigned = cosignature::attach(&signed, &line)?.into_bytes();
+    let asked = witness::request_of(&disk, &ledger::verifier(), 0)?.into_bytes();
+    let signed = signed.into_bytes();
     let tile = TilePath::holding(TileKind::Entries, 6, 7).to_string();
     let name = |name: &str| name.as_bytes().to_vec();
     Ok(vec![
@@ -335,5 +352,34 @@ fn ledger_seeds() -> Result<Seeds, Box<dyn Error>> {
                 name(ledger::ORIGIN),
             ],
         ),
+        ("ledger_witness", vec![asked]),
+        ("ledger_cosignature", vec![cosigned, name(&ledger::cosigner().to_string())]),
     ])
+}
+
+fn replica_seeds() -> Result<Seeds, Box<dyn Error>> {
+    let disk = MemDisk::new();
+    let mut log = log_on(&disk)?;
+    log.publish()?;
+    let empty = Checkpoint { origin: Origin::new(ledger::ORIGIN)?, size: 0, root: Hash::empty_root() };
+    let begin = empty.sign(&ledger::signing_key())?.into_bytes();
+    let asked = witness::request_of(&disk, &ledger::verifier(), 0)?.into_bytes();
+    let nothing = Vec::new;
+    let requests: Vec<(&str, Vec<u8>)> = vec![
+        ("POST /LOG/begin", begin),
+        ("POST /LOG/add-frames?from=0", log.frame(0)?),
+        ("POST /LOG/add-frames?from=5", log.frame(5)?),
+        ("POST /add-checkpoint", asked),
+        ("GET /LOG/checkpoint", nothing()),
+        ("GET /witness/LOG/checkpoint", nothing()),
+        ("GET /LOG/tile/0/000.p/7", nothing()),
+        ("GET /LOG/tile/entries/000.p/7", nothing()),
+        ("GET /LOG/frame/5", nothing()),
+        ("GET /LOG/status", nothing()),
+        ("GET /LOG/evidence", nothing()),
+        ("GET /metrics", nothing()),
+    ];
+    let whole = joined(requests.iter().flat_map(|(head, body)| [head.as_bytes(), body.as_slice()]));
+    let start = joined(requests.iter().take(2).flat_map(|(head, body)| [head.as_bytes(), body.as_slice()]));
+    Ok(vec![("replica_request", vec![whole, start])])
 }

@@ -7,7 +7,8 @@ use bodywire_ledger::prove::Proof;
 use bodywire_ledger::segment::{self, Frame, FrameHeader, ItemHeader};
 use bodywire_ledger::snapshot::Snapshot;
 use bodywire_ledger::tile::{self, TilePath};
-use bodywire_ledger::{Checkpoint, Entry, Origin, VerifierKey};
+use bodywire_ledger::witness::{Request, Seen};
+use bodywire_ledger::{Checkpoint, CosignerKey, Entry, Origin, VerifierKey, cosignature as cosign};
 use ed25519_dalek::SigningKey;
 
 /// The log's signing key.
@@ -103,4 +104,43 @@ pub fn names(data: &[u8]) -> bool {
     let origin = Origin::new(text).map(|origin| assert_eq!(origin.as_str(), text));
     let segment = segment::parse_path(text).map(|first| assert_eq!(segment::path(first), text));
     tile.is_ok() || key.is_ok() || origin.is_ok() || segment.is_some()
+}
+
+/// Name of a witness.
+pub const COSIGNER: &str = "witness.example/w1";
+
+/// Its signing key.
+pub fn cosigner_key() -> SigningKey {
+    SigningKey::from_bytes(&[43; 32])
+}
+
+/// Its public key.
+pub fn cosigner() -> CosignerKey {
+    let key = CosignerKey::new(COSIGNER, cosigner_key().verifying_key());
+    key.unwrap_or_else(|error| panic!("the witness's own name was refused: {error}"))
+}
+
+/// A request to a witness that has cosigned nothing; asked again, it is the same.
+pub fn witness(data: &[u8]) -> bool {
+    let Ok(request) = Request::parse(data) else { return false };
+    let Ok(seen) = Seen::default().advance(&request, &verifier()) else { return false };
+    let kept = seen.signed().and_then(|signed| Seen::open(signed, &verifier()).ok());
+    assert_eq!(kept.as_ref(), Some(&seen));
+    let again = seen.advance(&request, &verifier());
+    assert!(again.is_ok_and(|next| next == seen) || seen.size() > 0);
+    true
+}
+
+/// A cosigner's key, or a checkpoint with its cosignature.
+pub fn cosignature(data: &[u8]) -> bool {
+    let Some(text) = text(data) else { return false };
+    if let Ok(key) = CosignerKey::parse(text) {
+        assert_eq!(key.to_string(), text);
+        return true;
+    }
+    let Ok(note) = Note::parse(data) else { return false };
+    let lines: String = note.signatures().iter().map(ToString::to_string).collect();
+    let joined = cosign::attach(text, &lines);
+    assert!(joined.is_ok_and(|joined| Note::parse(joined.as_bytes()).is_ok()));
+    cosigner().verify(&note).is_ok()
 }

@@ -8,6 +8,7 @@ pub mod cli;
 pub mod ecg;
 pub mod ledger;
 pub mod proto;
+pub mod replica;
 
 /// One target.
 #[derive(Debug, Clone, Copy)]
@@ -19,7 +20,7 @@ pub struct Target {
 }
 
 /// Every target.
-pub const TARGETS: [Target; 30] = [
+pub const TARGETS: [Target; 33] = [
     Target { name: "proto_frames", run: proto::frames },
     Target { name: "proto_sensor_handshake", run: proto::sensor_handshake },
     Target { name: "proto_hub_handshake", run: proto::hub_handshake },
@@ -51,6 +52,9 @@ pub const TARGETS: [Target; 30] = [
     Target { name: "ledger_head", run: ledger::head },
     Target { name: "ledger_snapshot", run: ledger::snapshot },
     Target { name: "ledger_names", run: ledger::names },
+    Target { name: "ledger_witness", run: ledger::witness },
+    Target { name: "ledger_cosignature", run: ledger::cosignature },
+    Target { name: "replica_request", run: replica::request },
 ];
 
 /// The pieces of an input that stands for several messages, each behind a 16-bit length; the last may be cut off.

@@ -36,6 +36,7 @@ pub mod merkle;
 pub mod mirror;
 pub mod note;
 pub mod peer;
+pub mod policy;
 pub mod prove;
 mod recovery;
 pub mod repair;
