@@ -16,7 +16,8 @@ use bodywire_fuzz::{TARGETS, Target, channels, ledger, proto};
 use bodywire_ledger::snapshot::SNAPSHOT_FILE;
 use bodywire_ledger::tile::{TileKind, TilePath, emit_bundle};
 use bodywire_ledger::{
-    Checkpoint, Draft, EntryKind, Floor, Hash, KeyId, Log, MemDisk, Origin, StreamId, cosignature, head, prove, witness,
+    Checkpoint, Draft, EntryKind, Floor, Hash, KeyId, Log, MemDisk, Origin, StreamId, cosignature, head,
+    prove, witness,
 };
 use bodywire_proto::consent::{Sealer, grant};
 use bodywire_proto::handshake::{HubInput, HubOutput, Profile, SensorInput, SensorOutput};
