@@ -167,25 +167,28 @@ impl<S: Disks> Book<S> {
     /// one to the mirror and one to the witness.
     fn agree(&mut self, now_s: u64) -> Result<(), Refused> {
         let seen = self.seen()?.clone();
-        let mirror = self.copy.mirror()?;
-        if seen.size() > mirror.size() || self.agreed == Some(seen.size()) {
+        if self.agreed == Some(seen.size()) {
             return Ok(());
         }
+        let signed = self.copy.mirror()?.signed_checkpoint().map(str::to_owned);
+        if let (true, Some(held), Some(refused)) = (self.contradicts(&seen)?, seen.signed(), signed) {
+            self.keep(&between(held, &refused, &self.key), now_s);
+            return Err(Refused::Inconsistent);
+        }
+        self.agreed = Some(seen.size());
+        Ok(())
+    }
+
+    /// Whether the published copy does not begin with this tree. A copy that is shorter says nothing.
+    fn contradicts(&mut self, seen: &Seen) -> Result<bool, Refused> {
+        let mirror = self.copy.mirror()?;
         match prove::consistency(mirror.disk(), &self.key, (seen.size(), &seen.root())) {
-            Ok(_) => {
-                self.agreed = Some(seen.size());
-                Ok(())
-            }
-            Err(error @ Error::ProofRejected { .. }) => {
-                let heads = (seen.signed(), mirror.signed_checkpoint());
-                if let (Some(held), Some(refused)) = heads {
-                    let same = seen.size() == mirror.size();
-                    let charge = if same { Charge::Equivocation } else { Charge::Fork };
-                    let evidence = Evidence { charge, held: held.to_owned(), refused: refused.to_owned() };
-                    self.keep(&evidence, now_s);
-                }
-                Err(error.into())
-            }
+            Ok(_) | Err(Error::NoSuchEntry { .. } | Error::Unpublished) => Ok(false),
+            // The tiles may be damaged: only such as lead to the signed root accuse the log.
+            Err(Error::ProofRejected { .. }) => match prove::growth(mirror.disk(), &self.key, seen.size()) {
+                Ok(_) => Ok(true),
+                Err(_) => Err(Refused::Unfit("tiles are damaged here; see the status".to_owned())),
+            },
             Err(error) => Err(error.into()),
         }
     }
@@ -208,6 +211,14 @@ impl<S: Disks> Book<S> {
                 return Err(refused(&refusal));
             }
         };
+        // What the mirror holds is another witness. Where it is not fit to say anything, it does not hinder this one.
+        if self.contradicts(&next).unwrap_or(false) {
+            let mirror = self.copy.mirror()?.signed_checkpoint().map(str::to_owned);
+            if let (Some(held), Some(refused)) = (mirror, next.signed()) {
+                self.keep(&between(&held, refused, &self.key), now_s);
+            }
+            return Err(Refused::Inconsistent);
+        }
         let (line, whole) = by.cosign(next.signed().unwrap_or_default(), now_s)?;
         self.records.write(WITNESSED, &whole)?;
         (self.standing, self.witnessed) = (Standing::Seen(next), Some(whole));
@@ -219,6 +230,13 @@ impl<S: Disks> Book<S> {
             tracing::error!(%error, "evidence against a log could not be kept");
         }
     }
+}
+
+/// The evidence of two checkpoints that are known not to belong together.
+fn between(held: &str, refused: &str, key: &VerifierKey) -> Evidence {
+    let (charge, held, refused) = (Charge::Fork, held.to_owned(), refused.to_owned());
+    let equivocation = Evidence::equivocation(&held, &refused, key).ok().flatten();
+    equivocation.unwrap_or(Evidence { charge, held, refused })
 }
 
 fn refused(refusal: &bodywire_ledger::witness::Refusal) -> Refused {

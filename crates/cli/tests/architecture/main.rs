@@ -72,8 +72,8 @@ fn hub_and_replica_cannot_name_the_aggregate_secret_key() {
 
 #[test]
 fn sql_http_and_the_broker_are_dependencies_of_their_rooms_only() {
-    let what = "An engine is a dependency of the wrong crate. SQL belongs into `store`, HTTP into `clinic` and `cli`, the \
-                embedded broker into `cli`.";
+    let what = "An engine is a dependency of the wrong crate. SQL belongs into `store`, HTTP into `clinic`, `replica` \
+                and `cli`, the embedded broker into `cli`.";
     none(&manifests::misplaced_engines(&manifests()), what);
 }
 
@@ -87,8 +87,7 @@ fn sql_stays_in_store() {
 
 #[test]
 fn http_stays_in_the_console_and_the_command_line() {
-    let what =
-        "HTTP outside `clinic::web` and `cli`. Return a value and let one of these turn it into a response.";
+    let what = "HTTP outside `clinic::web`, `clinic::mirrors`, `replica` and `cli`. Return a value and let one of these turn it into a response.";
     none(&sources::http(&all_sources()), what);
 }
 

@@ -316,13 +316,9 @@ mod tests {
 
     #[test]
     fn misplaced_engines_are_found() {
-        for (room, name) in [
-            ("hub", "sqlx"),
-            ("replica", "axum"),
-            ("hub", "mqtt5"),
-            ("hub", "rumqttc-v5"),
-            ("sim", "rusqlite"),
-        ] {
+        for (room, name) in
+            [("hub", "sqlx"), ("sim", "axum"), ("hub", "mqtt5"), ("hub", "rumqttc-v5"), ("sim", "rusqlite")]
+        {
             assert_eq!(misplaced_engines(&one_dependency(room, "dev-dependencies", name)).len(), 1);
         }
         assert!(misplaced_engines(&one_dependency("store", "dependencies", "sqlx")).is_empty());

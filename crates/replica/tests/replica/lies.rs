@@ -69,6 +69,27 @@ async fn a_log_that_shows_the_witness_another_history_is_not_mirrored_any_more()
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_log_that_shows_the_mirror_another_history_is_not_witnessed() {
+    let folder = tempfile::tempdir().unwrap();
+    let (honest, other, shorter) = (Writer::grown(1, 5), Writer::grown(2, 5), Writer::grown(2, 4));
+    let replica = Running::start(folder.path(), 0, Extras::default()).await;
+    replica.take(&honest).await;
+    assert_eq!(replica.witnesses(&other, 0).await.0, 422);
+    assert_eq!(replica.witnesses(&shorter, 0).await.0, 422);
+    assert_eq!(replica.json("evidence").await.as_array().unwrap().len(), 2);
+    assert_eq!(replica.witnesses(&Writer::grown(1, 4), 0).await.0, 200, "the true one may be behind");
+    // Damaged tiles accuse nobody.
+    let tile = replica.segment().parent().unwrap().parent().unwrap().join("tile/0/000.p/15");
+    let mut bytes = std::fs::read(&tile).unwrap();
+    bytes[40] ^= 1;
+    std::fs::write(&tile, bytes).unwrap();
+    let size = Writer::grown(1, 4).log.size();
+    assert_eq!(replica.push(honest.log.size(), &[]).await.0, 503);
+    assert_eq!(replica.witnesses(&honest, size).await.0, 200);
+    assert_eq!(replica.json("evidence").await.as_array().unwrap().len(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_replica_that_forgot_what_it_cosigned_is_retired() {
     for (lost, spoilt) in [(true, false), (false, true)] {
         let folder = tempfile::tempdir().unwrap();
