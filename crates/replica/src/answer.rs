@@ -23,6 +23,8 @@ pub(crate) enum Refused {
     Slow,
     /// Another size; here is the right one.
     Size(u64),
+    /// Stored up to this size and not cosigned: payloads are gone, and the entry that says why is still to come.
+    Pending(u64),
     /// The log has not been begun here.
     NotBegun,
     /// More bytes than are allowed.
@@ -66,6 +68,10 @@ impl IntoResponse for Refused {
             Self::Slow => say(StatusCode::REQUEST_TIMEOUT, "the request took too long"),
             Self::Size(size) => {
                 (StatusCode::CONFLICT, [(header::CONTENT_TYPE, SIZE_CONTENT_TYPE)], format!("{size}\n"))
+                    .into_response()
+            }
+            Self::Pending(size) => {
+                (StatusCode::ACCEPTED, [(header::CONTENT_TYPE, SIZE_CONTENT_TYPE)], format!("{size}\n"))
                     .into_response()
             }
             Self::NotBegun => say(

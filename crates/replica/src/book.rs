@@ -8,7 +8,9 @@ use crate::records::{EMPTY, MIRRORED, Records, WITNESSED};
 use bodywire_ledger::note::Note;
 use bodywire_ledger::segment::Frame;
 use bodywire_ledger::witness::{Charge, Evidence, Request, Seen};
-use bodywire_ledger::{Checkpoint, Disk as _, Error, VerifierKey, cosignature, prove};
+use bodywire_ledger::{
+    Checkpoint, Disk as _, EntryKind, Error, KeyId, VerifierKey, audit, cosignature, prove,
+};
 use ed25519_dalek::SigningKey;
 
 /// Name and key of a cosigner.
@@ -50,6 +52,10 @@ pub(crate) struct Book<S: Disks> {
     records: Records<S::Disk>,
     /// Size of the witnessed checkpoint that the copy was last compared with.
     agreed: Option<u64>,
+    /// Keys whose payloads must be gone before the next cosignature.
+    erased: Vec<KeyId>,
+    /// Which keys the log has erased is not known since the copy was opened.
+    sweep: bool,
 }
 
 impl<S: Disks> Book<S> {
@@ -70,7 +76,18 @@ impl<S: Disks> Book<S> {
             None => Holding::NotBegun,
         };
         let shelf = Shelf::open(&records)?;
-        Ok(Self { key, copy, standing, shelf, mirrored, witnessed, records, agreed: None })
+        Ok(Self {
+            key,
+            copy,
+            standing,
+            shelf,
+            mirrored,
+            witnessed,
+            records,
+            agreed: None,
+            erased: Vec::new(),
+            sweep: true,
+        })
     }
 
     fn seen(&self) -> Result<&Seen, Refused> {
@@ -100,6 +117,7 @@ impl<S: Disks> Book<S> {
     /// Opens the copy again, after a repair or a disk error.
     pub(crate) fn reopen(&mut self, disks: &S, log: &str) -> Result<(), Error> {
         let empty = self.records.read(EMPTY)?;
+        self.sweep = true;
         // Closed first: a directory is open once.
         self.copy = Holding::InRepair;
         self.copy = match empty {
@@ -128,7 +146,12 @@ impl<S: Disks> Book<S> {
         self.seen()?;
         let mirror = self.copy.mirror()?;
         let error = match mirror.append(bytes) {
-            Ok(len) => return Ok(len),
+            Ok(len) => {
+                let items = Frame::parse(bytes)?.items;
+                let keys = items.iter().map(|item| &item.header.entry);
+                self.erased.extend(keys.filter(|e| e.kind == EntryKind::KeyErased).map(|e| e.key));
+                return Ok(len);
+            }
             Err(error) => error,
         };
         if let (Error::Forked { .. }, Some(held)) = (&error, mirror.signed_checkpoint()) {
@@ -153,7 +176,11 @@ impl<S: Disks> Book<S> {
     /// Publishes, and cosigns as the mirror; the signature line. `size` is what the client believes to be here.
     pub(crate) fn mirror(&mut self, size: u64, by: &Cosigner, now_s: u64) -> Result<String, Refused> {
         self.expects(size)?;
+        if self.copy.mirror()?.pending_erasures() > 0 {
+            return Err(Refused::Pending(size));
+        }
         self.publish()?;
+        self.erase()?;
         self.agree(now_s)?;
         let signed = self.copy.mirror()?.signed_checkpoint().map(str::to_owned);
         let signed = signed.ok_or_else(|| Refused::Malformed("there is no frame yet".to_owned()))?;
@@ -161,6 +188,31 @@ impl<S: Disks> Book<S> {
         self.records.write(MIRRORED, &whole)?;
         self.mirrored = Some(whole);
         Ok(line)
+    }
+
+    /// Removes the payloads whose keys the log has erased: a cosignature also says that they are gone here.
+    fn erase(&mut self) -> Result<(), Refused> {
+        let mirror = self.copy.mirror()?;
+        if self.sweep && mirror.size() > 0 {
+            let is_erasure = |_, entry: &bodywire_ledger::Entry| entry.kind == EntryKind::KeyErased;
+            let (entries, _) = audit::entries(mirror.disk(), &self.key, is_erasure)?;
+            self.erased.extend(entries.into_iter().map(|(_, entry)| entry.key));
+            self.sweep = false;
+        }
+        if self.erased.is_empty() {
+            return Ok(());
+        }
+        let erased = mirror.erase(&self.erased);
+        match erased {
+            Ok(_) => {
+                self.erased.clear();
+                Ok(())
+            }
+            Err(error) => {
+                self.copy.failed(&error);
+                Err(error.into())
+            }
+        }
     }
 
     /// The copy must begin with the tree that the witness has cosigned last: or else the log has shown two histories,

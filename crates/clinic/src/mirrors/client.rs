@@ -20,6 +20,8 @@ const BYTES_PER_SECOND_MIN: u64 = 256 << 10;
 pub(super) enum Answer {
     /// 200, with signature lines or nothing.
     Done(String),
+    /// 202: it has taken all and is at this size, and cannot vouch for it yet.
+    Taken(u64),
     /// 409: it is at this size.
     Size(u64),
     /// 412: it must be begun.
@@ -39,6 +41,10 @@ pub(super) fn base(text: &str) -> Option<&str> {
     let text = text.trim_end_matches('/');
     let uri: Uri = text.parse().ok()?;
     (uri.scheme_str() == Some("http") && uri.authority().is_some() && uri.query().is_none()).then_some(text)
+}
+
+fn number(text: &str) -> Option<u64> {
+    text.strip_suffix('\n')?.parse().ok()
 }
 
 /// A client of one replica; it keeps its connection.
@@ -73,10 +79,8 @@ impl Client {
         let Some(text) = text else { return Answer::Nonsense };
         match status {
             StatusCode::OK => Answer::Done(text),
-            StatusCode::CONFLICT => match text.strip_suffix('\n').and_then(|size| size.parse().ok()) {
-                Some(size) => Answer::Size(size),
-                None => Answer::Nonsense,
-            },
+            StatusCode::ACCEPTED => number(&text).map_or(Answer::Nonsense, Answer::Taken),
+            StatusCode::CONFLICT => number(&text).map_or(Answer::Nonsense, Answer::Size),
             StatusCode::PRECONDITION_FAILED => Answer::NotBegun,
             StatusCode::UNPROCESSABLE_ENTITY => Answer::Inconsistent,
             StatusCode::BAD_REQUEST

@@ -144,3 +144,30 @@ async fn a_request_that_breaks_off_leaves_whole_frames_only() {
         replica.stop().await;
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_erased_payload_is_gone_here_before_the_erasure_is_cosigned() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut writer = Writer::grown(1, 4);
+    let replica = Running::start(&folder.path().join("old"), 0, Extras::default()).await;
+    replica.take(&writer).await;
+    let (size, before) = (writer.log.size(), replica.get("frame/3").await.1);
+    assert!(before.windows(100).any(|bytes| bytes == [1; 100]));
+    writer.erase();
+    let (status, line) = replica.push(size, &writer.frames[4..]).await;
+    assert_eq!(status, 200, "{line}");
+    replica.verify_mirror(&writer.signed(), &line);
+    let segment = std::fs::read(replica.segment()).unwrap();
+    assert!(!segment.windows(100).any(|bytes| bytes == [1; 100]), "it is gone from the disk");
+    assert_eq!(replica.get("frame/3").await, (200, writer.log.frame(3).unwrap()));
+    // A new copy gets the old frames without them, and is cosigned when it has the entry that says why.
+    let new = Running::start(&folder.path().join("new"), 1, Extras::default()).await;
+    new.begin().await;
+    let firsts = [0, 1, 3, 6, size];
+    let frames: Vec<Vec<u8>> = firsts.iter().map(|first| writer.log.frame(*first).unwrap()).collect();
+    assert_eq!(new.push(0, &frames[..3]).await, (202, "6\n".to_owned()));
+    assert_eq!(new.get("checkpoint").await.0, 404);
+    let (status, line) = new.push(6, &frames[3..]).await;
+    assert_eq!(status, 200, "{line}");
+    new.verify_mirror(&writer.signed(), &line);
+}

@@ -75,6 +75,18 @@ impl Writer {
         self.log.publish().unwrap();
     }
 
+    /// Erases the key of all payloads so far: says so in the log, and removes them.
+    pub(crate) fn erase(&mut self) {
+        let first = self.log.size();
+        let (stream, key) = (StreamId([99; 16]), KeyId([9; 16]));
+        let kind = EntryKind::KeyErased;
+        let draft = Draft { kind, flags: 0, time_ms: 1, stream, stream_seq: 0, key, payload: Vec::new() };
+        self.log.append(vec![draft]).unwrap();
+        self.frames.push(self.log.frame(first).unwrap());
+        self.log.erase(&[key]).unwrap();
+        self.log.publish().unwrap();
+    }
+
     pub(crate) fn grown(salt: u8, frames: usize) -> Self {
         let mut writer = Self::new(salt);
         (0..frames).for_each(|n| writer.write(1 + n % 7));
