@@ -289,11 +289,8 @@ fn ecg_seeds() -> Result<Seeds, Box<dyn Error>> {
     ])
 }
 
-/// A log of two frames and seven entries, not yet published.
-fn log_on(disk: &MemDisk) -> Result<Log<MemDisk>, Box<dyn Error>> {
-    let (mut log, _) =
-        Log::open(disk.clone(), Origin::new(ledger::ORIGIN)?, ledger::signing_key(), Floor::NONE)?;
-    let draft = |seq: u64| Draft {
+fn draft(seq: u64) -> Draft {
+    Draft {
         kind: EntryKind::ALL[seq as usize % EntryKind::ALL.len()],
         flags: 1,
         time_ms: channels::NOW_MS + seq,
@@ -301,7 +298,13 @@ fn log_on(disk: &MemDisk) -> Result<Log<MemDisk>, Box<dyn Error>> {
         stream_seq: seq / 2,
         key: KeyId([9; 16]),
         payload: vec![seq as u8; seq as usize * 5],
-    };
+    }
+}
+
+/// A log of two frames and seven entries, not yet published.
+fn log_on(disk: &MemDisk) -> Result<Log<MemDisk>, Box<dyn Error>> {
+    let (mut log, _) =
+        Log::open(disk.clone(), Origin::new(ledger::ORIGIN)?, ledger::signing_key(), Floor::NONE)?;
     log.append((0..5).map(draft).collect())?;
     log.append((5..7).map(draft).collect())?;
     Ok(log)

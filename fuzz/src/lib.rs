@@ -20,7 +20,7 @@ pub struct Target {
 }
 
 /// Every target.
-pub const TARGETS: [Target; 33] = [
+pub const TARGETS: [Target; 34] = [
     Target { name: "proto_frames", run: proto::frames },
     Target { name: "proto_sensor_handshake", run: proto::sensor_handshake },
     Target { name: "proto_hub_handshake", run: proto::hub_handshake },
