@@ -4,6 +4,7 @@ mod audit;
 mod config;
 mod ecg;
 mod ledger;
+mod patient;
 mod roles;
 mod sensor;
 
@@ -11,6 +12,9 @@ pub use audit::{AuditCommand, AuditListOptions, AuditProveOptions};
 pub use config::{ConfigCheckOptions, ConfigCommand, ConfigPrintOptions, DoctorOptions, PrintAs};
 pub use ecg::{EcgCommand, EcgCorrelateOptions, EcgEvaluateOptions, EcgOptions};
 pub use ledger::{AnchorOptions, CheckOptions, LedgerCommand, ProveOptions, RepairOptions, VerifyOptions};
+pub use patient::{
+    PatientAdmitOptions, PatientCommand, PatientEraseOptions, PatientListOptions, PatientOptions,
+};
 pub use roles::{
     AdmitOptions, BrokerOptions, ClinicCardOptions, ClinicCommand, ClinicOptions, HubCardOptions, HubCommand,
     HubOptions, ReplicaOptions,
@@ -73,6 +77,12 @@ pub enum Command {
     },
     /// Looks at a recorded ECG as a hub does: beats, correlation with the patient's own shapes, verdicts and why.
     Ecg(EcgOptions),
+    /// Patients of a clinic: who lies where, and the erasure of everything about somebody.
+    Patient {
+        /// What to do.
+        #[command(subcommand)]
+        command: PatientCommand,
+    },
     /// Who did what: the records of a ledger beside its telemetry.
     Audit {
         /// What to do.

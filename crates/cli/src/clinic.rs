@@ -14,7 +14,7 @@ use bodywire_clinic::board::{Board, Source};
 use bodywire_clinic::mirrors::{MirrorAddress, Mirrors};
 use bodywire_clinic::web::{Console, OneTimeLink, router};
 use bodywire_clinic::{Clinic, Config, Counters, Handle, HubCard};
-use bodywire_ledger::Origin;
+use bodywire_ledger::{Origin, VerifierKey};
 use data_encoding::HEXLOWER as HEX;
 use ed25519_dalek::VerifyingKey;
 use serde_json::json;
@@ -46,7 +46,7 @@ fn section(loaded: &Loaded) -> Result<&ClinicSection, Failure> {
     loaded.config.clinic.as_ref().ok_or_else(|| loaded.missing("clinic", "clinic"))
 }
 
-async fn open(loaded: &Loaded) -> Result<(State, ClinicSide), Failure> {
+pub(crate) async fn open(loaded: &Loaded) -> Result<(State, ClinicSide), Failure> {
     section(loaded)?;
     let state = State::open(&loaded.state(), Holder::Clinic)?;
     state.set_of_roles()?;
@@ -171,7 +171,7 @@ impl Place {
         let name = held.shard.name();
         Ok(Self {
             shard: held.shard.clone(),
-            origin: Origin::new(&format!("{origin}/{name}"))?,
+            origin: of_shard(&origin, &held.shard)?,
             ledger: ledger.join(name),
         })
     }
@@ -198,6 +198,11 @@ fn mirrors(loaded: &Loaded, section: &ClinicSection, origin: &Origin) -> Result<
         why: error.to_string(),
         next: "mend the tables [[mirror]] in the configuration".to_owned(),
     })
+}
+
+/// Name of a shard's ledger.
+fn of_shard(origin: &Origin, shard: &Shard) -> Result<Origin, Failure> {
+    Ok(Origin::new(&format!("{origin}/{}", shard.name()))?)
 }
 
 async fn lost(held: Option<&Held>) -> Failure {
@@ -318,12 +323,33 @@ pub fn card(options: &ClinicCardOptions) -> Result<(), Failure> {
     crate::block_on(async {
         let (_state, side) = open(&loaded).await?;
         let verify_key = HEX.encode(side.key.verifying_key().as_bytes());
-        let shard = &loaded.config.clinic.as_ref().ok_or_else(|| loaded.missing("clinic", "clinic"))?.shard;
+        let section = section(&loaded)?;
+        let shards = section.shards.as_deref().unwrap_or(std::slice::from_ref(&section.shard));
+        let ledgers = shards
+            .iter()
+            .map(|shard| {
+                let origin = match section.shards {
+                    Some(_) => of_shard(&section.origin, shard)?,
+                    None => section.origin.clone(),
+                };
+                let key = VerifierKey::new(origin.as_str(), side.ledger_key.verifying_key())?;
+                Ok((shard.name(), key.to_string()))
+            })
+            .collect::<Result<Vec<_>, Failure>>()?;
         side.store.close().await;
+        // Lines for configurations: of hubs first, of replicas as comments.
+        let (first, _) = ledgers.first().ok_or_else(|| loaded.missing("clinic.shard", "clinic"))?;
+        let keys: Vec<&String> = ledgers.iter().map(|(_, key)| key).collect();
         crate::print(&match options.output {
-            Output::Json => json!({ "verify_key": verify_key, "shard": shard.name() }).to_string(),
+            Output::Json => {
+                json!({ "verify_key": verify_key, "shard": first, "ledger_keys": keys }).to_string()
+            }
             Output::Table => {
-                format!("[hub.clinic]\nverify_key = \"{verify_key}\"\nshard = \"{}\"", shard.name())
+                let mut lines =
+                    vec![format!("[hub.clinic]\nverify_key = \"{verify_key}\"\nshard = \"{first}\"")];
+                lines.extend(ledgers.iter().skip(1).map(|(shard, _)| format!("# or shard = \"{shard}\"")));
+                lines.extend(keys.iter().map(|key| format!("# for replicas: logs = [\"{key}\"]")));
+                lines.join("\n")
             }
         });
         Ok(())

@@ -21,6 +21,7 @@ pub mod hub;
 pub mod ledger;
 pub mod logging;
 mod metrics;
+pub mod patient;
 pub mod puf;
 pub mod radio;
 mod recording;

@@ -6,7 +6,7 @@ use bodywire_cli::args::{
 };
 use bodywire_cli::exit::Failure;
 use bodywire_cli::{
-    attacks, brokers, clinic, config, demo, doctor, ecg, hub, ledger, logging, replica, sensor,
+    attacks, brokers, clinic, config, demo, doctor, ecg, hub, ledger, logging, patient, replica, sensor,
 };
 use clap::{CommandFactory, Parser};
 use std::process::ExitCode;
@@ -60,6 +60,7 @@ fn run(arguments: Arguments) -> Result<(), Failure> {
             Some(EcgCommand::Correlate(correlate)) => ecg::correlate(correlate),
             None => ecg::course(&options),
         },
+        Command::Patient { command } => patient::run(&command),
         Command::Audit { command } => match command {
             AuditCommand::List(options) => ledger::audit_list(&options),
             AuditCommand::Prove(options) => ledger::audit_prove(&options),

@@ -31,7 +31,7 @@ pub(crate) fn warn_of(profile: Profile) {
 }
 
 /// The day of a moment, such as 2026-11-22. `ms` since 1970.
-fn day(ms: u64) -> String {
+pub(crate) fn day(ms: u64) -> String {
     let moment = std::time::UNIX_EPOCH + std::time::Duration::from_millis(ms);
     humantime::format_rfc3339_seconds(moment).to_string().chars().take(10).collect()
 }

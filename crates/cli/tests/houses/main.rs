@@ -3,6 +3,7 @@
 
 mod doctor;
 mod engines;
+mod erasure;
 mod outages;
 mod process;
 mod relay;
