@@ -314,7 +314,7 @@ pub const KEYS: [Key; 48] = [
         "clinic",
         "quorum",
         CLINIC,
-        Optional("2"),
+        Optional("1"),
         "How many of the replicas make a quorum; without it, more than half of them.",
     ),
     key(
@@ -328,14 +328,14 @@ pub const KEYS: [Key; 48] = [
         "mirror",
         "key",
         CLINIC,
-        Required("\"replica-1.example/mirror+c3d2c1d0+BAo...\""),
+        Required("\"replica-1.example/mirror+7804bfee+BNdamAGCsQq31Uv+08lkBzoO4XLz2qYjJa8CGmj3B1Ea\""),
         "The key that its mirror cosigns with, as `bodywire replica` says it at its start.",
     ),
     key(
         "mirror",
         "witness_key",
         CLINIC,
-        Optional("\"replica-1.example/witness+a1b2c3d4+BAo...\""),
+        Optional("\"replica-1.example/witness+a88ac5d5+BD1AF8PoQ4lakrcKp00bfrycmCzPLsSWjMDNVfEq9GYM\""),
         "The key that its witness cosigns with; without it, it is not asked to.",
     ),
     key(

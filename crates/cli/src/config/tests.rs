@@ -7,7 +7,9 @@ const HUB: &str =
 
 /// The example with everything in it that may be left out.
 fn everything() -> String {
-    let is_left_out = |line: &str| line.starts_with('#') && !line.starts_with("# ") && line.contains(" = ");
+    let is_left_out = |line: &str| {
+        line.starts_with('#') && !line.starts_with("# ") && (line.contains(" = ") || line.starts_with("#[["))
+    };
     let example = example(Role::All);
     let lines = example.lines().map(|line| if is_left_out(line) { &line[1..] } else { line });
     lines.collect::<Vec<_>>().join("\n")
