@@ -11,7 +11,7 @@ use crate::Error;
 use aes_gcm::aead::{Aead, KeyInit, Payload};
 use aes_gcm::{Aes256Gcm, Nonce};
 use bodywire_ledger::{
-    Draft, Entry, EntryKind, FileDisk, Floor, Hash, KeyId, Log, Origin, Recovery, StreamId,
+    Checkpoint, Draft, Entry, EntryKind, FileDisk, Floor, Hash, KeyId, Log, Origin, Recovery, StreamId,
 };
 use bodywire_proto::wire::{HubId, SensorId};
 use bodywire_store::{LogHead, PatientId, ReportRow, Store, StreamRow};
@@ -69,23 +69,27 @@ struct Sealing {
 impl Archive {
     /// Opens the ledger in `directory`, or begins one.
     ///
-    /// The ledger may not be smaller than the database's head register, nor differ from it: then it is damaged or was rolled
-    /// back, and nothing is changed.
+    /// The ledger may not be smaller than the database's head register or than `witnessed`, a head that replicas know, nor differ
+    /// from them: then it is damaged or was rolled back, and nothing is changed.
     pub async fn open(
         directory: &Path,
         origin: Origin,
         signing_key: SigningKey,
         store: Store,
+        witnessed: Option<&Checkpoint>,
     ) -> Result<(Self, Recovery), Error> {
         let head = store.head(origin.as_str()).await?;
-        let floor = head.map_or(Floor::NONE, |head| Floor { size: head.size, root: Some(Hash(head.root)) });
+        let registered =
+            head.map_or(Floor::NONE, |head| Floor { size: head.size, root: Some(Hash(head.root)) });
+        let known = witnessed.map_or(Floor::NONE, Floor::from);
+        let floor = if known.size > registered.size { known } else { registered };
         let disk = FileDisk::open(directory)?;
         let (log, recovery) = Log::open(disk, origin.clone(), signing_key, floor)?;
         let rows = store.streams().await?;
         let archive = Self {
             log,
             origin,
-            registered: floor.size,
+            registered: registered.size,
             sealing: HashMap::new(),
             streams: rows
                 .iter()

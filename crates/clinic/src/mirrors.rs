@@ -7,9 +7,10 @@
 mod client;
 mod one;
 
-use bodywire_ledger::{CosignerKey, Error};
+use bodywire_ledger::{Checkpoint, CosignerKey, Error, Hash, VerifierKey};
 use std::future::Future;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 
 /// Replicas that a log is sent to. More cost the writer's uplink, and add nothing to a quorum that people can name.
@@ -17,6 +18,9 @@ pub const MIRRORS_MAX: usize = 16;
 
 /// Events that wait to be taken. A fork repeats itself, so that one that finds no place comes again.
 const EVENTS_MAX: usize = 64;
+
+/// How long the start of a clinic waits for replicas: a ward must not be kept from its alarms by a node far away.
+const HEAD_PATIENCE: Duration = Duration::from_secs(2);
 
 /// Reads the log that is mirrored. Everything is durable here before it is asked for.
 pub trait Frames: Send + Sync + 'static {
@@ -143,6 +147,22 @@ impl Mirrors {
             }
         }
         Ok(Self { addresses, quorum: k, origin: origin.to_owned() })
+    }
+
+    /// The largest head of the log that a replica can show, with the log's own signature on it: what a writer asks before it
+    /// signs anything, since its own copy may have been restored from an old state. A replica that does not answer in
+    /// time says nothing; one that needs a token for reading neither.
+    pub async fn head(&self, key: &VerifierKey) -> Option<Checkpoint> {
+        let path = format!("/{}/checkpoint", Hash::of(self.origin.as_bytes()));
+        let asked = self.addresses.iter().map(|address| {
+            let path = &path;
+            async move {
+                let text = client::Client::new(&address.base).get(path, HEAD_PATIENCE).await?;
+                Checkpoint::open(text.as_bytes(), key).ok()
+            }
+        });
+        let heads = futures_util::future::join_all(asked).await;
+        heads.into_iter().flatten().max_by_key(|head| head.size)
     }
 
     /// Begins to send. It ends when the handle is dropped.

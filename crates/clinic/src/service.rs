@@ -183,15 +183,28 @@ impl Clinic {
     /// Opens the ledger, brings the index up to date with it, and reads who is enrolled.
     pub async fn open(config: Config, store: Store, board: Board) -> Result<(Self, Recovery), Error> {
         let now = now_ms();
-        let (mut archive, recovery) =
-            Archive::open(&config.ledger, config.origin.clone(), config.ledger_key.clone(), store.clone())
-                .await?;
+        let key = VerifierKey::new(config.origin.as_str(), config.ledger_key.verifying_key())?;
+        let witnessed = match &config.mirrors {
+            Some(mirrors) => mirrors.head(&key).await,
+            None => None,
+        };
+        if config.mirrors.is_some() && witnessed.is_none() {
+            tracing::warn!("no replica says how far the ledger is; the database's word has to do");
+        }
+        let (mut archive, recovery) = Archive::open(
+            &config.ledger,
+            config.origin.clone(),
+            config.ledger_key.clone(),
+            store.clone(),
+            witnessed.as_ref(),
+        )
+        .await?;
         let paths = config.paths.iter().map(|_| PathCounters::default()).collect();
         let counters = Arc::new(Counters { paths, ..Counters::default() });
         let mut unsettled = Unsettled::default();
         let (head, rows) = unregistered(&mut archive).await?;
         counters.recovered.store(rows.len() as u64, Ordering::Relaxed);
-        if config.acknowledge == Acknowledge::Mirrored && config.mirrors.is_some() {
+        if config.acknowledge != Acknowledge::Local && config.mirrors.is_some() {
             unsettled.push(Batch { head, rows, receipts: Vec::new() });
         } else {
             archive.register(&head, &rows).await?;
@@ -511,7 +524,7 @@ impl Clinic {
     }
 
     fn waits_for_replicas(&self) -> bool {
-        self.config.acknowledge == Acknowledge::Mirrored && self.replicas.is_some()
+        self.config.acknowledge != Acknowledge::Local && self.replicas.is_some()
     }
 
     fn is_unsettled(&self, message: &Arrived) -> bool {
@@ -521,8 +534,12 @@ impl Clinic {
 
     /// Indexes and acknowledges what a quorum of replicas has by now.
     async fn settle(&mut self) -> Result<(), Error> {
-        let Some(mirrored) = self.replicas.as_ref().map(Replicas::mirrored) else { return Ok(()) };
-        for batch in self.unsettled.settled(mirrored) {
+        let Some(replicas) = &self.replicas else { return Ok(()) };
+        let vouched = match self.config.acknowledge {
+            Acknowledge::Witnessed => replicas.mirrored().min(replicas.witnessed()),
+            Acknowledge::Local | Acknowledge::Mirrored => replicas.mirrored(),
+        };
+        for batch in self.unsettled.settled(vouched) {
             self.archive.lock().await.register(&batch.head, &batch.rows).await?;
             if !batch.receipts.is_empty() {
                 let answers = self.ingest.acknowledge(self.started.elapsed(), &batch.receipts);

@@ -18,6 +18,8 @@ pub enum Acknowledge {
     Local,
     /// When a quorum of replicas has it durably, too. Alarms do not wait.
     Mirrored,
+    /// When a quorum of witnesses has cosigned a published checkpoint with it, too: some seconds. Alarms do not wait.
+    Witnessed,
 }
 
 /// Reports of one commit.

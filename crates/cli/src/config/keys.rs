@@ -308,7 +308,7 @@ pub const KEYS: [Key; 48] = [
         CLINIC,
         Default("\"local\""),
         "When a hub may forget a report: `local`, it is durable in this clinic's ledger; `mirrored`, a quorum of the replicas has \
-         it durably, too. Alarms never wait.",
+         it durably, too; `witnessed`, a quorum of their witnesses has cosigned it, too, which takes seconds. Alarms never wait.",
     ),
     key(
         "clinic",

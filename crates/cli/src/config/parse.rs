@@ -270,7 +270,7 @@ fn read(document: &Section<'_, '_>, findings: &mut Findings<'_>) -> Option<Confi
     let replica = replica.is_written().then(|| read_replica(&replica, findings));
     let mirrors: Vec<_> =
         document.tables("mirror", findings).iter().map(|mirror| read_mirror(mirror, findings)).collect();
-    check_quorum(clinic.as_ref().and_then(Option::as_ref), mirrors.len(), &of_clinic, findings);
+    check_quorum(clinic.as_ref().and_then(Option::as_ref), &mirrors, &of_clinic, findings);
     let paths = read_paths(document, findings);
     let spread = read_spread(&document.table("threshold", findings), paths.len(), findings);
     let metrics = document.table("metrics", findings).get("listen", values::address, findings);
@@ -384,12 +384,12 @@ fn read_mirror(mirror: &Section<'_, '_>, findings: &mut Findings<'_>) -> Option<
 /// A quorum that cannot be is found when the file is read, not when the ward depends on it.
 fn check_quorum(
     clinic: Option<&ClinicSection>,
-    mirrors: usize,
+    mirrors: &[Option<MirrorSection>],
     section: &Section<'_, '_>,
     findings: &mut Findings<'_>,
 ) {
     let Some(clinic) = clinic else { return };
-    if mirrors == 0 && clinic.acknowledge == Acknowledge::Mirrored {
+    if mirrors.is_empty() && clinic.acknowledge != Acknowledge::Local {
         let next = "write a [[mirror]] for each replica, or acknowledge = \"local\"";
         findings.add(
             section.line(),
@@ -398,8 +398,19 @@ fn check_quorum(
             next,
         );
     }
-    if clinic.quorum.is_some_and(|quorum| usize::from(quorum) > mirrors) {
-        let why = format!("is more than the {mirrors} replicas there are");
+    let quorum = clinic.quorum.map_or(mirrors.len() / 2 + 1, usize::from);
+    let witnesses = mirrors.iter().flatten().filter(|mirror| mirror.witness.is_some()).count();
+    if clinic.acknowledge == Acknowledge::Witnessed && !mirrors.is_empty() && witnesses < quorum {
+        let why = format!("waits for {quorum} witnesses, and {witnesses} have a key here");
+        findings.add(
+            section.line(),
+            &section.full("acknowledge"),
+            why,
+            "write witness_key below each [[mirror]]",
+        );
+    }
+    if clinic.quorum.is_some_and(|quorum| usize::from(quorum) > mirrors.len()) {
+        let why = format!("is more than the {} replicas there are", mirrors.len());
         findings.add(section.line(), &section.full("quorum"), why, "write a [[mirror]] for each replica");
     }
 }

@@ -271,7 +271,12 @@ pub(super) fn cosigner_key(value: &DeValue<'_>) -> Parsed<CosignerKey> {
 
 /// When a report is acknowledged.
 pub(super) fn acknowledge(value: &DeValue<'_>) -> Parsed<Acknowledge> {
-    one_of(value, &[("local", Acknowledge::Local), ("mirrored", Acknowledge::Mirrored)])
+    let levels = [
+        ("local", Acknowledge::Local),
+        ("mirrored", Acknowledge::Mirrored),
+        ("witnessed", Acknowledge::Witnessed),
+    ];
+    one_of(value, &levels)
 }
 
 /// How many replicas make a quorum.

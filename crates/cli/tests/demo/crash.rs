@@ -140,6 +140,30 @@ fn a_damaged_ledger_is_mended_from_a_copy_and_held_to_its_anchor() {
 }
 
 #[test]
+fn a_state_that_was_put_back_is_refused_by_what_replicas_know() {
+    let directory = tempfile::tempdir().unwrap();
+    let demo = || run(&mut headless(directory.path(), &["--duration", "3s", "--emergency-at", "never"]));
+    assert_eq!(demo().code, Some(0));
+    let (clinic, old) = (directory.path().join("clinic"), directory.path().join("old"));
+    copy(&clinic, &old);
+    assert_eq!(demo().code, Some(0));
+    // Ledger and database together, as a snapshot of the machine would: both agree with each other.
+    std::fs::remove_dir_all(&clinic).unwrap();
+    copy(&old, &clinic);
+    let ledger = clinic.join("ledger");
+    assert_eq!(run(bodywire().args(["ledger", "verify"]).arg(&ledger)).code, Some(0));
+    let before = std::fs::read(ledger.join("checkpoint")).unwrap();
+    let refused = demo();
+    assert_eq!(refused.code, Some(3), "{}", refused.stderr);
+    assert!(refused.stderr.contains("are known to have been stored"), "{}", refused.stderr);
+    assert_eq!(std::fs::read(ledger.join("checkpoint")).unwrap(), before, "nothing was signed");
+    let copies = std::fs::read_dir(directory.path().join("replicas/1")).unwrap().next().unwrap().unwrap();
+    let mended =
+        run(bodywire().args(["ledger", "repair"]).arg(&ledger).arg("--from").arg(copies.path().join("log")));
+    assert_eq!(mended.code, Some(0), "{}", mended.stderr);
+}
+
+#[test]
 fn every_pair_that_was_used_is_on_record_and_can_be_proved() {
     let directory = tempfile::tempdir().unwrap();
     let ran = run(&mut headless(directory.path(), &["--duration", "3s", "--emergency-at", "never"]));

@@ -102,7 +102,7 @@ pub(crate) async fn open(state: &Path) -> (Store, Archive) {
     let store = Store::open(&state.join("clinic/bodywire.db"), &key).await.expect("the database opens");
     let origin = Origin::new("bodywire.invalid/demo").expect("the origin is one");
     let signing_key = SigningKey::from_bytes(&secret("ledger"));
-    let (archive, _) = Archive::open(&state.join("clinic/ledger"), origin, signing_key, store.clone())
+    let (archive, _) = Archive::open(&state.join("clinic/ledger"), origin, signing_key, store.clone(), None)
         .await
         .expect("the ledger opens");
     (store, archive)

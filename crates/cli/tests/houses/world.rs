@@ -160,7 +160,7 @@ impl World {
         // What stands there can be opened, and belongs to the hub.
         let database = self.path("clinic/clinic/bodywire.db");
         let store = Store::open(&database, &DatabaseKey::new(secret("database"))).await.unwrap();
-        let (mut archive, _) = Archive::open(&ledger, origin, key, store.clone()).await.unwrap();
+        let (mut archive, _) = Archive::open(&ledger, origin, key, store.clone(), None).await.unwrap();
         assert_eq!(archive.read(0).await.unwrap().0, HubId(HUB));
         let indexed: Vec<u64> =
             store.reports(HubId(HUB)).await.unwrap().iter().map(|row| row.number).collect();

@@ -68,6 +68,16 @@ impl Client {
         tokio::time::timeout(time, self.ask(request)).await.unwrap_or(Answer::Away)
     }
 
+    /// Reads a published file; `None` without an answer, or without one that is text.
+    pub(super) async fn get(&self, path: &str, patience: Duration) -> Option<String> {
+        let request = Request::builder().method(Method::GET).uri(format!("{}{path}", self.base));
+        let request = request.body(Full::new(Bytes::new())).ok()?;
+        match tokio::time::timeout(patience, self.ask(request)).await {
+            Ok(Answer::Done(text)) => Some(text),
+            _ => None,
+        }
+    }
+
     async fn ask(&self, request: Request<Full<Bytes>>) -> Answer {
         let Ok(answer) = self.pool.request(request).await else { return Answer::Away };
         let status = answer.status();
