@@ -1,6 +1,7 @@
 //! What can be typed.
 
 mod audit;
+mod backup;
 mod config;
 mod ecg;
 mod ledger;
@@ -8,6 +9,9 @@ mod roles;
 mod sensor;
 
 pub use audit::{AuditCommand, AuditListOptions, AuditProveOptions};
+pub use backup::{
+    BackupCommand, BackupHouse, BackupMakeOptions, BackupRestoreOptions, BackupRole, BackupVerifyOptions,
+};
 pub use config::{ConfigCheckOptions, ConfigCommand, ConfigPrintOptions, DoctorOptions, PrintAs};
 pub use ecg::{EcgCommand, EcgCorrelateOptions, EcgEvaluateOptions, EcgOptions};
 pub use ledger::{AnchorOptions, CheckOptions, LedgerCommand, ProveOptions, RepairOptions, VerifyOptions};
@@ -78,6 +82,12 @@ pub enum Command {
         /// What to do.
         #[command(subcommand)]
         command: AuditCommand,
+    },
+    /// Backups of a database: made while roles run, tried out, and put back. They contain no keys.
+    Backup {
+        /// What to do.
+        #[command(subcommand)]
+        command: BackupCommand,
     },
     /// Checks and proofs of the ledger.
     Ledger {
