@@ -134,9 +134,7 @@ pub fn restore(options: &BackupRestoreOptions) -> Result<(), Failure> {
                     ));
                 }
                 lines.push("pairs           the next start of the hub takes out those that its own record names as used".to_owned());
-                lines.push(
-                    "When all is well, delete what was kept: it still has what was erased since.".to_owned(),
-                );
+                lines.push("When all is well, delete what was kept.".to_owned());
                 lines.join("\n")
             }
         });
