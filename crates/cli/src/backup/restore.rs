@@ -11,11 +11,11 @@ use crate::exit::Failure;
 use crate::state::{Holder, State, create_directory};
 use bodywire_ledger::prove::consistency;
 use bodywire_ledger::tile::CHECKPOINT_FILE;
-use bodywire_ledger::{EntryKind, Error, FileDisk, Hash, KeyId, VerifierKey, audit};
+use bodywire_ledger::{EntryKind, Error, FileDisk, Hash, KeyId, StreamId, VerifierKey, audit};
 use bodywire_store::{DatabaseKey, Erasure, Location, LogHead, Store};
 use ed25519_dalek::SigningKey;
 use serde_json::json;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -38,7 +38,7 @@ struct Ahead {
     entries: u64,
     /// Reports behind the head register: the next start indexes them.
     to_index: u64,
-    /// Of those, the ones whose keys are in no database any more.
+    /// Reports there whose keys, or the names of whose streams, are in no database any more.
     unreadable: u64,
 }
 
@@ -198,11 +198,12 @@ async fn follow(
     }
     let disk = FileDisk::open_read_only(ledger);
     let from = head.map_or(0, |head| head.size);
-    let mut keys: BTreeMap<[u8; 16], u64> = BTreeMap::new();
+    // By data key and stream; each has few.
+    let mut sealed: BTreeMap<([u8; 16], [u8; 16]), u64> = BTreeMap::new();
     let (_, published) = audit::entries(&disk, key, |index, entry| {
         if index >= from && entry.kind == EntryKind::Telemetry {
-            let KeyId(name) = entry.key;
-            *keys.entry(name).or_default() += 1;
+            let (KeyId(key), StreamId(stream)) = (entry.key, entry.stream);
+            *sealed.entry((key, stream)).or_default() += 1;
         }
         false
     })?;
@@ -230,10 +231,11 @@ async fn follow(
         }
     }
     let mut ahead = Ahead { entries: published.size, ..Ahead::default() };
-    for (name, reports) in keys {
-        if store.data_key(name).await?.is_some() {
+    let streams: BTreeSet<[u8; 16]> = store.streams().await?.into_iter().map(|row| row.stream).collect();
+    for ((key, stream), reports) in sealed {
+        if store.data_key(key).await?.is_some() && streams.contains(&stream) {
             ahead.to_index += reports;
-        } else if !erased.iter().any(|one| one.key == Some(name)) {
+        } else if !erased.iter().any(|one| one.key == Some(key)) {
             ahead.unreadable += reports;
         }
     }
