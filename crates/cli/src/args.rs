@@ -1,6 +1,7 @@
 //! What can be typed.
 
 mod audit;
+mod backup;
 mod config;
 mod ecg;
 mod ledger;
@@ -9,6 +10,9 @@ mod roles;
 mod sensor;
 
 pub use audit::{AuditCommand, AuditListOptions, AuditProveOptions};
+pub use backup::{
+    BackupCommand, BackupHouse, BackupMakeOptions, BackupRestoreOptions, BackupRole, BackupVerifyOptions,
+};
 pub use config::{ConfigCheckOptions, ConfigCommand, ConfigPrintOptions, DoctorOptions, PrintAs};
 pub use ecg::{EcgCommand, EcgCorrelateOptions, EcgEvaluateOptions, EcgOptions};
 pub use ledger::{AnchorOptions, CheckOptions, LedgerCommand, ProveOptions, RepairOptions, VerifyOptions};
@@ -88,6 +92,12 @@ pub enum Command {
         /// What to do.
         #[command(subcommand)]
         command: AuditCommand,
+    },
+    /// Backups of a database: made while roles run, tried out, and put back. They contain no keys.
+    Backup {
+        /// What to do.
+        #[command(subcommand)]
+        command: BackupCommand,
     },
     /// Checks and proofs of the ledger.
     Ledger {

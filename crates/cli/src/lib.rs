@@ -3,10 +3,11 @@
 //! [`args`] is what can be typed, [`config`] what can be written, [`exit`] what comes back; [`demo`] runs a ward in one
 //! process; [`sensor`], [`hub`], [`clinic`], [`replica`] and [`brokers`] run its parts in processes of their own, over a [`radio`], with a
 //! [`puf`] of any kind; [`ledger`] checks a ledger
-//! directory as an auditor would; [`ecg`] runs the detector over recordings; [`attacks`] shows what each attack does to each scheme.
+//! directory as an auditor would; [`backup`] saves a database and puts it back; [`ecg`] runs the detector over recordings; [`attacks`] shows what each attack does to each scheme.
 
 pub mod args;
 pub mod attacks;
+pub mod backup;
 mod broker;
 pub mod brokers;
 pub mod card;

@@ -1,12 +1,13 @@
 //! The one binary.
 
 use bodywire_cli::args::{
-    Arguments, AuditCommand, ClinicCommand, Command, ConfigCommand, EcgCommand, HubCommand, LedgerCommand,
-    SensorCommand,
+    Arguments, AuditCommand, BackupCommand, ClinicCommand, Command, ConfigCommand, EcgCommand, HubCommand,
+    LedgerCommand, SensorCommand,
 };
 use bodywire_cli::exit::Failure;
 use bodywire_cli::{
-    attacks, brokers, clinic, config, demo, doctor, ecg, hub, ledger, logging, patient, replica, sensor,
+    attacks, backup, brokers, clinic, config, demo, doctor, ecg, hub, ledger, logging, patient, replica,
+    sensor,
 };
 use clap::{CommandFactory, Parser};
 use std::process::ExitCode;
@@ -64,6 +65,11 @@ fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::Audit { command } => match command {
             AuditCommand::List(options) => ledger::audit_list(&options),
             AuditCommand::Prove(options) => ledger::audit_prove(&options),
+        },
+        Command::Backup { command } => match command {
+            BackupCommand::Make(options) => backup::make(&options),
+            BackupCommand::Verify(options) => backup::verify(&options),
+            BackupCommand::Restore(options) => backup::restore(&options),
         },
         Command::Ledger { command } => match command {
             LedgerCommand::Verify(options) => ledger::verify(&options),

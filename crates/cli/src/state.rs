@@ -41,6 +41,8 @@ pub(crate) enum Holder {
     Clinic,
     /// A replica: with other roles.
     Replica,
+    /// A restore: nobody else at the same time, and nothing is made but the directory itself.
+    Restore,
 }
 
 /// The directory of one house.
@@ -59,7 +61,7 @@ impl State {
         let lock = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&path);
         let lock = lock.map_err(Failure::state(&path))?;
         let locked = match holder {
-            Holder::Demo => lock.try_lock(),
+            Holder::Demo | Holder::Restore => lock.try_lock(),
             Holder::Hub | Holder::Clinic | Holder::Replica => lock.try_lock_shared(),
         };
         let next = "stop it, or use another directory with --state DIR";
@@ -79,13 +81,14 @@ impl State {
             Holder::Hub => &NOT_OF_HUBS,
             Holder::Clinic => &NOT_OF_CLINICS,
             Holder::Replica => &NOT_OF_REPLICAS,
+            Holder::Restore => return Ok(()),
         };
         let below = SUBDIRECTORIES.iter().filter(|directory| !others.contains(directory));
         for directory in below {
             create_directory(&self.root.join(directory))?;
         }
         match holder {
-            Holder::Hub | Holder::Replica => Ok(()),
+            Holder::Hub | Holder::Replica | Holder::Restore => Ok(()),
             Holder::Demo | Holder::Clinic => create_directory(&self.clinic_ledger()),
         }
     }
@@ -208,7 +211,7 @@ impl State {
 }
 
 /// Writes a file that only its owner may read. It must not be there.
-fn write_private(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
+pub(crate) fn write_private(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
     let write = || {
         let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
         file.write_all(bytes)?;
@@ -231,7 +234,7 @@ pub(crate) fn replace_private(path: &Path, bytes: &[u8]) -> Result<(), Failure> 
     fs::rename(&draft, path).map_err(Failure::state(path))
 }
 
-fn create_directory(path: &Path) -> Result<(), Failure> {
+pub(crate) fn create_directory(path: &Path) -> Result<(), Failure> {
     fs::DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(Failure::state(path))
 }
 

@@ -736,6 +736,10 @@ async fn unregistered(archive: &mut Archive) -> Result<(LogHead, Vec<ReportRow>)
                 rows.extend(row_of(index, &item));
             }
             Err(Error::Erased { .. } | Error::NoReport { .. }) => {}
+            // An older database was restored: whose data it is stood in the lost one only. That must not keep the ward dark.
+            Err(Error::UnknownStream { .. }) => {
+                tracing::warn!(index, "a report stays out of the index: nobody knows whose it is");
+            }
             Err(error) => return Err(error),
         }
     }

@@ -7,6 +7,7 @@
 
 mod alarm;
 mod backup;
+mod carry;
 mod columns;
 mod data_key;
 mod engine;

@@ -1,6 +1,7 @@
 //! The whole system as its users run it: the binary, real brokers, real files.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod backup;
 mod crash;
 mod eavesdrop;
 mod engines;
