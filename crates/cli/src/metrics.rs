@@ -190,6 +190,27 @@ pub(crate) fn of_clinic(counters: &bodywire_clinic::Counters) -> Vec<Metric> {
             "Bytes of incomplete messages",
             &counters.waiting_bytes,
         ),
+        Metric::state("bodywire_clinic_ledger_entries", "Entries of the ledger", &counters.entries),
+        Metric::state(
+            "bodywire_clinic_mirrored_entries",
+            "Entries that a quorum of replicas has durably",
+            &counters.mirrored,
+        ),
+        Metric::state(
+            "bodywire_clinic_witnessed_entries",
+            "Entries that a quorum of witnesses has cosigned",
+            &counters.witnessed,
+        ),
+        Metric::state(
+            "bodywire_clinic_replicas_up",
+            "Replicas that take what they are sent",
+            &counters.replicas_up,
+        ),
+        Metric::state(
+            "bodywire_clinic_unsettled",
+            "Reports that are stored and wait for replicas",
+            &counters.unsettled,
+        ),
         Metric::path_state(
             "bodywire_clinic_path_up",
             "1 when the broker is connected",

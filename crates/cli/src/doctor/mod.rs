@@ -4,6 +4,7 @@
 mod access;
 mod paths;
 mod place;
+mod replicas;
 
 use crate::args::{DoctorOptions, Output};
 use crate::config::files::Loaded;
@@ -80,6 +81,7 @@ pub fn run(options: &DoctorOptions) -> Result<(), Failure> {
         }
         findings.extend(place::clock(&loaded));
         findings.extend(place::state(&loaded).await);
+        findings.extend(replicas::look(&loaded).await?);
         let brokers = loaded.brokers()?;
         let shard = loaded.config.hub.as_ref().map(|hub| hub.shard.clone());
         let shard = shard.or_else(|| loaded.config.clinic.as_ref().map(|clinic| clinic.shard.clone()));

@@ -112,6 +112,14 @@ fn an_erased_patient_is_gone_from_every_copy_and_proofs_still_hold() {
     wait_for("every replica has everything", || {
         copies.iter().all(|copy| payloads(copy).len() == before.len())
     });
+    let looked = json(&["doctor", "--config", &config]);
+    let shown = |number: u8| {
+        let id = format!("replica.{number}");
+        let finding =
+            looked["findings"].as_array().unwrap().iter().find(|finding| finding["id"] == id).unwrap();
+        finding["severity"] == "ok"
+    };
+    assert!((1..=3).all(shown), "{looked}");
     let proof = world.path("3.tlog-proof");
     let proved = run(&["audit", "prove", &ledger, "3", "--file", &proof.display().to_string()]);
     assert!(proved.status.success(), "{}", String::from_utf8_lossy(&proved.stderr));
