@@ -7,6 +7,7 @@
 //! cargo run --release -p bodywire-bench -- channels-latency  the same through Mosquitto beside a plain publication
 //! cargo run --release -p bodywire-bench -- channels-delay  paper M's Table 3 again: 1200 bits, ten runs
 //! cargo run --release -p bodywire-bench -- channels-paths  delivery over lossy paths, beside what is predicted
+//! cargo run --release -p bodywire-bench -- ledger          durable appends beside plain writes, SQLite and redb
 //! ```
 //!
 //! `--output json` prints a list of `{name, unit, ours, peer, peer_value, ratio}`. Nothing here is ever shipped.
@@ -14,6 +15,7 @@
 
 mod channels;
 mod figure;
+mod ledger;
 mod link;
 mod noise;
 mod predict;
@@ -21,6 +23,7 @@ mod rounds;
 
 use clap::{Parser, Subcommand, ValueEnum};
 use std::io::Write;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 #[derive(Parser)]
@@ -73,6 +76,15 @@ enum Bench {
         #[arg(long, default_value_t = 20_000)]
         messages: u32,
     },
+    /// Durable appends of records of 1 KiB in batches of 1, 100 and 1000, beside plain writes, SQLite and redb.
+    Ledger {
+        /// Seconds for each size of batch.
+        #[arg(long, default_value_t = 20.0)]
+        seconds: f64,
+        /// Where a directory is made and removed: on a disk, since in memory nothing has to be waited for.
+        #[arg(long, default_value = ".")]
+        directory: PathBuf,
+    },
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -97,6 +109,7 @@ fn main() -> ExitCode {
         },
         Bench::ChannelsDelay => (channels::delay::figures(), true),
         Bench::ChannelsPaths { messages } => channels::paths::figures(messages),
+        Bench::Ledger { seconds, directory } => (ledger::figures(&directory, seconds), true),
         Bench::Channels { seconds, size } => (channels::throughput::figures(seconds, size), true),
     };
     let text = match arguments.output {

@@ -1,21 +1,21 @@
-//! Measures the ledger in one run, as ratios to what the same machine does without it in the same minute.
+//! Measures the ledger by itself. Appends beside plain writes and databases are in `bodywire-bench -- ledger`.
 //!
 //! ```text
 //! cargo run --release -p bodywire-ledger --example figures -- DIRECTORY
 //! cargo run --release -p bodywire-ledger --example figures -- DIRECTORY --entries 10000000
 //! ```
 //!
-//! The first form compares appends of 1 KiB records with plain writes of the same bytes into space reserved before,
-//! each followed by the same sync, in turn; then checking, verifying and proving. The second grows a log of 64-byte
-//! records and measures its first and last million, proofs at the end, and opening it with and without its snapshot.
+//! The first form measures the processor time of an append of a 1 KiB record without a disk, then checking, verifying
+//! and proving. The second grows a log of 64-byte records and measures its first and last million, proofs at the end,
+//! and opening it with and without its snapshot.
 //! The directory is made and removed.
 
 use std::{
     env,
     error::Error,
-    fs::{self, File, OpenOptions},
+    fs,
     hint::black_box,
-    io::{self, Seek as _, SeekFrom, Write},
+    io::{self, Write},
     path::Path,
     time::{Duration, Instant},
 };
@@ -24,7 +24,7 @@ use bodywire_ledger::{
     Disk, Draft, EntryKind, FileDisk, Floor, KeyId, Log, MemDisk, Origin, StreamId, VerifierKey,
     fsck::{self, Options},
     prove,
-    segment::{Frame, RESERVE_BYTES},
+    segment::Frame,
     snapshot::SNAPSHOT_FILE,
 };
 use ed25519_dalek::SigningKey;
@@ -32,6 +32,11 @@ use ed25519_dalek::SigningKey;
 type Outcome<T> = Result<T, Box<dyn Error>>;
 
 const ORIGIN: &str = "example.org/figures";
+
+/// Bytes of a record, records in a frame, and frames that are checked.
+const PAYLOAD_BYTES: usize = 1024;
+const FRAME_ENTRIES: u64 = 1000;
+const FRAMES: u64 = 150;
 
 /// Bytes of a long run's records, and records in each of its batches.
 const LONG_PAYLOAD_BYTES: usize = 64;
@@ -86,62 +91,6 @@ fn processor() -> Duration {
     Duration::from_nanos(nanoseconds.unwrap_or(0))
 }
 
-fn reserved(path: &Path, bytes: u64) -> Outcome<File> {
-    let mut file = OpenOptions::new().create(true).truncate(true).write(true).open(path)?;
-    // Written once, so that the measured writes change neither the file's length nor its blocks.
-    let zeros = vec![0; 1 << 20];
-    for _ in 0..bytes.div_ceil(1 << 20) {
-        file.write_all(&zeros)?;
-    }
-    file.sync_all()?;
-    file.seek(SeekFrom::Start(0))?;
-    Ok(file)
-}
-
-fn appends(out: &mut impl Write, directory: &Path, count: u64, rounds: u64) -> Outcome<()> {
-    let log_directory = directory.join(format!("batch-{count}"));
-    let (mut log, _) = open(&log_directory)?;
-    let frame_bytes = count * (1024 + 136) + 256;
-    let mut raw = reserved(&directory.join("raw"), frame_bytes * rounds)?;
-    // The same, with space that is reserved in the log's steps and has never been written.
-    let mut fresh = FileDisk::open(&directory.join(format!("plain-{count}")))?;
-    let (mut own, mut plain, mut busy) = (Duration::ZERO, Duration::ZERO, Duration::ZERO);
-    let (mut first_time, mut at) = (Duration::ZERO, 0);
-    let mut each = Vec::new();
-    let same: Vec<u8> = record(1, frame_bytes as usize).payload;
-    for _ in 0..rounds {
-        let records = batch(log.size(), count, 1024);
-        let start = Instant::now();
-        raw.write_all(&same)?;
-        raw.sync_data()?;
-        plain += start.elapsed();
-        let start = Instant::now();
-        fresh.reserve("file", (at + frame_bytes).next_multiple_of(RESERVE_BYTES))?;
-        fresh.write("file", at, &same)?;
-        fresh.sync("file")?;
-        at += frame_bytes;
-        first_time += start.elapsed();
-        let (start, before) = (Instant::now(), processor());
-        log.append(records)?;
-        busy += processor().saturating_sub(before);
-        each.push(start.elapsed());
-        own += start.elapsed();
-    }
-    each.sort_unstable();
-    let records = (count * rounds) as f64;
-    let median = each.get(each.len() / 2).copied().unwrap_or_default();
-    writeln!(
-        out,
-        "append, batches of {count:4}: {:9.0} records/s, {:.2} of plain writes, {:.2} of plain writes to new space, {:.2} us of processor per record, median {:.3} ms",
-        records / own.as_secs_f64(),
-        plain.as_secs_f64() / own.as_secs_f64(),
-        first_time.as_secs_f64() / own.as_secs_f64(),
-        busy.as_secs_f64() * 1e6 / records,
-        median.as_secs_f64() * 1e3,
-    )?;
-    Ok(())
-}
-
 /// Takes segments and forgets them: what is left is the log's own work.
 struct Discard(MemDisk);
 
@@ -178,7 +127,7 @@ fn processor_per_record(out: &mut impl Write) -> Outcome<()> {
     let (mut log, _) = Log::open(Discard(MemDisk::new()), Origin::new(ORIGIN)?, key(), Floor::NONE)?;
     let mut busy = Duration::ZERO;
     for _ in 0..20 {
-        let records = batch(log.size(), 1000, 1024);
+        let records = batch(log.size(), FRAME_ENTRIES, PAYLOAD_BYTES);
         let before = processor();
         log.append(records)?;
         busy += processor().saturating_sub(before);
@@ -192,12 +141,14 @@ fn processor_per_record(out: &mut impl Write) -> Outcome<()> {
 }
 
 fn rates(out: &mut impl Write, directory: &Path) -> Outcome<()> {
-    let log_directory = directory.join("batch-1000");
+    let log_directory = directory.join("log");
     let (mut log, _) = open(&log_directory)?;
+    for _ in 0..FRAMES {
+        log.append(batch(log.size(), FRAME_ENTRIES, PAYLOAD_BYTES))?;
+    }
     let head = log.publish()?;
     let verifier = VerifierKey::new(ORIGIN, log.verifying_key())?;
-    let frames: Vec<Vec<u8>> =
-        (0..head.size / 1000).take(50).map(|n| log.frame(n * 1000)).collect::<Result<_, _>>()?;
+    let frames: Vec<Vec<u8>> = (0..50).map(|n| log.frame(n * FRAME_ENTRIES)).collect::<Result<_, _>>()?;
     let (before, mut payloads) = (processor(), 0);
     for frame in frames.iter().cycle().take(200) {
         payloads += Frame::parse(black_box(frame))?.items.len();
@@ -315,9 +266,6 @@ fn main() -> Outcome<()> {
         }
         Some(_) => return Err(usage.into()),
         None => {
-            for (count, rounds) in [(1000, 150), (100, 400), (1, 1000)] {
-                appends(&mut out, directory, count, rounds)?;
-            }
             processor_per_record(&mut out)?;
             rates(&mut out, directory)?;
         }

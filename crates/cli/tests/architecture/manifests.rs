@@ -179,7 +179,8 @@ pub(crate) fn impure_dependencies(manifests: &[Manifest]) -> Vec<String> {
 /// Crates that speak SQL, HTTP or MQTT where they may not.
 pub(crate) fn misplaced_engines(manifests: &[Manifest]) -> Vec<String> {
     let rules: [(&[&str], &[&str]); 5] = [
-        (&SQL_CRATES, &["store"]),
+        // In the benches as a rival only.
+        (&SQL_CRATES, &["store", "bench"]),
         (&HTTP_CRATES, &["clinic", "replica", "cli"]),
         (&["mqtt5"], &["cli"]),
         (&["rumqttc-v4", "rumqttc-v5"], &["paths"]),
@@ -322,6 +323,7 @@ mod tests {
             assert_eq!(misplaced_engines(&one_dependency(room, "dev-dependencies", name)).len(), 1);
         }
         assert!(misplaced_engines(&one_dependency("store", "dependencies", "sqlx")).is_empty());
+        assert!(misplaced_engines(&one_dependency("bench", "dependencies", "sqlx")).is_empty());
     }
 
     #[test]

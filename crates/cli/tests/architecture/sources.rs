@@ -154,9 +154,11 @@ pub(crate) fn aggregate_secrets(sources: &[Source]) -> Vec<String> {
         .collect()
 }
 
-/// SQL outside `store`.
+/// SQL outside `store` and the bench of the ledger, where it is a rival.
 pub(crate) fn sql(sources: &[Source]) -> Vec<String> {
-    let outside = sources.iter().filter(|source| source.room != "store");
+    let inside =
+        |source: &Source| source.room == "store" || source.path.starts_with("crates/bench/src/ledger/");
+    let outside = sources.iter().filter(|source| !inside(source));
     outside.flat_map(|source| source.faults(|name| comes_from(name, &SQL_CRATES))).collect()
 }
 
@@ -316,6 +318,8 @@ mod tests {
     fn engines_outside_their_rooms_are_found() {
         assert_eq!(sql(&sources("crates/clinic/src/lib.rs", "use sqlx::Row;")).len(), 1);
         assert!(sql(&sources("crates/store/src/lib.rs", "use sqlx::Row;")).is_empty());
+        assert!(sql(&sources("crates/bench/src/ledger/appenders.rs", "use sqlx::Row;")).is_empty());
+        assert_eq!(sql(&sources("crates/bench/src/link.rs", "use sqlx::Row;")).len(), 1);
         assert_eq!(http(&sources("crates/clinic/src/board.rs", "use axum::Json;")).len(), 1);
         assert_eq!(http(&sources("crates/hub/src/lib.rs", "fn f() { ureq::get(1); }")).len(), 1);
         assert!(http(&sources("crates/clinic/src/web/login.rs", "use axum::Json;")).is_empty());
