@@ -79,7 +79,7 @@ pub struct BackupRestoreOptions {
     /// The house, with its keys. Nothing of it may run.
     #[command(flatten)]
     pub house: BackupHouse,
-    /// Moves the present database aside, to bodywire.db.before-restore-<ms>, after taking from it what is newer.
+    /// Moves the present database aside, to bodywire.db.before-restore-MILLISECONDS, after taking from it what is newer.
     #[arg(long)]
     pub replace: bool,
     /// A further erasure list, such as the erasures.json of a newer backup.
