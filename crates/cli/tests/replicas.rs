@@ -1,6 +1,6 @@
 //! The clinic's sender and true replicas, which know each other by HTTP only.
 
-#![allow(clippy::unwrap_used)]
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use bodywire_clinic::mirrors::{Frames, MirrorAddress, MirrorView, Mirrors};
 use bodywire_ledger::note::Note;

@@ -13,7 +13,7 @@ use ed25519_dalek::{Signature, Signer as _, SigningKey, VerifyingKey};
 
 use crate::{
     Error,
-    note::{HexId, Note, NoteKeyId, NoteSignature, is_key_name, key_id},
+    note::{HexId, Note, NoteKeyId, NoteSignature, is_key_name, key_id, parse_key},
 };
 
 /// Signature type byte of a timestamped Ed25519 cosignature.
@@ -50,23 +50,8 @@ impl CosignerKey {
     /// # Errors
     /// [`Error::Malformed`] if the text is none, the id does not belong to the key, or the type is another one.
     pub fn parse(text: &str) -> Result<Self, Error> {
-        let bad = |why| Error::Malformed { what: "a cosigner's key", why };
-        let mut parts = text.splitn(3, '+');
-        let (Some(name), Some(id), Some(key)) = (parts.next(), parts.next(), parts.next()) else {
-            return Err(bad("it is not of the form name+id+key"));
-        };
-        let key = STANDARD.decode(key).map_err(|_| bad("the key is not base64"))?;
-        let Some((&COSIGNATURE_TYPE, key)) = key.split_first() else {
-            return Err(bad("the key is not of the type of cosignatures (0x04)"));
-        };
-        let key: &[u8; 32] = key.try_into().map_err(|_| bad("the key is not 32 bytes long"))?;
-        let key = VerifyingKey::from_bytes(key).map_err(|_| bad("the key is not a point of the curve"))?;
-        let parsed = Self::new(name, key)?;
-        if HexId(parsed.id).to_string() == id {
-            Ok(parsed)
-        } else {
-            Err(bad("the id is not that of the key"))
-        }
+        let (name, key) = parse_key(text, COSIGNATURE_TYPE, "a cosigner's key")?;
+        Self::new(name, key)
     }
 
     /// Name in signature lines.

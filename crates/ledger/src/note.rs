@@ -52,6 +52,32 @@ pub(crate) fn key_id(name: &str, signature_type: u8, key: &VerifyingKey) -> Note
     NoteKeyId([a, b, c, d])
 }
 
+/// Name and public key in the text form `<name>+<id in hex>+<base64(type | public key)>`, which is that of verifiers and of
+/// cosigners. Exactly one text is accepted for each key.
+pub(crate) fn parse_key<'t>(
+    text: &'t str,
+    signature_type: u8,
+    what: &'static str,
+) -> Result<(&'t str, VerifyingKey), Error> {
+    let bad = |why| Error::Malformed { what, why };
+    let mut parts = text.splitn(3, '+');
+    let (Some(name), Some(id), Some(key)) = (parts.next(), parts.next(), parts.next()) else {
+        return Err(bad("it is not of the form name+id+key"));
+    };
+    let key = STANDARD.decode(key).map_err(|_| bad("the key is not base64"))?;
+    let (found, key) = key.split_first().ok_or_else(|| bad("the key is empty"))?;
+    if *found != signature_type {
+        return Err(bad("the key is of another signature type"));
+    }
+    let key: &[u8; 32] = key.try_into().map_err(|_| bad("the key is not 32 bytes long"))?;
+    let key = VerifyingKey::from_bytes(key).map_err(|_| bad("the key is not a point of the curve"))?;
+    if HexId(key_id(name, signature_type, &key)).to_string() == id {
+        Ok((name, key))
+    } else {
+        Err(bad("the id is not that of the key"))
+    }
+}
+
 impl VerifierKey {
     /// The verifier key of `name` and a public key.
     ///
@@ -70,23 +96,8 @@ impl VerifierKey {
     /// # Errors
     /// [`Error::Malformed`] if the text is not a verifier key, the id does not belong to the key, or the type is not Ed25519.
     pub fn parse(text: &str) -> Result<Self, Error> {
-        let bad = |why| Error::Malformed { what: "a verifier key", why };
-        let mut parts = text.splitn(3, '+');
-        let (Some(name), Some(id), Some(key)) = (parts.next(), parts.next(), parts.next()) else {
-            return Err(bad("it is not of the form name+id+key"));
-        };
-        let key = STANDARD.decode(key).map_err(|_| bad("the key is not base64"))?;
-        let Some((&ED25519_TYPE, key)) = key.split_first() else {
-            return Err(bad("the key is not of the Ed25519 type"));
-        };
-        let key: &[u8; 32] = key.try_into().map_err(|_| bad("the key is not 32 bytes long"))?;
-        let key = VerifyingKey::from_bytes(key).map_err(|_| bad("the key is not a point of the curve"))?;
-        let parsed = Self::new(name, key)?;
-        if format!("{}", HexId(parsed.id)) == id {
-            Ok(parsed)
-        } else {
-            Err(bad("the id is not that of the key"))
-        }
+        let (name, key) = parse_key(text, ED25519_TYPE, "a verifier key")?;
+        Self::new(name, key)
     }
 
     /// Whether a signature line is of this key: name and id, whatever its signature is worth.

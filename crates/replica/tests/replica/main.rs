@@ -1,6 +1,6 @@
 //! Replicas over HTTP on loopback: growth, restarts, damage, lies and bad manners.
 
-#![allow(clippy::unwrap_used)]
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod growth;
 mod lies;
