@@ -472,10 +472,13 @@ impl Clinic {
         }
         let mut batch = Vec::new();
         let (mut receipts, mut waiting) = (Vec::new(), Vec::new());
-        let mut in_batch = HashSet::new();
+        let messages = std::mem::take(&mut self.held);
+        let numbers: Vec<(HubId, u64)> = messages.iter().filter_map(number_of).collect();
+        // What is stored already, or comes twice in this batch.
+        let mut known = self.store.stored(&numbers).await?;
         let waits = self.waits_for_replicas();
-        for message in std::mem::take(&mut self.held) {
-            match self.sort(&message, &mut in_batch).await? {
+        for message in messages {
+            match self.sort(&message, &mut known) {
                 Some(item) => {
                     // An alarm is acknowledged when it is stored here: its hub must know at once that it was heard.
                     let to = if waits && !is_alarm(&item) { &mut waiting } else { &mut receipts };
@@ -483,6 +486,14 @@ impl Clinic {
                     batch.push(item);
                 }
                 None if self.is_unsettled(&message) => self.unsettled.wait(message.receipt),
+                // Twice in this batch: acknowledged with it.
+                None if waits
+                    && batch
+                        .iter()
+                        .any(|item: &Item| Some((item.hub, item.number)) == number_of(&message)) =>
+                {
+                    waiting.push(message.receipt);
+                }
                 None => receipts.push(message.receipt),
             }
         }
@@ -528,8 +539,7 @@ impl Clinic {
     }
 
     fn is_unsettled(&self, message: &Arrived) -> bool {
-        Report::parse(&message.message)
-            .is_ok_and(|report| self.unsettled.has(HubId(message.hub.0), report.header.number))
+        number_of(message).is_some_and(|(hub, number)| self.unsettled.has(hub, number))
     }
 
     /// Indexes and acknowledges what a quorum of replicas has by now.
@@ -554,11 +564,7 @@ impl Clinic {
     }
 
     /// The report of a message, unless it is stored already or is none.
-    async fn sort(
-        &mut self,
-        message: &Arrived,
-        in_batch: &mut HashSet<(HubId, u64)>,
-    ) -> Result<Option<Item>, Error> {
+    fn sort(&mut self, message: &Arrived, known: &mut HashSet<(HubId, u64)>) -> Option<Item> {
         let hub = HubId(message.hub.0);
         let report = match Report::parse(&message.message) {
             Ok(report) => report,
@@ -566,7 +572,7 @@ impl Clinic {
                 // The hub is authenticated, so this is a fault of its program; repeating it would not help.
                 tracing::error!(%error, "a hub sent what is no report");
                 self.counters.malformed.fetch_add(1, Ordering::Relaxed);
-                return Ok(None);
+                return None;
             }
         };
         let number = report.header.number;
@@ -575,17 +581,16 @@ impl Clinic {
             tracing::warn!("a report of a sensor that no card names is stored all the same");
             self.counters.unknown_sensors.fetch_add(1, Ordering::Relaxed);
         }
-        let waits = self.unsettled.has(hub, number);
-        if !in_batch.insert((hub, number)) || waits || self.store.has_report(hub, number).await? {
+        if !known.insert((hub, number)) || self.unsettled.has(hub, number) {
             self.counters.repeated.fetch_add(1, Ordering::Relaxed);
-            return Ok(None);
+            return None;
         }
         let (sensor, hub_time_ms) = (report.header.sensor, report.header.hub_time_ms);
         let behind = self.is_behind(hub, &report);
         let late = message.late || behind || now_ms().saturating_sub(hub_time_ms) > LATE_AFTER_MS;
         self.counters.late.fetch_add(u64::from(late), Ordering::Relaxed);
         self.counters.out_of_order.fetch_add(u64::from(message.late || behind), Ordering::Relaxed);
-        Ok(Some(Item { hub, number, sensor, hub_time_ms, late, report: message.message.clone() }))
+        Some(Item { hub, number, sensor, hub_time_ms, late, report: message.message.clone() })
     }
 
     /// True for a report of a sensor of which a later one is stored; over sessions and restarts. Alarms go out of turn.
@@ -744,6 +749,12 @@ async fn unregistered(archive: &mut Archive) -> Result<(LogHead, Vec<ReportRow>)
         }
     }
     Ok((archive.head()?, rows))
+}
+
+/// Which report a message is, if it is one.
+fn number_of(message: &Arrived) -> Option<(HubId, u64)> {
+    let report = Report::parse(&message.message).ok()?;
+    Some((HubId(message.hub.0), report.header.number))
 }
 
 fn is_alarm(item: &Item) -> bool {

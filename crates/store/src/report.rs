@@ -6,6 +6,10 @@ use crate::error::Error;
 use crate::head::{self, LogHead};
 use bodywire_proto::wire::{HubId, SensorId};
 use sqlx::any::AnyRow;
+use std::collections::HashSet;
+
+/// Numbers that lie further apart are asked for apart: the rows between them would be read for nothing.
+const GAP_MAX: u64 = 16;
 
 /// One report in the ledger.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,14 +65,25 @@ impl Store {
         Ok(())
     }
 
-    /// True when the report is indexed, and so in the ledger.
-    pub async fn has_report(&self, hub: HubId, number: u64) -> Result<bool, Error> {
-        let found: Option<i64> = sqlx::query_scalar("SELECT 1 FROM report WHERE hub = $1 AND number = $2")
-            .bind(i64::from(hub.0))
-            .bind(number.cast_signed())
-            .fetch_optional(&self.pools.readers)
-            .await?;
-        Ok(found.is_some())
+    /// Which of these reports are indexed, and so in the ledger. Numbers of a hub that lie close together are one question: a
+    /// batch is, as a rule, a run of them.
+    pub async fn stored(&self, reports: &[(HubId, u64)]) -> Result<HashSet<(HubId, u64)>, Error> {
+        let mut sorted = reports.to_vec();
+        sorted.sort_unstable();
+        let mut found = HashSet::new();
+        for run in sorted.chunk_by(|a, b| a.0 == b.0 && b.1 - a.1 <= GAP_MAX) {
+            let (Some((hub, first)), Some((_, last))) = (run.first(), run.last()) else { continue };
+            let numbers: Vec<i64> =
+                sqlx::query_scalar("SELECT number FROM report WHERE hub = $1 AND number BETWEEN $2 AND $3")
+                    .bind(i64::from(hub.0))
+                    .bind(first.cast_signed())
+                    .bind(last.cast_signed())
+                    .fetch_all(&self.pools.readers)
+                    .await?;
+            found.extend(numbers.into_iter().map(|number| (*hub, number.cast_unsigned())));
+        }
+        found.retain(|report| sorted.binary_search(report).is_ok());
+        Ok(found)
     }
 
     /// The highest ledger entry that is indexed, or was before it was erased.
