@@ -1,7 +1,8 @@
 //! The clinic as a service: paths in, ledger and database, board out, acknowledgements back.
 //!
-//! The order is what makes an acknowledgement mean something: a message is appended to the ledger (durable), then
-//! indexed in the database, then acknowledged, then shown. After a crash the index is rebuilt from the ledger.
+//! The order is what makes an acknowledgement mean something: a message is appended to the ledger (durable), where that is
+//! asked for a quorum of replicas has it, it is indexed and the head register goes on, and then it is acknowledged. It is shown
+//! as soon as it is durable here, and an alarm is acknowledged then, too. After a crash the index is rebuilt from the ledger.
 
 use crate::Error;
 use crate::alarm_log::AlarmLog;
