@@ -17,22 +17,37 @@ pub(crate) struct Package {
 #[derive(Debug)]
 pub(crate) struct Rules {
     allowed: BTreeSet<String>,
+    /// What single packages may have beside that.
+    exceptions: Vec<(String, BTreeSet<String>)>,
 }
 
 impl Rules {
-    /// Reads `[licenses] allow` of a `deny.toml`.
+    /// Reads `[licenses] allow` and `exceptions` of a `deny.toml`.
     pub(crate) fn parse(text: &str) -> Self {
         let table: toml::Table = text.parse().unwrap_or_else(|error| panic!("deny.toml: {error}"));
-        let listed =
-            table.get("licenses").and_then(|table| table.get("allow")).and_then(toml::Value::as_array);
-        let listed = listed.unwrap_or_else(|| panic!("deny.toml: `allow` is missing below `[licenses]`"));
-        Self { allowed: listed.iter().filter_map(toml::Value::as_str).map(str::to_owned).collect() }
+        let licences = table.get("licenses");
+        let names = |value: &toml::Value| -> BTreeSet<String> {
+            let listed = value.get("allow").and_then(toml::Value::as_array).into_iter().flatten();
+            listed.filter_map(toml::Value::as_str).map(str::to_owned).collect()
+        };
+        let allowed = licences.map(names).unwrap_or_default();
+        assert!(!allowed.is_empty(), "deny.toml: `allow` is missing below `[licenses]`");
+        let listed = licences.and_then(|table| table.get("exceptions")).and_then(toml::Value::as_array);
+        let package =
+            |value: &toml::Value| value.get("crate").and_then(toml::Value::as_str).map(str::to_owned);
+        let exceptions =
+            listed.into_iter().flatten().filter_map(|value| Some((package(value)?, names(value))));
+        Self { allowed, exceptions: exceptions.collect() }
     }
 
-    fn accept(&self, wanted: &LicenseReq) -> bool {
-        // An exception only ever adds a permission, so that the licence without it is enough.
-        let plain = wanted.license.id().map(|id| id.name);
-        plain.is_some_and(|name| self.allowed.contains(name)) || self.allowed.contains(&wanted.to_string())
+    fn accept(&self, package: &str, wanted: &LicenseReq) -> bool {
+        let name = package.split(' ').next().unwrap_or_default();
+        let exceptions = self.exceptions.iter().filter(|(of, _)| of == name).map(|(_, allowed)| allowed);
+        std::iter::once(&self.allowed).chain(exceptions).any(|allowed| {
+            // A licence's own exception only ever adds a permission, so that the licence without it is enough.
+            let plain = wanted.license.id().map(|id| id.name);
+            plain.is_some_and(|name| allowed.contains(name)) || allowed.contains(&wanted.to_string())
+        })
     }
 }
 
@@ -44,7 +59,7 @@ pub(crate) fn refused(packages: &[Package], rules: &Rules) -> Vec<String> {
             let Some(licence) = licence else { return Some(format!("{name}: names no licence")) };
             match Expression::parse_mode(licence, ParseMode::LAX) {
                 Err(_) => Some(format!("{name}: `{licence}` is not an SPDX expression")),
-                Ok(expression) if expression.evaluate(|wanted| rules.accept(wanted)) => None,
+                Ok(expression) if expression.evaluate(|wanted| rules.accept(name, wanted)) => None,
                 Ok(_) => Some(format!("{name}: {licence}")),
             }
         })
@@ -99,5 +114,15 @@ mod tests {
         ] {
             assert_eq!(refused_licence(Some(licence)), 0, "{licence}");
         }
+    }
+
+    #[test]
+    fn an_exception_is_for_its_package_only() {
+        let rules = Rules::parse(
+            "[licenses]\nallow = [\"MIT\"]\nexceptions = [{ allow = [\"ISC\"], crate = \"x\" }]\n",
+        );
+        let package = |name: &str| Package { name: name.to_owned(), licence: Some("ISC".to_owned()) };
+        assert!(refused(&[package("x 1.0.0")], &rules).is_empty());
+        assert_eq!(refused(&[package("xy 1.0.0"), package("y 1.0.0")], &rules).len(), 2);
     }
 }
