@@ -26,6 +26,7 @@ use bodywire_proto::receipt::Receipt;
 use bodywire_proto::record::{Direction, RecordWriter};
 use bodywire_proto::report::{Alarm, Condition, Kind, ReportHeader, Session, emit_header};
 use bodywire_proto::risk::RiskClass;
+use bodywire_proto::window::Window;
 use core::time::Duration;
 use std::error::Error;
 use std::path::Path;
@@ -160,12 +161,14 @@ fn proto_seeds() -> Result<Seeds, Box<dyn Error>> {
     };
     let session =
         Session { epoch: 9, class: RiskClass::from_code(2).ok_or("class 2")?, bits: 968, noise_bits: 6 };
+    let window = Window { start_ms: 1_700_000_000_000, length_ms: 3_600_000, simulated: true };
     let reports = vec![
         report(Kind::Observations, &joined([&batch, &batch]))?,
         report(Kind::Sealed, &joined([&sealed]))?,
         report(Kind::Consent, &consent)?,
         report(Kind::Alarm, &alarm.to_bytes()?)?,
         report(Kind::Session, &session.to_bytes()?)?,
+        report(Kind::Vector, &[&window.to_bytes()[..], &[0x66; 60]].concat())?,
     ];
     Ok(vec![
         ("proto_frames", frames),

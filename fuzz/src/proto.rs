@@ -14,6 +14,7 @@ use bodywire_proto::puf::{Challenge, Response};
 use bodywire_proto::receipt::Receipt;
 use bodywire_proto::record::{Direction, PAYLOAD_BYTES_MAX, RecordKey, RecordReader};
 use bodywire_proto::report::{Alarm, Kind, Report, Session};
+use bodywire_proto::window::Window;
 use bodywire_proto::wire::{ChallengeMessage, Confirm, HandshakeFrame, Hello, HubId, Proof, SensorId, Suite};
 use core::time::Duration;
 use rand_chacha::ChaCha20Rng;
@@ -217,6 +218,9 @@ pub fn report(data: &[u8]) -> bool {
             .is_ok(),
         Kind::Session => Session::parse(report.body())
             .map(|session| assert!(session.to_bytes().is_ok_and(|bytes| bytes == report.body())))
+            .is_ok(),
+        Kind::Vector => Window::parse(report.body())
+            .map(|(window, vector)| assert_eq!([&window.to_bytes()[..], vector].concat(), report.body()))
             .is_ok(),
     }
 }

@@ -19,8 +19,9 @@ use aes::cipher::{BlockCipherDecrypt, BlockCipherEncrypt};
 pub(crate) const VERSION_THRESHOLD: u8 = 1;
 /// Version of a fragment of the split mode.
 pub(crate) const VERSION_SPLIT: u8 = 2;
-/// Longest message, tag included. The hub's reports stay below; a fragment stays far below any broker's packet limit.
-pub const MESSAGE_BYTES_MAX: usize = 64 * 1024;
+/// Longest message, tag included. The hub's longest report, an encrypted vector of 64 KiB with its headers, stays below; a
+/// fragment, even of one path that carries all of it, stays below the limit of the paths' packets (128 KiB).
+pub const MESSAGE_BYTES_MAX: usize = 80 * 1024;
 /// Messages of one session; then a new one is due, long before AES-GCM's limits.
 pub const MESSAGES_PER_SESSION_MAX: u64 = 1 << 24;
 /// Previews have numbers of their own from here on: whether one arrived says nothing about the others.

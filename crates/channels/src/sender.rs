@@ -18,7 +18,7 @@ use rand_core::CryptoRng;
 use std::collections::{BTreeMap, VecDeque};
 
 /// Messages sent and not yet acknowledged. At a message a second and sensor this is a minute of a full bed; what is
-/// over waits in the hub's spool.
+/// over waits in the hub's spool. If all were of the longest, they would take 20 MiB times n/k; days of vectors are needed for that.
 pub const IN_FLIGHT_MESSAGES_MAX: usize = 256;
 /// Emergencies that may be in flight beyond that: every alarm condition of a bed, raised, ended and repeated.
 pub const EMERGENCY_MESSAGES_MAX: usize = 64;

@@ -294,8 +294,9 @@ fn leave_link(console: &Console, address: SocketAddr, state: &State) -> Result<(
 /// Picks one of the counters.
 type Pick = fn(&Counters) -> &AtomicU64;
 
-const COUNTED: [(&str, Pick); 8] = [
+const COUNTED: [(&str, Pick); 9] = [
     ("stored", |c| &c.stored),
+    ("vectors", |c| &c.vectors),
     ("repeated", |c| &c.repeated),
     ("malformed", |c| &c.malformed),
     ("unknown_sensors", |c| &c.unknown_sensors),

@@ -174,6 +174,7 @@ pub(crate) fn of_clinic(counters: &bodywire_clinic::Counters) -> Vec<Metric> {
     let paths = || counters.paths.iter();
     vec![
         Metric::count("bodywire_clinic_stored", "Reports stored", &counters.stored),
+        Metric::count("bodywire_clinic_vectors", "Encrypted vectors stored", &counters.vectors),
         Metric::count("bodywire_clinic_repeated", "Reports that came again", &counters.repeated),
         Metric::count("bodywire_clinic_late", "Reports that came late", &counters.late),
         Metric::count(

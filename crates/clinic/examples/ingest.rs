@@ -85,10 +85,10 @@ async fn work(
                 return Err("a report is there before it was sent: name an empty database".into());
             }
         }
-        let entries = archive.append(&items, now_ms()).await?;
+        let entries = archive.append(&items, now_ms()).await?.entries;
         let rows: Vec<ReportRow> = entries.zip(&items).map(|(index, item)| row(index, item)).collect();
         let head = archive.head()?;
-        archive.register(&head, &rows).await?;
+        archive.register(&head, &rows, &[]).await?;
         done += BATCH;
         if published.elapsed() >= PUBLISH_EVERY {
             published = Instant::now();

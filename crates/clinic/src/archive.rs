@@ -1,11 +1,13 @@
 //! Reports in the ledger: sealed under a key of this process, appended durably, read back and opened.
 //!
 //! ```text
-//! payload of an entry = counter 8 | AES-256-GCM(data key, nonce = zero 4 ‖ counter 8, associated data = stream 16)
+//! payload of a report = counter 8 | AES-256-GCM(data key, nonce = zero 4 ‖ counter 8, associated data = stream 16)
 //! ```
 //!
 //! A data key is drawn at every start for each hub, and for each patient at its bed, so that no counter is ever used twice
-//! under one key, and a patient's keys can be erased without anybody else's.
+//! under one key, and a patient's keys can be erased without anybody else's. Encrypted vectors are not sealed ([`vector`]).
+
+pub mod vector;
 
 use crate::Error;
 use aes_gcm::aead::{Aead, KeyInit, Payload};
@@ -14,7 +16,7 @@ use bodywire_ledger::{
     Checkpoint, Draft, Entry, EntryKind, FileDisk, Floor, Hash, KeyId, Log, Origin, Recovery, StreamId,
 };
 use bodywire_proto::wire::{HubId, SensorId};
-use bodywire_store::{LogHead, PatientId, ReportRow, Store, StreamRow};
+use bodywire_store::{LogHead, PatientId, ReportRow, Store, StreamRow, VectorRow};
 use ed25519_dalek::SigningKey;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry as Slot;
@@ -42,6 +44,15 @@ pub struct Item {
     pub report: Vec<u8>,
 }
 
+/// What was appended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Appended {
+    /// The entries, one for each report in their order.
+    pub entries: Range<u64>,
+    /// What the index is to say of the vectors among them.
+    pub vectors: Vec<VectorRow>,
+}
+
 /// The clinic's ledger and the keys to what is in it.
 pub struct Archive {
     log: Log<FileDisk>,
@@ -52,7 +63,7 @@ pub struct Archive {
     /// What each hub's reports are sealed under, for the patient at its bed.
     sealing: HashMap<Owner, Sealing>,
     streams: HashMap<(Owner, SensorId), StreamId>,
-    owners: HashMap<StreamId, (HubId, SensorId)>,
+    owners: HashMap<StreamId, (Owner, SensorId)>,
     opened: HashMap<KeyId, Aes256Gcm>,
 }
 
@@ -95,21 +106,26 @@ impl Archive {
                 .iter()
                 .map(|row| (((row.hub, row.patient), row.sensor), StreamId(row.stream)))
                 .collect(),
-            owners: rows.iter().map(|row| (StreamId(row.stream), (row.hub, row.sensor))).collect(),
+            owners: rows
+                .iter()
+                .map(|row| (StreamId(row.stream), ((row.hub, row.patient), row.sensor)))
+                .collect(),
             opened: HashMap::new(),
             store,
         };
         Ok((archive, recovery))
     }
 
-    /// Appends reports in one batch. When this returns, they are durable here; the result is the range of their entries.
-    pub async fn append(&mut self, items: &[Item], now_ms: u64) -> Result<Range<u64>, Error> {
+    /// Appends reports in one batch. When this returns, they are durable here; the result says where.
+    pub async fn append(&mut self, items: &[Item], now_ms: u64) -> Result<Appended, Error> {
         let drafts = match self.drafts(items, now_ms).await {
             // Somebody was erased in between; their bed is empty now.
             Err(Error::Store(bodywire_store::Error::NoSuchPatient)) => self.drafts(items, now_ms).await?,
             other => other?,
         };
-        Ok(tokio::task::block_in_place(|| self.log.append(drafts))?)
+        let vectors = self.vector_rows(self.log.size(), &drafts);
+        let entries = tokio::task::block_in_place(|| self.log.append(drafts))?;
+        Ok(Appended { entries, vectors })
     }
 
     async fn drafts(&mut self, items: &[Item], now_ms: u64) -> Result<Vec<Draft>, Error> {
@@ -128,9 +144,18 @@ impl Archive {
             };
             let owner = (item.hub, patient);
             let stream = self.stream(owner, item.sensor).await?;
-            let (key, payload) = self.seal(owner, &stream, &item.report, now_ms).await?;
+            let (kind, key, payload) = match vector::body_of(&item.report) {
+                Some(body) => {
+                    let key = self.sealing(owner, now_ms).await?.key_id;
+                    (EntryKind::HomomorphicVector, key, self.vector_payload(&stream, item.number, body))
+                }
+                None => {
+                    let (key, payload) = self.seal(owner, &stream, &item.report, now_ms).await?;
+                    (EntryKind::Telemetry, key, payload)
+                }
+            };
             drafts.push(Draft {
-                kind: EntryKind::Telemetry,
+                kind,
                 flags: if item.late { FLAG_LATE } else { 0 },
                 time_ms: item.hub_time_ms,
                 stream,
@@ -150,7 +175,7 @@ impl Archive {
         let (hub, patient) = owner;
         self.store.add_stream(StreamRow { stream: stream.0, hub, sensor, patient }).await?;
         self.streams.insert((owner, sensor), stream);
-        self.owners.insert(stream, (hub, sensor));
+        self.owners.insert(stream, (owner, sensor));
         Ok(stream)
     }
 
@@ -161,7 +186,19 @@ impl Archive {
         report: &[u8],
         now_ms: u64,
     ) -> Result<(KeyId, Vec<u8>), Error> {
-        let sealing = match self.sealing.entry(owner) {
+        let sealing = self.sealing(owner, now_ms).await?;
+        let counter = sealing.counter.to_be_bytes();
+        sealing.counter += 1;
+        let sealed = sealing
+            .cipher
+            .encrypt(&nonce(counter), Payload { msg: report, aad: &stream.0 })
+            .map_err(|_| Error::Sealing)?;
+        Ok((sealing.key_id, [&counter[..], &sealed].concat()))
+    }
+
+    /// The key that an owner's reports are under; drawn when there is none yet.
+    async fn sealing(&mut self, owner: Owner, now_ms: u64) -> Result<&mut Sealing, Error> {
+        Ok(match self.sealing.entry(owner) {
             Slot::Occupied(slot) => slot.into_mut(),
             Slot::Vacant(slot) => {
                 let (id, secret): ([u8; 16], Zeroizing<[u8; 32]>) =
@@ -171,14 +208,7 @@ impl Archive {
                 let cipher = Aes256Gcm::new(&(*secret).into());
                 slot.insert(Sealing { key_id: KeyId(id), cipher, counter: 0 })
             }
-        };
-        let counter = sealing.counter.to_be_bytes();
-        sealing.counter += 1;
-        let sealed = sealing
-            .cipher
-            .encrypt(&nonce(counter), Payload { msg: report, aad: &stream.0 })
-            .map_err(|_| Error::Sealing)?;
-        Ok((sealing.key_id, [&counter[..], &sealed].concat()))
+        })
     }
 
     /// The head of the log as it is now, for [`Self::register`].
@@ -192,11 +222,16 @@ impl Archive {
     /// # Errors
     /// [`bodywire_store::Error::Fenced`] when another writer has advanced it: this one must stop, and has acknowledged nothing
     /// of it.
-    pub async fn register(&mut self, head: &LogHead, rows: &[ReportRow]) -> Result<(), Error> {
-        if head.size <= self.registered && rows.is_empty() {
+    pub async fn register(
+        &mut self,
+        head: &LogHead,
+        rows: &[ReportRow],
+        vectors: &[VectorRow],
+    ) -> Result<(), Error> {
+        if head.size <= self.registered && rows.is_empty() && vectors.is_empty() {
             return Ok(());
         }
-        self.store.index_reports(rows, Some((self.origin.as_str(), self.registered, head))).await?;
+        self.store.index_reports(rows, vectors, Some((self.origin.as_str(), self.registered, head))).await?;
         self.registered = head.size;
         Ok(())
     }
@@ -224,9 +259,9 @@ impl Archive {
     }
 
     /// Reads an entry and opens its report. An entry whose key has been erased is [`Error::Erased`], one that holds no report
-    /// [`Error::NoReport`].
+    /// [`Error::NoReport`]; a vector is read by [`Self::vector`].
     pub async fn read(&mut self, index: u64) -> Result<(HubId, SensorId, Entry, Vec<u8>), Error> {
-        let (entry, payload) = self.log.read(index)?;
+        let (entry, payload) = self.entry(index)?;
         if entry.kind != EntryKind::Telemetry {
             return Err(Error::NoReport { index });
         }
@@ -234,13 +269,21 @@ impl Archive {
             let secret = self.store.data_key(entry.key.0).await?.ok_or(Error::Erased { index })?;
             self.opened.insert(entry.key, Aes256Gcm::new(&secret.into()));
         }
-        let (hub, sensor) = *self.owners.get(&entry.stream).ok_or(Error::UnknownStream { index })?;
+        let ((hub, _), sensor) = *self.owners.get(&entry.stream).ok_or(Error::UnknownStream { index })?;
         let cipher = self.opened.get(&entry.key).ok_or(Error::Erased { index })?;
         let (counter, sealed) = payload.split_first_chunk::<8>().ok_or(Error::Unreadable { index })?;
         let report = cipher
             .decrypt(&nonce(*counter), Payload { msg: sealed, aad: &entry.stream.0 })
             .map_err(|_| Error::Unreadable { index })?;
         Ok((hub, sensor, entry, report))
+    }
+
+    /// An entry and its payload as it is stored.
+    fn entry(&self, index: u64) -> Result<(Entry, Vec<u8>), Error> {
+        match self.log.read(index) {
+            Err(bodywire_ledger::Error::Erased { .. }) => Err(Error::Erased { index }),
+            other => Ok(other?),
+        }
     }
 
     /// Writes tiles and checkpoint for what has been appended.
@@ -261,84 +304,4 @@ fn nonce(counter: [u8; 8]) -> Nonce<aes_gcm::aead::consts::U12> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use bodywire_store::{DatabaseKey, Location};
-
-    fn item(number: u64) -> Item {
-        let report = format!("report {number}").into_bytes();
-        Item {
-            hub: HubId(1),
-            number,
-            // A sensor for each, since a stream is named once.
-            sensor: SensorId(number as u16),
-            hub_time_ms: 5,
-            late: false,
-            report,
-        }
-    }
-
-    async fn archive(directory: &Path, name: &str, store: &Store) -> Archive {
-        let origin = Origin::new("ward.example/log").unwrap();
-        let key = SigningKey::from_bytes(&[1; 32]);
-        Archive::open(&directory.join(name), origin, key, store.clone(), None).await.unwrap().0
-    }
-
-    async fn write(archive: &mut Archive, number: u64) -> Result<(), Error> {
-        archive.append(&[item(number)], 6).await?;
-        let head = archive.head()?;
-        archive.register(&head, &[]).await
-    }
-
-    #[tokio::test(flavor = "multi_thread")]
-    async fn of_two_writers_with_one_key_the_second_is_fenced_and_what_it_wrote_was_never_registered() {
-        let directory = tempfile::tempdir().unwrap();
-        let location = Location::file(directory.path().join("test.db"));
-        let store = Store::open(&location, &DatabaseKey::new([7; 32])).await.unwrap();
-        // Two machines that each believe to be the clinic: their disks know nothing of each other.
-        let mut first = archive(directory.path(), "first", &store).await;
-        let mut second = archive(directory.path(), "second", &store).await;
-        write(&mut first, 1).await.unwrap();
-        let fenced = write(&mut second, 2).await;
-        assert!(
-            matches!(fenced, Err(Error::Store(bodywire_store::Error::Fenced { size: 1, .. }))),
-            "{fenced:?}"
-        );
-        write(&mut first, 3).await.unwrap();
-        let head = store.head("ward.example/log").await.unwrap().unwrap();
-        assert_eq!((head.size, head.root), (2, first.head().unwrap().root));
-        drop(second);
-        // It does not come back either: what it holds is not what was registered.
-        let origin = Origin::new("ward.example/log").unwrap();
-        let key = SigningKey::from_bytes(&[1; 32]);
-        let again = Archive::open(&directory.path().join("second"), origin, key, store.clone(), None).await;
-        assert!(again.is_err());
-    }
-
-    #[tokio::test(flavor = "multi_thread")]
-    async fn a_patient_has_keys_of_their_own_and_only_those_go() {
-        let directory = tempfile::tempdir().unwrap();
-        let location = Location::file(directory.path().join("test.db"));
-        let store = Store::open(&location, &DatabaseKey::new([7; 32])).await.unwrap();
-        let row = bodywire_store::HubRow { hub: HubId(1), verify_key: [1; 32], rendezvous: [2; 32] };
-        store.enroll_hub(&row).await.unwrap();
-        let mut archive = archive(directory.path(), "ledger", &store).await;
-        write(&mut archive, 1).await.unwrap();
-        let patient = store.admit_patient(b"somebody", HubId(1), 10).await.unwrap();
-        write(&mut archive, 2).await.unwrap();
-        write(&mut archive, 3).await.unwrap();
-        let erased = store.erase_patient(patient, 20).await.unwrap();
-        assert_eq!(erased.keys.len(), 1);
-        write(&mut archive, 4).await.unwrap();
-        archive.forget(&erased.keys.iter().copied().map(KeyId).collect::<Vec<_>>());
-        let readable: Vec<bool> = [
-            archive.read(0).await.is_ok(),
-            archive.read(1).await.is_ok(),
-            archive.read(2).await.is_ok(),
-            archive.read(3).await.is_ok(),
-        ]
-        .to_vec();
-        assert_eq!(readable, [true, false, false, true]);
-        assert!(matches!(archive.read(1).await, Err(Error::Erased { index: 1 })));
-    }
-}
+mod tests;

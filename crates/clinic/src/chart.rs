@@ -81,7 +81,10 @@ impl Chart {
         let late = now_ms.saturating_sub(header.hub_time_ms) > LATE_AFTER_MS;
         let fresh = header.backlog <= FRESH_BACKLOG;
         self.board.buffer(u64::from(header.backlog));
-        self.hear(header.sensor, now_ms);
+        // A vector is of no sensor, and says of none that it is there.
+        if header.kind != Kind::Vector {
+            self.hear(header.sensor, now_ms);
+        }
         if fresh {
             self.compare_clocks(header.hub_time_ms, now_ms);
         }
@@ -101,6 +104,7 @@ impl Chart {
             }
             Kind::Consent => self.consent(header.sensor, report.body(), now_ms).map(|()| Vec::new()),
             Kind::Session => self.session(header.sensor, report, now_ms).map(|()| Vec::new()),
+            Kind::Vector => Ok(Vec::new()),
             Kind::Alarm => Alarm::parse(report.body())
                 .map(|(alarm, strip)| self.alarm(&alarm, strip.as_ref(), header, late && !fresh)),
         }

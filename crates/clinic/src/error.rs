@@ -63,9 +63,18 @@ pub enum Error {
         index: u64,
     },
 
-    /// An entry records something else than a report.
-    #[error("entry {index} is a record of the ledger's own, not a report")]
+    /// An entry records something else than a sealed report.
+    #[error(
+        "entry {index} holds no sealed report; bodywire audit list shows what the ledger records beside them"
+    )]
     NoReport {
+        /// The entry.
+        index: u64,
+    },
+
+    /// An entry holds something else than an encrypted vector.
+    #[error("entry {index} holds no encrypted vector")]
+    NoVector {
         /// The entry.
         index: u64,
     },

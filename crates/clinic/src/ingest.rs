@@ -59,8 +59,8 @@ pub enum PathQuality {
 /// Names a message for its acknowledgement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Receipt {
-    session: SessionNumber,
-    id: MessageId,
+    pub(crate) session: SessionNumber,
+    pub(crate) id: MessageId,
 }
 
 struct Session {

@@ -16,6 +16,7 @@ pub mod board;
 pub mod chart;
 mod erasure;
 mod error;
+mod index;
 pub mod ingest;
 pub mod mirrors;
 mod replicas;

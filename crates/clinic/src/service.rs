@@ -6,10 +6,11 @@
 
 use crate::Error;
 use crate::alarm_log::AlarmLog;
-use crate::archive::{Archive, FLAG_LATE, Item};
+use crate::archive::{Appended, Archive, Item};
 use crate::board::{AlarmInput, Board, PathCondition, Priority};
 use crate::chart::{AlarmChange, Chart, LATE_AFTER_MS, SensorCard};
 use crate::erasure::Erasures;
+use crate::index::{row_of, unregistered};
 use crate::ingest::{Arrived, Ingest, PathQuality, Publication, Receipt};
 use crate::mirrors::Mirrors;
 use crate::replicas::Replicas;
@@ -21,9 +22,10 @@ use bodywire_channels::state::State;
 use bodywire_channels::topic::{Rendezvous, Shard};
 use bodywire_ledger::{Origin, Recovery, VerifierKey};
 use bodywire_paths::{Broker, Delivery, Event as PathEvent, Path as MqttPath};
-use bodywire_proto::report::{Kind, Report};
+use bodywire_proto::report::{Kind, OF_THE_BED, Report};
+use bodywire_proto::window::Window;
 use bodywire_proto::wire::{HubId, SensorId};
-use bodywire_store::{LogHead, ReportRow, Store};
+use bodywire_store::{ReportRow, Store};
 use ed25519_dalek::{SigningKey, VerifyingKey};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
@@ -83,6 +85,8 @@ pub struct Config {
 pub struct Counters {
     /// Reports stored since the start.
     pub stored: AtomicU64,
+    /// Encrypted vectors among them.
+    pub vectors: AtomicU64,
     /// Reports that came again and were stored already.
     pub repeated: AtomicU64,
     /// Reports that came long after they were made, or after one that was made later.
@@ -203,12 +207,12 @@ impl Clinic {
         let paths = config.paths.iter().map(|_| PathCounters::default()).collect();
         let counters = Arc::new(Counters { paths, ..Counters::default() });
         let mut unsettled = Unsettled::default();
-        let (head, rows) = unregistered(&mut archive).await?;
-        counters.recovered.store(rows.len() as u64, Ordering::Relaxed);
+        let recovered = unregistered(&mut archive).await?;
+        counters.recovered.store(recovered.rows.len() as u64, Ordering::Relaxed);
         if config.acknowledge != Acknowledge::Local && config.mirrors.is_some() {
-            unsettled.push(Batch { head, rows, receipts: Vec::new() });
+            unsettled.push(recovered);
         } else {
-            archive.register(&head, &rows).await?;
+            archive.register(&recovered.head, &recovered.rows, &recovered.vectors).await?;
         }
         archive.publish()?;
         let rows = store.sensors().await?;
@@ -513,12 +517,13 @@ impl Clinic {
     /// Appends reports to the ledger. They are indexed at once, or when the replicas have them.
     async fn store_batch(&mut self, batch: &[Item], receipts: Vec<Receipt>) -> Result<Vec<ReportRow>, Error> {
         let mut archive = self.archive.lock().await;
-        let entries = archive.append(batch, now_ms()).await?;
+        let Appended { entries, vectors } = archive.append(batch, now_ms()).await?;
         let rows: Vec<ReportRow> =
             entries.zip(batch).filter_map(|(index, item)| row_of(index, item)).collect();
         let head = archive.head()?;
         drop(archive);
-        self.settle_or_wait(Batch { head, rows: rows.clone(), receipts }).await?;
+        self.counters.vectors.fetch_add(vectors.len() as u64, Ordering::Relaxed);
+        self.settle_or_wait(Batch { head, rows: rows.clone(), vectors, receipts }).await?;
         Ok(rows)
     }
 
@@ -530,7 +535,7 @@ impl Clinic {
         if self.waits_for_replicas() {
             self.unsettled.push(batch);
         } else {
-            self.archive.lock().await.register(&batch.head, &batch.rows).await?;
+            self.archive.lock().await.register(&batch.head, &batch.rows, &batch.vectors).await?;
         }
         Ok(())
     }
@@ -551,7 +556,7 @@ impl Clinic {
             Acknowledge::Local | Acknowledge::Mirrored => replicas.mirrored(),
         };
         for batch in self.unsettled.settled(vouched) {
-            self.archive.lock().await.register(&batch.head, &batch.rows).await?;
+            self.archive.lock().await.register(&batch.head, &batch.rows, &batch.vectors).await?;
             if !batch.receipts.is_empty() {
                 let answers = self.ingest.acknowledge(self.started.elapsed(), &batch.receipts);
                 self.publish(answers);
@@ -577,7 +582,13 @@ impl Clinic {
             }
         };
         let number = report.header.number;
-        if !self.enrolled.contains(&(hub, report.header.sensor)) {
+        let is_vector = report.header.kind == Kind::Vector;
+        if is_vector && !is_of_the_bed(&report) {
+            tracing::error!("a hub sent a vector without its window, or one of a single sensor");
+            self.counters.malformed.fetch_add(1, Ordering::Relaxed);
+            return None;
+        }
+        if !is_vector && !self.enrolled.contains(&(hub, report.header.sensor)) {
             // The hub is authenticated, and its new card may be on the way: what is acknowledged must not be lost.
             tracing::warn!("a report of a sensor that no card names is stored all the same");
             self.counters.unknown_sensors.fetch_add(1, Ordering::Relaxed);
@@ -656,7 +667,7 @@ impl Clinic {
         let head = archive.head()?;
         drop(archive);
         match appended {
-            true => self.settle_or_wait(Batch { head, rows: Vec::new(), receipts: Vec::new() }).await,
+            true => self.settle_or_wait(Batch::of_head(head)).await,
             false => Ok(()),
         }
     }
@@ -718,44 +729,15 @@ fn publication(topic: String, retain: bool, payload: Vec<u8>) -> bodywire_paths:
     bodywire_paths::Publication { topic, payload, delivery: Delivery::AtLeastOnce, retain }
 }
 
-fn row_of(ledger_index: u64, item: &Item) -> Option<ReportRow> {
-    let report = Report::parse(&item.report).ok()?;
-    Some(ReportRow {
-        hub: item.hub,
-        number: item.number,
-        ledger_index,
-        sensor: item.sensor,
-        kind: report.header.kind as u8,
-        hub_time_ms: item.hub_time_ms,
-    })
-}
-
-/// What a crash left in the ledger only: the head, and the rows to index. What has been erased since is left out.
-async fn unregistered(archive: &mut Archive) -> Result<(LogHead, Vec<ReportRow>), Error> {
-    let mut rows = Vec::new();
-    for index in archive.registered()..archive.size() {
-        match archive.read(index).await {
-            Ok((hub, sensor, entry, report)) => {
-                let late = entry.flags & FLAG_LATE != 0;
-                let number = entry.stream_seq;
-                let item = Item { hub, number, sensor, hub_time_ms: entry.time_ms, late, report };
-                rows.extend(row_of(index, &item));
-            }
-            Err(Error::Erased { .. } | Error::NoReport { .. }) => {}
-            // An older database was restored: whose data it is stood in the lost one only. That must not keep the ward dark.
-            Err(Error::UnknownStream { .. }) => {
-                tracing::warn!(index, "a report stays out of the index: nobody knows whose it is");
-            }
-            Err(error) => return Err(error),
-        }
-    }
-    Ok((archive.head()?, rows))
-}
-
 /// Which report a message is, if it is one.
 fn number_of(message: &Arrived) -> Option<(HubId, u64)> {
     let report = Report::parse(&message.message).ok()?;
     Some((HubId(message.hub.0), report.header.number))
+}
+
+/// True for a vector as a hub must send it.
+fn is_of_the_bed(report: &Report<'_>) -> bool {
+    report.header.sensor == OF_THE_BED && Window::parse(report.body()).is_ok()
 }
 
 fn is_alarm(item: &Item) -> bool {
@@ -796,3 +778,6 @@ pub(crate) fn now_ms() -> u64 {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
     since.map_or(0, |elapsed| elapsed.as_millis() as u64)
 }
+
+#[cfg(test)]
+mod tests;

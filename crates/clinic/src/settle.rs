@@ -3,7 +3,7 @@
 
 use crate::ingest::Receipt;
 use bodywire_proto::wire::HubId;
-use bodywire_store::{LogHead, ReportRow};
+use bodywire_store::{LogHead, ReportRow, VectorRow};
 use std::collections::{HashSet, VecDeque};
 
 /// Reports that wait for replicas at most; what arrives then waits in memory, and the hubs' windows, which nobody
@@ -28,7 +28,16 @@ pub(crate) struct Batch {
     /// The log's head behind them.
     pub(crate) head: LogHead,
     pub(crate) rows: Vec<ReportRow>,
+    /// Of the vectors among them.
+    pub(crate) vectors: Vec<VectorRow>,
     pub(crate) receipts: Vec<Receipt>,
+}
+
+impl Batch {
+    /// No reports, but the log has gone on.
+    pub(crate) const fn of_head(head: LogHead) -> Self {
+        Self { head, rows: Vec::new(), vectors: Vec::new(), receipts: Vec::new() }
+    }
 }
 
 /// Batches in the order of the log.
@@ -94,6 +103,7 @@ mod tests {
                 kind: 0,
                 hub_time_ms: 0,
             }],
+            vectors: Vec::new(),
             receipts: Vec::new(),
         };
         let mut unsettled = Unsettled::default();

@@ -6,6 +6,7 @@ use bodywire_ecg::qualify::PoorReason;
 use bodywire_ecg::settings::Settings;
 use bodywire_proto::observation::{self, BATCH_HEADER_BYTES, Batch, BatchHeader, Scale, Signal};
 use bodywire_proto::report::{self, Alarm, Condition, Kind, ReportHeader, Session};
+use bodywire_proto::window::Window;
 use bodywire_proto::wire::SensorId;
 use bodywire_proto::{Error, RiskClass, consent};
 use std::collections::BTreeMap;
@@ -145,6 +146,20 @@ impl Bedside {
         let noise_bits = u16::try_from(noise_bits).unwrap_or(u16::MAX);
         let body = Session { epoch, class: bed.profile.class, bits, noise_bits }.to_bytes()?.to_vec();
         self.ready.push(Draft { kind: Kind::Session, sensor, offset_ms: 0, body });
+        Ok(())
+    }
+
+    /// The encrypted vector of a window's readings. What [`Self::take`] makes of one that is too long for a report
+    /// ([`report::REPORT_BYTES_MAX`]) the clinic would refuse, so that it is refused here.
+    ///
+    /// # Errors
+    /// [`Error::Limit`] for such a vector; nothing is queued.
+    pub fn vector(&mut self, window: Window, vector: &[u8]) -> Result<(), Error> {
+        let body = [&window.to_bytes()[..], vector].concat();
+        if report::REPORT_HEADER_BYTES + body.len() > report::REPORT_BYTES_MAX {
+            return Err(Error::Limit { limit: "REPORT_BYTES_MAX", value: report::REPORT_BYTES_MAX as u64 });
+        }
+        self.ready.push(Draft { kind: Kind::Vector, sensor: report::OF_THE_BED, offset_ms: 0, body });
         Ok(())
     }
 
@@ -567,6 +582,23 @@ mod tests {
             .flat_map(|part| Batch::parse(part.unwrap()).unwrap().samples().collect::<Vec<_>>())
             .collect();
         assert_eq!(read, samples);
+    }
+
+    #[test]
+    fn a_vector_goes_out_at_once_as_a_report_of_the_bed() {
+        let mut bedside = bedside();
+        let window = Window { start_ms: 3_600_000, length_ms: 3_600_000, simulated: true };
+        let vector = vec![9; 64 * 1024];
+        bedside.vector(window, &vector).unwrap();
+        assert!(bedside.vector(window, &vec![9; report::REPORT_BYTES_MAX]).is_err());
+        assert!(bedside.has_ready());
+        let reports = bedside.take(7_200_100, 3, 1, false).unwrap();
+        assert_eq!(reports.len(), 1);
+        let report = Report::parse(&reports[0]).unwrap();
+        let header = report.header;
+        assert_eq!((header.kind, header.sensor, header.number), (Kind::Vector, report::OF_THE_BED, 3));
+        assert_eq!((header.hub_time_ms, header.offset_ms), (7_200_100, 0));
+        assert_eq!(Window::parse(report.body()), Ok((window, &vector[..])));
     }
 
     #[test]

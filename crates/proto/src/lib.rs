@@ -38,6 +38,7 @@ pub mod record;
 pub mod report;
 pub mod risk;
 pub mod session;
+pub mod window;
 pub mod wire;
 
 pub use error::{Error, Misbehaviour};

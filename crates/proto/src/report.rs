@@ -6,7 +6,8 @@
 //!
 //! `number` counts the hub's reports without a gap, so that the clinic stores each once. `offset_ms` is the hub's clock
 //! minus the sensor's when the oldest part arrived, signed. Bodies: parts, each behind a 16-bit length ([`Kind::Observations`],
-//! [`Kind::Sealed`]), a consent ([`Kind::Consent`]), an [`Alarm`] or a [`Session`].
+//! [`Kind::Sealed`]), a consent ([`Kind::Consent`]), an [`Alarm`], a [`Session`], or a [`crate::window::Window`] and the vector of its
+//! readings ([`Kind::Vector`]).
 
 use crate::error::Error;
 use crate::observation::Batch;
@@ -17,8 +18,10 @@ use crate::wire::{Reader, SensorId, Writer};
 pub const VERSION: u8 = 1;
 /// Bytes before the body.
 pub const REPORT_HEADER_BYTES: usize = 32;
-/// Longest report. A second of ECG is below 2 KiB; a catch-up of a minute still fits.
-pub const REPORT_BYTES_MAX: usize = 60 * 1024;
+/// Longest report: an encrypted vector of 64 KiB fits with its headers. A second of ECG is below 2 KiB.
+pub const REPORT_BYTES_MAX: usize = 72 * 1024;
+/// The sensor number in reports that belong to no single sensor. No sensor is enrolled under it.
+pub const OF_THE_BED: SensorId = SensorId(0);
 
 /// What a body holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,12 +37,14 @@ pub enum Kind {
     Alarm = 4,
     /// A sensor and the hub have authenticated each other.
     Session = 5,
+    /// An encrypted vector of a window's readings, of the bed and no single sensor ([`OF_THE_BED`]). Who carries it cannot read it.
+    Vector = 6,
 }
 
 impl Kind {
     /// The kind of a code on the wire.
     pub fn from_code(code: u8) -> Option<Self> {
-        [Self::Observations, Self::Sealed, Self::Consent, Self::Alarm, Self::Session]
+        [Self::Observations, Self::Sealed, Self::Consent, Self::Alarm, Self::Session, Self::Vector]
             .into_iter()
             .find(|kind| *kind as u8 == code)
     }
@@ -316,6 +321,7 @@ impl Session {
 mod tests {
     use super::*;
     use crate::observation::{self, BatchHeader, Scale, Signal};
+    use crate::window::Window;
     use proptest::prelude::*;
     use std::vec::Vec;
 
@@ -336,6 +342,21 @@ mod tests {
         bytes.pop();
         let cut = Report::parse(&bytes).unwrap();
         assert!(cut.parts().last().unwrap().is_err());
+    }
+
+    #[test]
+    fn a_vector_of_64_kib_fits_into_a_report() {
+        let window = Window { start_ms: 1, length_ms: 3_600_000, simulated: false };
+        let header = ReportHeader { sensor: OF_THE_BED, ..header(Kind::Vector) };
+        let vector = std::vec![7; 64 * 1024];
+        let mut bytes = [&emit_header(&header).unwrap()[..], &window.to_bytes(), &vector].concat();
+        let report = Report::parse(&bytes).unwrap();
+        assert_eq!(report.header, header);
+        assert_eq!(Window::parse(report.body()), Ok((window, &vector[..])));
+        bytes.resize(REPORT_BYTES_MAX, 0);
+        assert!(Report::parse(&bytes).is_ok());
+        bytes.push(0);
+        assert!(Report::parse(&bytes).is_err());
     }
 
     #[test]
@@ -383,6 +404,7 @@ mod tests {
             }
             let _ = Alarm::parse(&bytes);
             let _ = Session::parse(&bytes);
+            let _ = Window::parse(&bytes);
         }
     }
 }

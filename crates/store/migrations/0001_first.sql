@@ -67,6 +67,20 @@ CREATE TABLE report (
 );
 CREATE INDEX report_by_sensor ON report (hub, sensor, number);
 
+-- One row for each encrypted vector in the ledger, beside that of its report. Derived, as that is.
+CREATE TABLE vector (
+    hub           BIGINT  NOT NULL,
+    number        BIGINT  NOT NULL,            -- of its report
+    ledger_index  BIGINT  NOT NULL,            -- in the ledger of the hub's shard
+    stream        BYTEA   NOT NULL,            -- 16 bytes, its name in the ledger
+    patient       BIGINT  REFERENCES patient (patient),
+    start_ms      BIGINT  NOT NULL,            -- where its window begins, by the hub's clock
+    length_ms     BIGINT  NOT NULL,
+    simulated     BIGINT  NOT NULL,            -- 1 when some reading in it was
+    PRIMARY KEY (hub, number)
+);
+CREATE INDEX vector_by_start ON vector (start_ms);
+
 -- The highest ledger entry among index rows that were erased, so that the index is not taken for being behind.
 CREATE TABLE erased_index (
     ledger_index  BIGINT  PRIMARY KEY

@@ -8,13 +8,14 @@ use sqlx::AssertSqlSafe;
 use std::path::Path;
 
 /// Every table, and what is counted there: nothing that one index alone could answer, so that the rows are read.
-const TABLES: [(&str, &str); 12] = [
+const TABLES: [(&str, &str); 13] = [
     ("hub", "verify_key"),
     ("sensor", "kind"),
     ("pair", "response"),
     ("patient", "admitted_ms"),
     ("stay", "coalesce(to_ms, 0)"),
     ("report", "kind"),
+    ("vector", "length(stream) + length_ms"),
     ("alarm", "condition_code"),
     ("data_key", "secret"),
     ("stream", "length(stream) + hub"),

@@ -1,6 +1,9 @@
 //! What an older copy of a database takes from the one that it replaces: keys, and whose data they seal. Nothing else has
 //! them, and without them the ledger's newer payloads say nothing.
 //!
+//! The index of reports and vectors is not taken: its rows behind the copy's head register are made anew from the ledger at the
+//! next start, with these keys and stream names, and a row that was there already would stop that.
+//!
 //! Both are under the same key of the database, so that what is encrypted is copied as it is. Whoever was erased is erased
 //! in the copy afterwards ([`Store::reapply_erasures`]).
 

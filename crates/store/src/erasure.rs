@@ -11,6 +11,7 @@ use crate::Store;
 use crate::columns::{array, unsigned};
 use crate::error::Error;
 use crate::patient::{PatientId, end_stays, stay_row};
+use crate::vector;
 use sqlx::any::AnyRow;
 use sqlx::{Any, Row, Transaction};
 use std::collections::BTreeMap;
@@ -36,7 +37,7 @@ pub struct ErasedPatient {
 }
 
 impl Store {
-    /// Erases a patient: attributes, data keys, stream names, and the index and alarms of the stays. Asking again for
+    /// Erases a patient: attributes, data keys, stream names, rows of vectors, and the index and alarms of the stays. Asking again for
     /// somebody who was erased is no fault; it also takes what has come in between.
     ///
     /// With [`Error::NotWiped`] the rows are gone and a reader kept their copies; ask again.
@@ -129,6 +130,7 @@ async fn erase(
     open_to: i64,
 ) -> Result<ErasedPatient, Error> {
     erase_index(transaction, patient, open_to).await?;
+    vector::erase(transaction, patient).await?;
     end_stays(transaction, patient, now_ms).await?;
     remember(transaction, patient, &[], now_ms).await?;
     let keys =

@@ -25,6 +25,7 @@ mod rotation;
 mod sealed;
 mod stream;
 mod vault;
+mod vector;
 
 pub use alarm::AlarmRow;
 pub use backup::TableCount;
@@ -39,6 +40,7 @@ pub use patient::{PatientId, PatientRow, StayRow};
 pub use report::ReportRow;
 pub use stream::StreamRow;
 pub use vault::DatabaseKey;
+pub use vector::VectorRow;
 
 use engine::Pools;
 use vault::Vault;

@@ -4,6 +4,7 @@ use crate::Store;
 use crate::columns::{number, unsigned};
 use crate::error::Error;
 use crate::head::{self, LogHead};
+use crate::vector::{self, VectorRow};
 use bodywire_proto::wire::{HubId, SensorId};
 use sqlx::any::AnyRow;
 use std::collections::HashSet;
@@ -29,13 +30,16 @@ pub struct ReportRow {
 }
 
 impl Store {
-    /// Adds rows, all or nothing. With a head - the ledger's name, its size before, and the new head - the rows stand when
+    /// Adds rows of reports, and of the vectors among them, all or nothing. With a head - the ledger's name, its size before, and the new head - the rows stand when
     /// this writer was the one to advance it; otherwise nothing is indexed and the error is [`Error::Fenced`].
+    ///
+    /// The rows of vectors of a patient who was erased since are left out.
     ///
     /// When the answer is lost, read the head again ([`Store::head`]): it is the new one exactly when the rows stand, too.
     pub async fn index_reports(
         &self,
         rows: &[ReportRow],
+        vectors: &[VectorRow],
         head: Option<(&str, u64, &LogHead)>,
     ) -> Result<(), Error> {
         let mut transaction = self.pools.begin().await?;
@@ -61,6 +65,7 @@ impl Store {
             .execute(&mut *transaction)
             .await?;
         }
+        vector::insert(&mut transaction, vectors).await?;
         transaction.commit().await?;
         Ok(())
     }

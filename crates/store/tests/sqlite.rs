@@ -3,7 +3,7 @@
 
 mod suite;
 
-use bodywire_store::{DatabaseKey, Error, Location, ReportRow, Store};
+use bodywire_store::{DatabaseKey, Error, Location, ReportRow, Store, VectorRow};
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use suite::{HUB, Place, SENSOR, enrolled, key, open};
@@ -106,7 +106,18 @@ async fn a_restored_backup_serves_nothing_again_and_forgets_what_was_erased() {
     let patient = store.admit_patient(b"first", HUB, 10).await.unwrap();
     store.add_data_key([1; 16], &[1; 32], Some(HUB), Some(patient), 10).await.unwrap();
     let row = ReportRow { hub: HUB, number: 1, ledger_index: 0, sensor: SENSOR, kind: 1, hub_time_ms: 15 };
-    store.index_reports(&[row], None).await.unwrap();
+    let vector = |number, patient| VectorRow {
+        hub: HUB,
+        number,
+        ledger_index: number,
+        stream: [number as u8; 16],
+        patient,
+        start_ms: 10,
+        length_ms: 5,
+        simulated: true,
+    };
+    let vectors = [vector(1, Some(patient)), vector(2, None)];
+    store.index_reports(&[row], &vectors, None).await.unwrap();
     let backup = file.0.path().join("backup's.db");
     store.backup_to(&backup).await.unwrap();
     assert!(matches!(store.backup_to(&backup).await, Err(Error::Backup(_))), "nothing is replaced");
@@ -122,9 +133,11 @@ async fn a_restored_backup_serves_nothing_again_and_forgets_what_was_erased() {
     let restored = Store::open(&backup, &key()).await.unwrap();
     assert_eq!(restored.pairs().left(HUB, SENSOR).await.unwrap(), 400, "it is an old one");
     assert_eq!(restored.pairs().burn(HUB, SENSOR, &spent).await.unwrap(), 100);
+    assert_eq!(restored.vectors(&[HUB], 0, 15).await.unwrap(), vectors, "the copy has them");
     assert_eq!(restored.reapply_erasures(&list).await.unwrap(), 1);
     assert_eq!(restored.data_key([1; 16]).await.unwrap(), None);
     assert!(restored.reports(HUB).await.unwrap().is_empty());
+    assert_eq!(restored.vectors(&[HUB], 0, 15).await.unwrap(), [vectors[1]]);
     assert!(restored.patients().await.unwrap()[0].attributes.is_none());
     let tasks: Vec<_> = (0..64)
         .map(|_| {

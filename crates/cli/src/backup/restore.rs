@@ -201,7 +201,8 @@ async fn follow(
     // By data key and stream; each has few.
     let mut sealed: BTreeMap<([u8; 16], [u8; 16]), u64> = BTreeMap::new();
     let (_, published) = audit::entries(&disk, key, |index, entry| {
-        if index >= from && entry.kind == EntryKind::Telemetry {
+        let reported = matches!(entry.kind, EntryKind::Telemetry | EntryKind::HomomorphicVector);
+        if index >= from && reported {
             let (KeyId(key), StreamId(stream)) = (entry.key, entry.stream);
             *sealed.entry((key, stream)).or_default() += 1;
         }

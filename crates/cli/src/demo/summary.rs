@@ -228,7 +228,8 @@ fn duplicates(state: &State, origin: Origin, key: SigningKey) -> Result<u64, Fai
             Err(bodywire_ledger::Error::Erased { .. }) => continue,
             Err(error) => return Err(error.into()),
         };
-        if entry.kind == EntryKind::Telemetry && !seen.insert(entry.stream_seq) {
+        let reported = matches!(entry.kind, EntryKind::Telemetry | EntryKind::HomomorphicVector);
+        if reported && !seen.insert(entry.stream_seq) {
             twice += 1;
         }
     }

@@ -82,7 +82,7 @@ async fn a_killed_clinic_is_replaced_by_a_spare_and_nothing_is_lost_or_stored_tw
     let mut times: BTreeMap<u64, u32> = BTreeMap::new();
     for entry in log.entries_from(0) {
         let (_, entry, _) = entry.unwrap();
-        if entry.kind == EntryKind::Telemetry {
+        if matches!(entry.kind, EntryKind::Telemetry | EntryKind::HomomorphicVector) {
             *times.entry(entry.stream_seq).or_default() += 1;
         }
     }

@@ -152,7 +152,7 @@ impl World {
             let (log, _) = Log::open(disk, origin.clone(), key.clone(), Floor::NONE).unwrap();
             for entry in log.entries_from(0) {
                 let (_, entry, _) = entry.unwrap();
-                if entry.kind == EntryKind::Telemetry {
+                if matches!(entry.kind, EntryKind::Telemetry | EntryKind::HomomorphicVector) {
                     *times.entry(entry.stream_seq).or_insert(0) += 1;
                 }
             }

@@ -2,7 +2,7 @@ use super::*;
 use crate::board::{AlarmState, Source};
 use bodywire_proto::consent::{DataKey, Sealer, grant};
 use bodywire_proto::observation::{BatchHeader, Scale};
-use bodywire_proto::report::{Condition, ReportHeader};
+use bodywire_proto::report::{Condition, OF_THE_BED, ReportHeader};
 
 const ECG: SensorId = SensorId(1);
 const PUMP: SensorId = SensorId(5);
@@ -126,6 +126,18 @@ fn silence_is_an_alarm_until_the_sensor_is_heard_again() {
     assert_eq!(board.snapshot().alarms[0].text, "NO DATA FROM ECG");
     show(&mut chart, Kind::Observations, ECG, (NOW, 0), &body);
     assert!(board.snapshot().alarms.is_empty());
+}
+
+#[test]
+fn a_vector_shows_nothing_and_is_no_sensor_that_falls_silent() {
+    let (mut chart, board) = chart();
+    let window = bodywire_proto::window::Window { start_ms: NOW, length_ms: 1, simulated: true };
+    let body = [&window.to_bytes()[..], &[7; 100]].concat();
+    show(&mut chart, Kind::Vector, OF_THE_BED, (NOW, 0), &body);
+    chart.listen(NOW + SILENT_AFTER_MS + 1);
+    assert!(chart.heard.is_empty());
+    let shown = board.snapshot();
+    assert!(shown.alarms.is_empty() && shown.numerics.is_empty());
 }
 
 #[test]

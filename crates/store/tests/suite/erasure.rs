@@ -25,7 +25,10 @@ pub(crate) async fn two_patients(store: &Store) -> [PatientId; 2] {
     store.add_data_key([3; 16], &[0x33; 32], Some(HUB), Some(second), 20).await.unwrap();
     store.add_data_key([4; 16], &[0x44; 32], Some(HUB), None, 20).await.unwrap();
     store.add_stream(stream(3, Some(second))).await.unwrap();
-    store.index_reports(&[report(1, 10), report(2, 19), report(3, 20), report(4, 25)], None).await.unwrap();
+    store
+        .index_reports(&[report(1, 10), report(2, 19), report(3, 20), report(4, 25)], &[], None)
+        .await
+        .unwrap();
     for row in [alarm(101, 12), alarm(103, 20)] {
         store.raise_alarm(&row).await.unwrap();
     }

@@ -18,38 +18,38 @@ pub(crate) async fn a_report_is_indexed_once(place: &impl Place) {
     let store = open(place).await;
     let row = row();
     assert_eq!(store.last_indexed().await.unwrap(), None);
-    store.index_reports(&[row], None).await.unwrap();
+    store.index_reports(&[row], &[], None).await.unwrap();
     let asked = [(HUB, 1_000), (HUB, 5), (HubId(2), 5), (HUB, 6)];
     assert_eq!(store.stored(&asked).await.unwrap(), HashSet::from([(HUB, 5)]));
     let other = ReportRow { number: 6, ledger_index: 10, ..row };
-    assert!(store.index_reports(&[other, row], None).await.is_err());
+    assert!(store.index_reports(&[other, row], &[], None).await.is_err());
     assert!(store.stored(&[(HUB, 6)]).await.unwrap().is_empty(), "a failed batch leaves nothing behind");
     assert_eq!(store.last_indexed().await.unwrap(), Some(9));
     assert_eq!(store.reports(HUB).await.unwrap(), [row]);
     let newer = ReportRow { number: 7, ledger_index: 11, ..row };
-    store.index_reports(&[newer], None).await.unwrap();
+    store.index_reports(&[newer], &[], None).await.unwrap();
     assert_eq!(store.last_report(HUB, SENSOR, 1).await.unwrap(), Some(newer));
     assert_eq!(store.last_report(HUB, SENSOR, 2).await.unwrap(), None);
     let alarm = ReportRow { number: 9, ledger_index: 12, kind: 4, ..row };
-    store.index_reports(&[alarm], None).await.unwrap();
+    store.index_reports(&[alarm], &[], None).await.unwrap();
     assert_eq!(store.newest_reports(4).await.unwrap(), [(HUB, SENSOR, 7)]);
 }
 
 pub(crate) async fn the_index_and_the_head_advance_together_or_not_at_all(place: &impl Place) {
     let store = open(place).await;
     assert_eq!(store.head(ORIGIN).await.unwrap(), None);
-    let fenced = store.index_reports(&[row()], Some((ORIGIN, 3, &head(4)))).await;
+    let fenced = store.index_reports(&[row()], &[], Some((ORIGIN, 3, &head(4)))).await;
     assert!(matches!(fenced, Err(Error::Fenced { size: 0, .. })), "{fenced:?}");
-    store.index_reports(&[row()], Some((ORIGIN, 0, &head(10)))).await.unwrap();
+    store.index_reports(&[row()], &[], Some((ORIGIN, 0, &head(10)))).await.unwrap();
     assert_eq!(store.head(ORIGIN).await.unwrap(), Some(head(10)));
     let next = ReportRow { number: 6, ledger_index: 10, ..row() };
-    let fenced = store.index_reports(&[next], Some((ORIGIN, 9, &head(11)))).await;
+    let fenced = store.index_reports(&[next], &[], Some((ORIGIN, 9, &head(11)))).await;
     assert!(matches!(fenced, Err(Error::Fenced { ref origin, size: 10 }) if origin == ORIGIN), "{fenced:?}");
     assert!(store.stored(&[(HUB, 6)]).await.unwrap().is_empty(), "a fenced writer indexes nothing");
     // A row that is there already: then the head stays, too.
-    assert!(store.index_reports(&[next, row()], Some((ORIGIN, 10, &head(11)))).await.is_err());
+    assert!(store.index_reports(&[next, row()], &[], Some((ORIGIN, 10, &head(11)))).await.is_err());
     assert_eq!(store.head(ORIGIN).await.unwrap(), Some(head(10)));
-    store.index_reports(&[next], Some((ORIGIN, 10, &head(11)))).await.unwrap();
+    store.index_reports(&[next], &[], Some((ORIGIN, 10, &head(11)))).await.unwrap();
     assert!(!store.advance_head(ORIGIN, 0, &head(12)).await.unwrap(), "it is not new");
     assert!(matches!(store.advance_head(ORIGIN, 11, &head(9)).await, Err(Error::HeadGoesBack { .. })));
     assert_eq!(store.head(ORIGIN).await.unwrap(), Some(head(11)));
@@ -69,7 +69,7 @@ pub(crate) async fn one_of_two_writers_wins_each_size(place: &impl Place) {
                     return won;
                 }
                 let row = ReportRow { number: size, ledger_index: size, ..row() };
-                match store.index_reports(&[row], Some((ORIGIN, size, &head(size + 1)))).await {
+                match store.index_reports(&[row], &[], Some((ORIGIN, size, &head(size + 1)))).await {
                     Ok(()) => won.push(size),
                     Err(Error::Fenced { size: now, .. }) => assert!(now > size),
                     Err(other) => panic!("{other}"),

@@ -7,6 +7,7 @@ pub(crate) mod leases;
 pub(crate) mod ledger;
 pub(crate) mod pairs;
 pub(crate) mod patients;
+pub(crate) mod vectors;
 
 use bodywire_proto::RiskClass;
 use bodywire_proto::handshake::Profile;
@@ -51,6 +52,9 @@ macro_rules! on_this_engine {
                 one_of_two_writers_wins_each_size
                 the_first_acknowledgement_counts
                 names_in_the_ledger_keep_their_meaning }
+            vectors { vectors_are_found_by_hub_and_window
+                vectors_stand_or_fall_with_their_reports
+                an_erased_patient_has_no_vectors }
             leases { a_lease_is_given_again_after_it_ran_out_or_was_given_back
                 of_many_who_ask_one_gets_the_lease }
             keys { a_new_key_opens_everything_and_the_old_one_nothing
