@@ -1,5 +1,6 @@
 //! What the hub makes of its sensors' payloads: an emergency verdict from the ECG, and reports for the clinic.
 
+use crate::vitals::{Aggregation, Vitals};
 use bodywire_ecg::decide::{EmergencyReason, State, UndeterminedReason, Verdict};
 use bodywire_ecg::monitor::{Event, Monitor};
 use bodywire_ecg::qualify::PoorReason;
@@ -9,6 +10,7 @@ use bodywire_proto::report::{self, Alarm, Condition, Kind, ReportHeader, Session
 use bodywire_proto::window::Window;
 use bodywire_proto::wire::SensorId;
 use bodywire_proto::{Error, RiskClass, consent};
+use rand_core::CryptoRng;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -69,16 +71,23 @@ pub struct Bedside {
     report_age: Duration,
     beds: BTreeMap<SensorId, Bed>,
     ready: Vec<Draft>,
+    vitals: Option<Vitals>,
 }
 
 impl Bedside {
-    /// A bedside with these sensors, whose observations wait for `report_age` at most.
-    pub fn new(profiles: impl IntoIterator<Item = SensorProfile>, report_age: Duration) -> Self {
+    /// A bedside with these sensors, whose observations wait for `report_age` at most. With an aggregation its vital signs go
+    /// into the ward's sums, too.
+    pub fn new(
+        profiles: impl IntoIterator<Item = SensorProfile>,
+        report_age: Duration,
+        aggregation: Option<Aggregation>,
+    ) -> Self {
         let bed = |profile: SensorProfile| {
             let (observations, sealed) = Default::default();
             (profile.sensor, Bed { profile, observations, sealed, watch: None })
         };
-        Self { report_age, beds: profiles.into_iter().map(bed).collect(), ready: Vec::new() }
+        let beds = profiles.into_iter().map(bed).collect();
+        Self { report_age, beds, ready: Vec::new(), vitals: aggregation.map(Vitals::new) }
     }
 
     /// Takes the payload of an opened record. `now_ms` is the hub's clock, milliseconds since 1970.
@@ -113,10 +122,16 @@ impl Bedside {
         }
         let offset_ms = now_ms.cast_signed() - (batch.header.time_us / 1_000).cast_signed();
         let mut full = bed.observations.add(payload, now_ms, offset_ms);
+        if let Some(vitals) = &mut self.vitals {
+            vitals.observe(&batch, now_ms);
+        }
         if batch.header.signal == Signal::Ecg {
             let found = EcgWatch::of(&mut bed.watch, &batch.header)?.push(&batch);
             for rate in &found.rates {
                 full |= bed.observations.add(rate, now_ms, offset_ms);
+                if let Some(vitals) = &mut self.vitals {
+                    vitals.observe(&Batch::parse(rate)?, now_ms);
+                }
             }
             if !found.alarms.is_empty() {
                 // The evidence goes first.
@@ -149,6 +164,23 @@ impl Bedside {
         Ok(())
     }
 
+    /// Encrypts the window of vital signs that is over at `now_ms`, if there is one; with `everything` also one that is not.
+    ///
+    /// # Errors
+    /// That of the library for the encryption, which is a fault of the program.
+    pub fn close_window(
+        &mut self,
+        now_ms: u64,
+        everything: bool,
+        rng: &mut impl CryptoRng,
+    ) -> Result<(), crate::Error> {
+        let Some(vitals) = &mut self.vitals else { return Ok(()) };
+        if let Some((window, vector)) = vitals.take(now_ms, everything, rng)? {
+            self.vector(window, &vector)?;
+        }
+        Ok(())
+    }
+
     /// The encrypted vector of a window's readings. What [`Self::take`] makes of one that is too long for a report
     /// ([`report::REPORT_BYTES_MAX`]) the clinic would refuse, so that it is refused here.
     ///
@@ -166,7 +198,9 @@ impl Bedside {
     /// When [`Self::take`] has something to give that was not ready at once.
     pub fn next_due_ms(&self) -> Option<u64> {
         let waiting = self.beds.values().flat_map(|bed| [&bed.observations, &bed.sealed]);
-        waiting.filter(|w| !w.body.is_empty()).map(|w| w.since_ms + self.report_age.as_millis() as u64).min()
+        let window = self.vitals.as_ref().and_then(Vitals::due_ms);
+        let due = |w: &Waiting| w.since_ms + self.report_age.as_millis() as u64;
+        waiting.filter(|w| !w.body.is_empty()).map(due).chain(window).min()
     }
 
     /// The reports that are due at `now_ms`, numbered from `first` on; all that wait when `everything` is set.
@@ -443,7 +477,7 @@ mod tests {
             SensorProfile { sensor: ECG, kind: Signal::Ecg, class: RiskClass::II },
             SensorProfile { sensor: PUMP, kind: Signal::InsulinRate, class: RiskClass::III },
         ];
-        Bedside::new(profiles, REPORT_AGE)
+        Bedside::new(profiles, REPORT_AGE, None)
     }
 
     fn feed(bedside: &mut Bedside, first: u64, samples: &[i16]) {

@@ -31,6 +31,9 @@ pub enum Error {
     /// Dispersal failed.
     #[error(transparent)]
     Channels(#[from] bodywire_channels::Error),
+    /// A window of vital signs could not be encrypted.
+    #[error(transparent)]
+    Aggregate(#[from] bodywire_aggregate::Error),
     /// The PUF is not good enough to be enrolled.
     #[error("the PUF is refused: {what} is {found:.3}, needed {needed}; use another device")]
     PoorPuf {

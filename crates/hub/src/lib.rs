@@ -14,7 +14,9 @@ pub mod link;
 pub mod pairs;
 pub mod service;
 pub mod spool;
+mod vitals;
 
 pub use error::Error;
 pub use pairs::Pairs;
 pub use service::{Config, Counters, Hub, PathCounters};
+pub use vitals::{Aggregation, WINDOW_MAX, WINDOW_MIN};

@@ -5,6 +5,7 @@ use crate::error::Error;
 use crate::link::{Link, Output as LinkOutput};
 use crate::pairs::Pairs;
 use crate::spool::{Outgoing, Spool};
+use crate::vitals::Aggregation;
 use bodywire_channels::sender::{Input, Output, Sender, Token};
 use bodywire_channels::session::{self, HubNumber};
 use bodywire_channels::state::State;
@@ -60,6 +61,8 @@ pub struct Config {
     pub sensors: Vec<SensorProfile>,
     /// How long observations wait at most for others to share a report with.
     pub report_age: Duration,
+    /// How its vital signs go into the ward's sums, if they do.
+    pub aggregation: Option<Aggregation>,
 }
 
 /// What a hub has done so far; read by whoever runs it.
@@ -154,7 +157,8 @@ impl Hub {
     /// `transmit` leads to the sensors.
     pub fn new(config: Config, pairs: Pairs, spool: Spool, transmit: Transmit) -> Result<Self, Error> {
         let links = spool.sensors()?.into_iter().map(|record| (record.sensor, Link::new(record))).collect();
-        let bedside = Bedside::new(config.sensors.iter().copied(), config.report_age);
+        let sensors = config.sensors.iter().copied();
+        let bedside = Bedside::new(sensors, config.report_age, config.aggregation.clone());
         let paths = config.paths.iter().map(|_| PathCounters::default()).collect();
         let connections = config.paths.iter().map(|_| rand::rng().next_u64()).collect();
         let counters = Arc::new(Counters { paths, ..Counters::default() });
@@ -383,6 +387,7 @@ impl Hub {
 
     /// Moves what is due from the bedside into the spool.
     fn report(&mut self, everything: bool) -> Result<(), Error> {
+        self.bedside.close_window(now_ms(), everything, &mut self.rng)?;
         let reports =
             self.bedside.take(now_ms(), self.spool.next_number(), self.spool.pending(), everything)?;
         if reports.is_empty() {
@@ -673,6 +678,7 @@ mod tests {
             spread: Spread::TWO_OF_THREE,
             sensors: Vec::new(),
             report_age: crate::bedside::REPORT_AGE,
+            aggregation: None,
         };
         let spool = Spool::open(&directory.join("spool.redb")).unwrap();
         let record = directory.join("pairs");
