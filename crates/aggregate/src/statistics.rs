@@ -65,6 +65,11 @@ impl<'a> Distribution<'a> {
         self.count_of(|value| value < threshold)
     }
 
+    /// Readings that are above one limit, or below the other, or both; a limit that is not given counts nothing.
+    pub fn count_beyond(&self, above: Option<f64>, below: Option<f64>) -> u64 {
+        self.count_of(|value| above.is_some_and(|limit| value > limit) || below.is_some_and(|limit| value < limit))
+    }
+
     fn count_of(&self, is_counted: impl Fn(f64) -> bool) -> u64 {
         let counted =
             self.totals.bins.iter().enumerate().filter(|(bin, _)| is_counted(self.vital.value(*bin)));
@@ -132,6 +137,8 @@ mod tests {
         assert!((of.mean().unwrap() - 37.25).abs() < 1e-12);
         assert!((of.variance().unwrap() - 0.6875).abs() < 1e-12);
         assert_eq!((of.count_above(37.0), of.count_below(37.0), of.quantile(0.5)), (2, 1, Some(37.0)));
+        assert_eq!((of.count_beyond(None, Some(37.0)), of.count_beyond(Some(37.0), Some(37.0))), (1, 3));
+        assert_eq!((of.count_beyond(Some(36.0), Some(38.0)), of.count_beyond(None, None)), (4, 0));
         assert_eq!(of.trend(), [None, Some(36.5)]);
         assert_eq!(of.histogram().collect::<Vec<_>>(), [(36.0, 1), (37.0, 1), (38.0, 2)]);
         assert_eq!((of.quantile(0.0), of.quantile(1.0), of.quantile(1.1)), (Some(36.0), Some(38.0), None));

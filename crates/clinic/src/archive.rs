@@ -10,6 +10,7 @@
 pub mod vector;
 
 use crate::Error;
+use crate::aggregates::WardKeys;
 use aes_gcm::aead::{Aead, KeyInit, Payload};
 use aes_gcm::{Aes256Gcm, Nonce};
 use bodywire_ledger::{
@@ -22,6 +23,7 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry as Slot;
 use std::ops::Range;
 use std::path::Path;
+use std::sync::Arc;
 use zeroize::Zeroizing;
 
 /// Flag of an entry whose report came late: long after it was made, or after one that was made later.
@@ -65,10 +67,16 @@ pub struct Archive {
     streams: HashMap<(Owner, SensorId), StreamId>,
     owners: HashMap<StreamId, (Owner, SensorId)>,
     opened: HashMap<KeyId, Aes256Gcm>,
+    /// Tags vectors.
+    ward: Option<Arc<WardKeys>>,
+    /// The stream of the clinic's own records.
+    own: StreamId,
 }
 
 /// Whose a report is: the hub it came from, and the patient at whose bed that stands, if somebody was admitted.
 type Owner = (HubId, Option<PatientId>);
+/// The owner of the clinic's own records; no hub has this number.
+const OF_THE_CLINIC: Owner = (HubId(0), None);
 
 /// A key of this process, so that no counter is ever used twice under it, whatever was lost with the last one.
 struct Sealing {
@@ -111,6 +119,8 @@ impl Archive {
                 .map(|row| (StreamId(row.stream), ((row.hub, row.patient), row.sensor)))
                 .collect(),
             opened: HashMap::new(),
+            ward: None,
+            own: StreamId(rand::random()),
             store,
         };
         Ok((archive, recovery))
@@ -204,7 +214,7 @@ impl Archive {
                 let (id, secret): ([u8; 16], Zeroizing<[u8; 32]>) =
                     (rand::random(), Zeroizing::new(rand::random()));
                 let (hub, patient) = owner;
-                self.store.add_data_key(id, &secret, Some(hub), patient, now_ms).await?;
+                self.store.add_data_key(id, &secret, (hub != OF_THE_CLINIC.0).then_some(hub), patient, now_ms).await?;
                 let cipher = Aes256Gcm::new(&(*secret).into());
                 slot.insert(Sealing { key_id: KeyId(id), cipher, counter: 0 })
             }
@@ -234,6 +244,17 @@ impl Archive {
         self.store.index_reports(rows, vectors, Some((self.origin.as_str(), self.registered, head))).await?;
         self.registered = head.size;
         Ok(())
+    }
+
+    /// Appends a record of the clinic's own whose text is sealed: replicas see that it is there, and not what it says. Returns
+    /// its index; it is durable.
+    pub(crate) async fn note(&mut self, kind: EntryKind, text: &[u8], now_ms: u64) -> Result<u64, Error> {
+        let stream = self.own;
+        let (key, payload) = self.seal(OF_THE_CLINIC, &stream, text, now_ms).await?;
+        let (flags, stream_seq, time_ms) = (0, self.log.size(), now_ms);
+        let draft = Draft { kind, flags, time_ms, stream, stream_seq, key, payload };
+        let entries = tokio::task::block_in_place(|| self.log.append(vec![draft]))?;
+        Ok(entries.start)
     }
 
     /// Appends records of the clinic's own.

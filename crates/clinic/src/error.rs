@@ -50,6 +50,14 @@ pub enum Error {
     #[error(transparent)]
     Channels(#[from] bodywire_channels::Error),
 
+    /// A vector of a single sensor, or without its window.
+    #[error("a vector without its window, or one of a single sensor")]
+    VectorOfNoWindow,
+
+    /// A vector or a sum of them was refused.
+    #[error(transparent)]
+    Aggregate(#[from] bodywire_aggregate::Error),
+
     /// A payload could not be sealed, which no input can cause.
     #[error("a payload could not be sealed; report this as a defect")]
     Sealing,

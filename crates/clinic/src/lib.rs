@@ -10,6 +10,7 @@
 //! [`mirrors`] sends the ledger to replicas.
 //! Nothing here is a medical device.
 
+pub mod aggregates;
 mod alarm_log;
 pub mod archive;
 pub mod board;

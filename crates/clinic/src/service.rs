@@ -5,6 +5,7 @@
 //! as soon as it is durable here, and an alarm is acknowledged then, too. After a crash the index is rebuilt from the ledger.
 
 use crate::Error;
+use crate::aggregates::{Aggregates, Parts, Policy, WardKeys};
 use crate::alarm_log::AlarmLog;
 use crate::archive::{Appended, Archive, Item};
 use crate::board::{AlarmInput, Board, PathCondition, Priority};
@@ -20,7 +21,7 @@ use bodywire_channels::Refusal;
 use bodywire_channels::session::{HubNumber, PREKEY_LIFETIME_MS};
 use bodywire_channels::state::State;
 use bodywire_channels::topic::{Rendezvous, Shard};
-use bodywire_ledger::{Origin, Recovery, VerifierKey};
+use bodywire_ledger::{Hash, Origin, Recovery, VerifierKey};
 use bodywire_paths::{Broker, Delivery, Event as PathEvent, Path as MqttPath};
 use bodywire_proto::report::{Kind, OF_THE_BED, Report};
 use bodywire_proto::window::Window;
@@ -78,6 +79,10 @@ pub struct Config {
     pub mirrors: Option<Mirrors>,
     /// When a report is acknowledged.
     pub acknowledge: Acknowledge,
+    /// The ward's keys for sums over encrypted vital signs.
+    pub ward: Arc<WardKeys>,
+    /// Which of those sums may be read.
+    pub policy: Policy,
 }
 
 /// What a clinic has done so far.
@@ -182,6 +187,7 @@ pub struct Clinic {
     rng: StdRng,
     counters: Arc<Counters>,
     scrub: Arc<Notify>,
+    aggregates: Aggregates,
 }
 
 impl Clinic {
@@ -204,6 +210,7 @@ impl Clinic {
             witnessed.as_ref(),
         )
         .await?;
+        archive.tag_with(Arc::clone(&config.ward));
         let paths = config.paths.iter().map(|_| PathCounters::default()).collect();
         let counters = Arc::new(Counters { paths, ..Counters::default() });
         let mut unsettled = Unsettled::default();
@@ -240,6 +247,18 @@ impl Clinic {
         for (index, path) in (0u8..).zip(&config.paths) {
             board.path_state(index, &path.name, PathCondition::Down, "connecting")?;
         }
+        let archive = Arc::new(Mutex::new(archive));
+        let aggregates = Aggregates::new(Parts {
+            archive: Arc::clone(&archive),
+            ward: Arc::clone(&config.ward),
+            evaluators: config.mirrors.as_ref().map(Mirrors::evaluators),
+            log: Hash::of(config.origin.as_str().as_bytes()).to_string(),
+            store: store.clone(),
+            hubs: config.hubs.iter().map(|card| card.hub).collect(),
+            policy: config.policy,
+            counters: Arc::clone(&counters),
+            clock: now_ms,
+        });
         let clinic = Self {
             alarm_log: AlarmLog::new(&board),
             replicas: None,
@@ -251,7 +270,8 @@ impl Clinic {
             presence: BTreeMap::new(),
             config,
             store,
-            archive: Arc::new(Mutex::new(archive)),
+            archive,
+            aggregates,
             board,
             charts,
             enrolled,
@@ -271,6 +291,11 @@ impl Clinic {
     /// A handle that stays valid while the clinic runs.
     pub fn handle(&self) -> Handle {
         Handle { counters: Arc::clone(&self.counters), scrub: Arc::clone(&self.scrub) }
+    }
+
+    /// The sums over this clinic's encrypted vital signs; they stay valid while it runs.
+    pub fn aggregates(&self) -> Aggregates {
+        self.aggregates.clone()
     }
 
     /// Runs until `stop` turns true, then publishes the ledger and leaves.
@@ -583,8 +608,8 @@ impl Clinic {
         };
         let number = report.header.number;
         let is_vector = report.header.kind == Kind::Vector;
-        if is_vector && !is_of_the_bed(&report) {
-            tracing::error!("a hub sent a vector without its window, or one of a single sensor");
+        if is_vector && let Err(why) = self.takes(&report) {
+            tracing::error!(%why, "a hub sent a vector that no sum could take: give it the ward's public key again");
             self.counters.malformed.fetch_add(1, Ordering::Relaxed);
             return None;
         }
@@ -603,6 +628,14 @@ impl Clinic {
         self.counters.late.fetch_add(u64::from(late), Ordering::Relaxed);
         self.counters.out_of_order.fetch_add(u64::from(message.late || behind), Ordering::Relaxed);
         Some(Item { hub, number, sensor, hub_time_ms, late, report: message.message.clone() })
+    }
+
+    /// Whether a vector is one as a hub must send it.
+    fn takes(&self, report: &Report<'_>) -> Result<(), Error> {
+        let window = Window::parse(report.body());
+        let (_, vector) =
+            window.ok().filter(|_| report.header.sensor == OF_THE_BED).ok_or(Error::VectorOfNoWindow)?;
+        Ok(self.config.ward.takes(vector)?)
     }
 
     /// True for a report of a sensor of which a later one is stored; over sessions and restarts. Alarms go out of turn.
@@ -733,11 +766,6 @@ fn publication(topic: String, retain: bool, payload: Vec<u8>) -> bodywire_paths:
 fn number_of(message: &Arrived) -> Option<(HubId, u64)> {
     let report = Report::parse(&message.message).ok()?;
     Some((HubId(message.hub.0), report.header.number))
-}
-
-/// True for a vector as a hub must send it.
-fn is_of_the_bed(report: &Report<'_>) -> bool {
-    report.header.sensor == OF_THE_BED && Window::parse(report.body()).is_ok()
 }
 
 fn is_alarm(item: &Item) -> bool {

@@ -4,6 +4,7 @@
 
 mod access;
 mod actions;
+mod aggregates;
 mod assets;
 mod events;
 mod guard;
@@ -19,9 +20,11 @@ use axum::routing::{get, post};
 use tokio::sync::{Semaphore, mpsc};
 
 pub use access::{MAX_LINKS, MAX_SESSIONS, OneTimeLink, SESSION_LIFETIME_MS};
+pub use aggregates::MAX_QUERIES;
 pub use actions::{DemoCommand, MAX_IDEMPOTENCY_KEY_BYTES, MAX_REMEMBERED_ACTIONS};
 pub use events::HEARTBEAT;
 
+use crate::aggregates::{Aggregates, QUERY_BYTES_MAX};
 use crate::board::Board;
 use access::Access;
 use actions::Remembered;
@@ -51,6 +54,8 @@ struct Inner {
     remembered: Mutex<Remembered>,
     streams: Arc<Semaphore>,
     sockets: Arc<Semaphore>,
+    aggregates: Mutex<Option<Aggregates>>,
+    queries: Arc<Semaphore>,
 }
 
 impl Console {
@@ -77,6 +82,8 @@ impl Console {
             remembered: Mutex::new(Remembered::default()),
             streams: Arc::new(Semaphore::new(MAX_EVENT_STREAMS)),
             sockets: Arc::new(Semaphore::new(MAX_WAVE_SOCKETS)),
+            aggregates: Mutex::new(None),
+            queries: Arc::new(Semaphore::new(MAX_QUERIES)),
         };
         Self { inner: Arc::new(inner) }
     }
@@ -84,6 +91,11 @@ impl Console {
     /// Makes a one-time link valid. Beyond [`MAX_LINKS`] the oldest unused link stops working.
     pub fn admit(&self, link: OneTimeLink) {
         self.access().add_link(link, self.now_ms());
+    }
+
+    /// Lets a program ask for aggregates with this token (`Authorization: Bearer`, 64 hexadecimal digits), and for nothing else.
+    pub fn admit_program(&self, token: [u8; 32], name: &str) {
+        self.access().set_program(token, name);
     }
 
     fn now_ms(&self) -> u64 {
@@ -107,8 +119,13 @@ pub fn router(console: Console) -> Router {
         .fallback(guard::nothing_here)
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
         .layer(middleware::from_fn_with_state(console.clone(), guard::require_session));
+    let aggregates = Router::new()
+        .route("/", get(aggregates::standing).post(aggregates::ask))
+        .layer(DefaultBodyLimit::max(QUERY_BYTES_MAX))
+        .layer(middleware::from_fn_with_state(console.clone(), guard::require_session_or_program));
     Router::new()
         .route("/", get(login::index))
+        .nest("/api/v1/aggregates", aggregates)
         .nest("/api/v1", api)
         .fallback(get(assets::serve))
         .layer(middleware::from_fn_with_state(console.clone(), guard::check_origin_and_add_headers))

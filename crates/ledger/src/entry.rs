@@ -53,11 +53,15 @@ pub enum EntryKind {
     ErasureDone,
     /// First entry of a log that continues another one; names its last checkpoint.
     EpochLink,
+    /// A sum over encrypted vectors was asked for; appended before it is computed.
+    AggregateQuery,
+    /// What came of it; appended before the result is returned.
+    AggregateResult,
 }
 
 impl EntryKind {
     /// Every kind, in the order of its code.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 14] = [
         Self::Telemetry,
         Self::HomomorphicVector,
         Self::Grant,
@@ -70,9 +74,11 @@ impl EntryKind {
         Self::KeyErased,
         Self::ErasureDone,
         Self::EpochLink,
+        Self::AggregateQuery,
+        Self::AggregateResult,
     ];
 
-    /// The type byte, 1 to 12.
+    /// The type byte, 1 to 14.
     #[must_use]
     pub const fn code(self) -> u8 {
         match self {
@@ -88,6 +94,8 @@ impl EntryKind {
             Self::KeyErased => 10,
             Self::ErasureDone => 11,
             Self::EpochLink => 12,
+            Self::AggregateQuery => 13,
+            Self::AggregateResult => 14,
         }
     }
 
@@ -107,6 +115,8 @@ impl EntryKind {
             Self::KeyErased => "key-erased",
             Self::ErasureDone => "erasure-done",
             Self::EpochLink => "epoch-link",
+            Self::AggregateQuery => "aggregate-query",
+            Self::AggregateResult => "aggregate-result",
         }
     }
 

@@ -163,6 +163,15 @@ impl<D: Disk> Log<D> {
         self.stored.read(index)
     }
 
+    /// Reads an entry without its payload, of which nothing is said but that it was not erased.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchEntry`]; [`Error::Erased`]; [`Error::Damaged`] if the entry's checksum is wrong; [`Error::Disk`].
+    pub fn entry(&self, index: u64) -> Result<Entry, Error> {
+        let found = self.stored.seek(&mut Cursor::for_one(), index)?;
+        if found.header.is_erased() { Err(Error::Erased { index }) } else { Ok(found.header.entry) }
+    }
+
     /// All entries from `index` on, each with its index. One whose payload was erased is an [`Error::Erased`], one that
     /// is damaged an [`Error::Damaged`]; the iterator goes on behind both.
     pub fn entries_from(

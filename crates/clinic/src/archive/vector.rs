@@ -9,14 +9,27 @@
 
 use super::Archive;
 use crate::Error;
-use bodywire_ledger::{Draft, Entry, EntryKind, StreamId};
+use crate::aggregates::WardKeys;
+use bodywire_aggregate::VectorRef;
+use bodywire_ledger::{Draft, Entry, EntryKind, Hash, StreamId};
 use bodywire_proto::report::{Kind, Report};
 use bodywire_proto::window::Window;
 use bodywire_proto::wire::HubId;
 use bodywire_store::{PatientId, VectorRow};
+use std::sync::Arc;
 
 /// Bytes of the tag behind a vector.
 pub const VECTOR_TAG_BYTES: usize = 8;
+
+/// Bytes of a vector's name.
+pub const VECTOR_NAME_BYTES: usize = 16 + 8;
+
+/// The name under which a vector is tagged: its stream and its number there, which no other vector has.
+pub fn vector_name(stream: &[u8; 16], seq: u64) -> [u8; VECTOR_NAME_BYTES] {
+    let mut name = [0; VECTOR_NAME_BYTES];
+    name.iter_mut().zip(stream.iter().chain(&seq.to_be_bytes())).for_each(|(to, from)| *to = *from);
+    name
+}
 
 /// A vector as it was read from the ledger.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,6 +65,26 @@ impl StoredVector {
 }
 
 impl Archive {
+    /// From now on vectors are tagged with the ward's key.
+    pub fn tag_with(&mut self, ward: Arc<WardKeys>) {
+        self.ward = Some(ward);
+    }
+
+    /// The leaf hash (RFC 6962) of an entry that holds a vector.
+    ///
+    /// # Errors
+    /// [`Error::NoVector`], and [`Error::Erased`] when its payload is gone.
+    pub(crate) fn vector_leaf(&self, index: u64) -> Result<Hash, Error> {
+        let entry = match self.log.entry(index) {
+            Err(bodywire_ledger::Error::Erased { .. }) => return Err(Error::Erased { index }),
+            other => other?,
+        };
+        if entry.kind != EntryKind::HomomorphicVector {
+            return Err(Error::NoVector { index });
+        }
+        Ok(Hash::leaf(&entry.to_bytes()))
+    }
+
     /// Reads an encrypted vector.
     ///
     /// # Errors
@@ -78,8 +111,13 @@ impl Archive {
         [&body.window.to_bytes()[..], body.vector, &tag].concat()
     }
 
-    fn tag(&self, _stream: &StreamId, _seq: u64, _vector: &[u8]) -> [u8; VECTOR_TAG_BYTES] {
-        [0; VECTOR_TAG_BYTES]
+    /// The tag of a vector under the ward's key. What is no vector has none: it is never evaluated.
+    fn tag(&self, stream: &StreamId, seq: u64, vector: &[u8]) -> [u8; VECTOR_TAG_BYTES] {
+        let ward = self.ward.as_ref();
+        let tag = ward.zip(VectorRef::parse(vector).ok());
+        tag.map_or([0; VECTOR_TAG_BYTES], |(ward, vector)| {
+            ward.tags.tag(&vector_name(&stream.0, seq), &vector).to_bytes()
+        })
     }
 
     /// What the index is to say of the vectors among drafts, the first of which becomes the entry `first`.

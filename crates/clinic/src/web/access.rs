@@ -76,6 +76,8 @@ impl Session {
 pub(super) struct Access {
     links: VecDeque<(OneTimeLink, u64)>,
     sessions: VecDeque<Session>,
+    /// A program that may ask for aggregates.
+    program: Option<Session>,
 }
 
 impl Access {
@@ -84,6 +86,18 @@ impl Access {
             self.links.pop_front();
         }
         self.links.push_back((link, now_ms));
+    }
+
+    pub(super) fn set_program(&mut self, token: [u8; 32], name: &str) {
+        let person = name.chars().take(crate::board::MAX_TEXT_CHARS).collect();
+        // It sends no cookie, so that there is nothing that another site could make a browser send.
+        self.program = Some(Session { token, csrf: [0; 32], person, opened_at_ms: 0 });
+    }
+
+    /// The program of a bearer token.
+    pub(super) fn program(&self, bearer: &str) -> Option<Session> {
+        let given = parse(bearer)?;
+        self.program.clone().filter(|program| equal(&program.token, &given))
     }
 
     /// Uses a link up. The secrets become the session's cookie and its CSRF token.

@@ -77,6 +77,23 @@ pub(super) async fn require_session(
     next.run(request).await
 }
 
+/// As [`require_session`]; a program shows its token instead.
+pub(super) async fn require_session_or_program(
+    console: State<Console>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    let header = request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let Some(bearer) = header.and_then(|value| value.strip_prefix("Bearer ")) else {
+        return require_session(console, request, next).await;
+    };
+    let Some(program) = console.access().program(bearer) else {
+        return refusal(StatusCode::UNAUTHORIZED, "this token is not valid: the clinic draws a new one at each start");
+    };
+    request.extensions_mut().insert(program);
+    next.run(request).await
+}
+
 /// Unknown routes under the API.
 pub(super) async fn nothing_here() -> Response {
     refusal(StatusCode::NOT_FOUND, "no such route: see docs/console-api.md")

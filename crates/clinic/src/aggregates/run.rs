@@ -1,0 +1,326 @@
+//! A query from its policy to its answer.
+
+use super::answer::{Answer, OnRecord, Outcome, Rechecked, Seen, Verdict};
+use super::evaluate::{Evaluated, Evaluation};
+use super::policy::{Answers, Policy, Refusal, Subject, Term};
+use super::query::{Function, Query, TREND_WINDOWS_MAX, VECTORS_MAX};
+use super::WardKeys;
+use crate::Error;
+use crate::archive::Archive;
+use crate::evaluators::Evaluators;
+use bodywire_aggregate::vector::VECTOR_BYTES;
+use bodywire_aggregate::{Totals, Vector};
+use bodywire_ledger::EntryKind;
+use bodywire_proto::wire::HubId;
+use bodywire_store::{Store, VectorRow};
+use data_encoding::HEXLOWER;
+use serde::Serialize;
+use serde_json::json;
+use std::collections::BTreeSet;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
+use std::time::Instant;
+use tokio::sync::{Mutex, mpsc};
+
+/// Bytes of the encrypted result that are shown.
+const SHOWN_BYTES: usize = 64;
+
+/// The aggregates of one clinic. Clones share everything.
+#[derive(Clone)]
+pub struct Aggregates {
+    inner: Arc<Inner>,
+}
+
+pub(super) struct Inner {
+    pub(super) archive: Arc<Mutex<Archive>>,
+    pub(super) ward: Arc<WardKeys>,
+    pub(super) evaluators: Option<Evaluators>,
+    /// The ledger's name at replicas.
+    pub(super) log: String,
+    store: Store,
+    hubs: Vec<HubId>,
+    policy: Policy,
+    /// Entries that a quorum of replicas has; kept by the clinic.
+    mirrored: Arc<crate::Counters>,
+    answers: std::sync::Mutex<Answers>,
+    clock: fn() -> u64,
+}
+
+/// How things are, before a query.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Standing {
+    signals: Vec<Signal>,
+    cohort_min: usize,
+    queries_per_day: usize,
+    queries_left: usize,
+    replicas: usize,
+    vectors: usize,
+    oldest_ms: Option<u64>,
+    newest_ms: Option<u64>,
+    window_ms: Option<u32>,
+    simulated: bool,
+    key: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+struct Signal {
+    name: &'static str,
+    unit: &'static str,
+}
+
+/// What is told of a query under way.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Update {
+    /// So many vectors of so many are added.
+    Progress {
+        /// Added.
+        done: usize,
+        /// Of so many.
+        of: usize,
+    },
+    /// The end: the answer.
+    Answer(Box<Answer>),
+    /// The end: there is none.
+    Refusal {
+        /// A word for programs.
+        code: &'static str,
+        /// A sentence for people.
+        error: String,
+    },
+}
+
+/// What an [`Aggregates`] is made of.
+pub(crate) struct Parts {
+    pub(crate) archive: Arc<Mutex<Archive>>,
+    pub(crate) ward: Arc<WardKeys>,
+    pub(crate) evaluators: Option<Evaluators>,
+    pub(crate) log: String,
+    pub(crate) store: Store,
+    pub(crate) hubs: Vec<HubId>,
+    pub(crate) policy: Policy,
+    pub(crate) counters: Arc<crate::Counters>,
+    pub(crate) clock: fn() -> u64,
+}
+
+impl Aggregates {
+    pub(crate) fn new(parts: Parts) -> Self {
+        let Parts { archive, ward, evaluators, log, store, hubs, policy, counters, clock } = parts;
+        let answers = std::sync::Mutex::default();
+        let mirrored = counters;
+        let inner = Inner { archive, ward, evaluators, log, store, hubs, policy, mirrored, answers, clock };
+        Self { inner: Arc::new(inner) }
+    }
+
+    /// What can be asked, and how much there is.
+    ///
+    /// # Errors
+    /// That of the database.
+    pub async fn standing(&self) -> Result<Standing, Error> {
+        let inner = &self.inner;
+        let rows = inner.store.vectors(&inner.hubs, 0, u64::MAX).await?;
+        let signal = |vital: bodywire_aggregate::Vital| Signal { name: vital.name(), unit: vital.unit() };
+        let left = self.answers(|answers| answers.left(inner.policy, (inner.clock)()));
+        Ok(Standing {
+            signals: bodywire_aggregate::Vital::ALL.into_iter().map(signal).collect(),
+            cohort_min: inner.policy.cohort_min,
+            queries_per_day: inner.policy.queries_per_day,
+            queries_left: left,
+            replicas: inner.evaluators.as_ref().map_or(0, Evaluators::count),
+            vectors: rows.len(),
+            oldest_ms: rows.iter().map(|row| row.start_ms).min(),
+            newest_ms: rows.iter().map(end_ms).max(),
+            window_ms: rows.last().map(|row| row.length_ms),
+            simulated: rows.iter().any(|row| row.simulated),
+            key: inner.ward.public.id().to_string(),
+        })
+    }
+
+    /// Answers a query of `person`, telling how it goes on; the last update is the end. Whoever does not listen any more ends it.
+    pub async fn ask(&self, person: &str, query: Query, updates: mpsc::Sender<Update>) {
+        let end = match self.answer(person, &query, &updates).await {
+            Ok(answer) => Update::Answer(Box::new(answer)),
+            Err(refusal) => {
+                tracing::warn!(code = refusal.code(), "an aggregate query was refused");
+                let text = self.text(person, &query, &[("refused", json!(refusal.code()))]);
+                let noted = self.inner.archive.lock().await.note(EntryKind::Refusal, &text, (self.inner.clock)()).await;
+                if let Err(error) = noted {
+                    tracing::error!(%error, "a refusal could not be put on record");
+                }
+                Update::Refusal { code: refusal.code(), error: refusal.to_string() }
+            }
+        };
+        // Nobody may be listening any more.
+        let _ = updates.send(end).await;
+    }
+
+    async fn answer(
+        &self,
+        person: &str,
+        query: &Query,
+        updates: &mpsc::Sender<Update>,
+    ) -> Result<Answer, Refusal> {
+        let inner = &*self.inner;
+        let rows = self.rows(query).await?;
+        let terms: Vec<Term> = rows.iter().map(|row| term(query, row)).collect();
+        let now_ms = (inner.clock)();
+        self.answers(|answers| answers.allow(inner.policy, now_ms, query.vital, &terms))?;
+        let windows: BTreeSet<(u64, u32)> = rows.iter().map(|row| (row.start_ms, row.length_ms)).collect();
+        let asked = [("vectors", json!(terms.len())), ("inputs", json!(digest(&terms)))];
+        let text = self.text(person, query, &asked);
+        let query_entry = inner.archive.lock().await.note(EntryKind::AggregateQuery, &text, now_ms).await?;
+        let (mut evaluation, begun) = (Evaluation::new(inner, updates, rows.len()), Instant::now());
+        let parts = match query.function {
+            Function::Trend => by_window(inner.policy, query, &rows, &windows)?,
+            _ => vec![(0, 0, rows.clone())],
+        };
+        let mut sums = Vec::with_capacity(parts.len());
+        for (start_ms, length_ms, rows) in parts {
+            sums.push((start_ms, length_ms, evaluation.sum(query, &rows).await?));
+        }
+        let Evaluated { replicas, rechecked } = evaluation.end();
+        let (evaluated, opening) = (begun.elapsed(), Instant::now());
+        let first = sums.first().and_then(|(_, _, vectors)| vectors.first()).map(Vector::to_bytes).unwrap_or_default();
+        let mut opened = Vec::with_capacity(sums.len());
+        for (start_ms, length_ms, vectors) in sums {
+            opened.push((start_ms, length_ms, self.open(query, &vectors)?));
+        }
+        let decrypted = opening.elapsed();
+        let mut totals = Totals::default();
+        opened.iter().for_each(|(_, _, part)| totals.add(part));
+        let result = match query.function {
+            Function::Trend => Outcome::trend(query, &opened),
+            _ => Outcome::of(query, &totals),
+        };
+        let sha256 = bodywire_ledger::Hash::of(&first).to_string();
+        let learnt = [("query", json!(query_entry)), ("encrypted", json!(sha256)), ("result", json!(result))];
+        let text = self.text(person, query, &learnt);
+        let result_entry =
+            inner.archive.lock().await.note(EntryKind::AggregateResult, &text, (inner.clock)()).await?;
+        if replicas.iter().any(|replica| replica.state == Verdict::Lying) {
+            tracing::error!("a replica answered an aggregate query with what is not the sum: its answer was not used");
+        }
+        let coefficients = first.get(bodywire_aggregate::vector::HEADER_BYTES..).unwrap_or_default();
+        Ok(Answer {
+            function: query.function.name(),
+            signal: query.vital.name(),
+            unit: query.vital.unit(),
+            from_ms: windows.iter().map(|(start, _)| *start).min().unwrap_or(query.from_ms),
+            to_ms: rows.iter().map(end_ms).max().unwrap_or(query.to_ms),
+            windows: windows.len(),
+            patients: terms.iter().map(|term| term.subject).collect::<BTreeSet<_>>().len(),
+            vectors: rows.len(),
+            readings: totals.bins.iter().sum(),
+            outside: totals.outside,
+            simulated: rows.iter().any(|row| row.simulated),
+            result,
+            replicas,
+            seen: Seen {
+                vectors: rows.len(),
+                bytes: (rows.len() * VECTOR_BYTES) as u64,
+                sha256,
+                ciphertext: HEXLOWER.encode(coefficients.get(..SHOWN_BYTES).unwrap_or(coefficients)),
+            },
+            rechecked: Rechecked { vectors: rechecked },
+            audit: OnRecord { query: query_entry, result: result_entry },
+            evaluate_ms: evaluated.as_millis() as u64,
+            decrypt_ms: decrypted.as_millis() as u64,
+        })
+    }
+
+    /// The vectors of a query, in the order of the ledger: those that replicas have, where there are replicas.
+    async fn rows(&self, query: &Query) -> Result<Vec<VectorRow>, Refusal> {
+        let inner = &self.inner;
+        let mut rows =
+            inner.store.vectors(&inner.hubs, query.from_ms, query.to_ms).await.map_err(Error::from)?;
+        if inner.evaluators.is_some() {
+            let mirrored = inner.mirrored.mirrored.load(Ordering::Relaxed);
+            rows.retain(|row| row.ledger_index < mirrored);
+        }
+        let (found, limit) = (rows.len(), VECTORS_MAX);
+        if found > limit {
+            return Err(Refusal::TooMany { what: "vectors", found, limit });
+        }
+        Ok(rows)
+    }
+
+    fn open(&self, query: &Query, vectors: &[Vector]) -> Result<Totals, Refusal> {
+        let ward = &self.inner.ward;
+        let mut totals = Totals::default();
+        for vector in vectors {
+            let places = ward.secret.open(vector, ward.public.id())?;
+            totals.add(&Totals::of(query.vital, &places)?);
+        }
+        Ok(totals)
+    }
+
+    fn answers<T>(&self, with: impl FnOnce(&mut Answers) -> T) -> T {
+        with(&mut self.inner.answers.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// The text of a record.
+    fn text(&self, person: &str, query: &Query, more: &[(&str, serde_json::Value)]) -> Vec<u8> {
+        let mut text = json!({
+            "by": person,
+            "function": query.function.name(),
+            "signal": query.vital.name(),
+            "from_ms": query.from_ms,
+            "to_ms": query.to_ms,
+        });
+        if let Function::Count { above, below } = query.function {
+            (text["above"], text["below"]) = (json!(above), json!(below));
+        }
+        if !query.weights.is_empty() {
+            text["weights"] = json!(query.weights.iter().map(|(hub, weight)| (hub.0, weight)).collect::<Vec<_>>());
+        }
+        for (name, value) in more {
+            text[*name] = value.clone();
+        }
+        text.to_string().into_bytes()
+    }
+}
+
+fn end_ms(row: &VectorRow) -> u64 {
+    row.start_ms.saturating_add(u64::from(row.length_ms))
+}
+
+fn term(query: &Query, row: &VectorRow) -> Term {
+    let subject = row.patient.map_or(Subject::Bed(row.hub), Subject::Patient);
+    Term { index: row.ledger_index, weight: query.weight(row.hub), subject }
+}
+
+/// The name of a set of inputs, for the record.
+fn digest(terms: &[Term]) -> String {
+    let bytes: Vec<u8> = terms
+        .iter()
+        .flat_map(|term| term.index.to_be_bytes().into_iter().chain(term.weight.to_be_bytes()))
+        .collect();
+    bodywire_ledger::Hash::of(&bytes).to_string()
+}
+
+/// A part for each window, of which each must be large enough: a trend shows them one by one.
+fn by_window(
+    policy: Policy,
+    query: &Query,
+    rows: &[VectorRow],
+    windows: &BTreeSet<(u64, u32)>,
+) -> Result<Vec<(u64, u32, Vec<VectorRow>)>, Refusal> {
+    let (found, limit) = (windows.len(), TREND_WINDOWS_MAX);
+    if found > limit {
+        return Err(Refusal::TooMany { what: "windows", found, limit });
+    }
+    let of_window = |(start_ms, length_ms): &(u64, u32)| {
+        let of = |row: &&VectorRow| (row.start_ms, row.length_ms) == (*start_ms, *length_ms);
+        (*start_ms, *length_ms, rows.iter().filter(of).copied().collect::<Vec<_>>())
+    };
+    let parts: Vec<_> = windows.iter().map(of_window).collect();
+    let least = policy.cohort_min;
+    let patients = |rows: &[VectorRow]| {
+        rows.iter().map(|row| term(query, row).subject).collect::<BTreeSet<_>>().len()
+    };
+    let fewest = parts.iter().map(|(_, _, rows)| patients(rows)).min().unwrap_or(0);
+    if fewest < least {
+        return Err(Refusal::Cohort { patients: fewest, least });
+    }
+    Ok(parts)
+}
