@@ -110,14 +110,15 @@ async fn evaluate(
         Character::Noise => result.fill(0xff),
         Character::Huge => {
             let chunk = Bytes::from(vec![7; 1 << 16]);
-            let endless = futures_util::stream::repeat(Ok::<_, std::io::Error>(chunk));
+            let endless = futures_util::stream::repeat(Ok::<_, std::convert::Infallible>(chunk));
             return Body::from_stream(endless).into_response();
         }
         Character::Silent => return std::future::pending().await,
         Character::Stops => {
             use futures_util::StreamExt as _;
             let half = Bytes::copy_from_slice(&result[..result.len() / 2]);
-            let begun = futures_util::stream::once(std::future::ready(Ok::<_, std::io::Error>(half)));
+            let begun =
+                futures_util::stream::once(std::future::ready(Ok::<_, std::convert::Infallible>(half)));
             return Body::from_stream(begun.chain(futures_util::stream::pending())).into_response();
         }
         Character::Says(status, body) => {
