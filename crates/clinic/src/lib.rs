@@ -7,7 +7,7 @@
 //!
 //! [`ingest`] and [`chart`] are state machines without input or output; [`archive`] is the ledger with the keys to what is
 //! in it; [`board`] is the state one bed's screen shows and [`web`] serves it; [`service`] ties them together;
-//! [`mirrors`] sends the ledger to replicas.
+//! [`mirrors`] sends the ledger to replicas; [`evaluators`] has them add up encrypted vectors, and finds those that lie.
 //! Nothing here is a medical device.
 
 pub mod aggregates;
@@ -18,6 +18,7 @@ pub mod chart;
 mod erasure;
 mod error;
 mod index;
+pub mod evaluators;
 pub mod ingest;
 pub mod mirrors;
 mod replicas;

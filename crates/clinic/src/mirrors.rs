@@ -4,9 +4,10 @@
 //! says is believed but its cosignatures; a size that it names is only where the next frame is sent from. The bytes are in
 //! `docs/replication.md`.
 
-mod client;
+pub(crate) mod client;
 mod one;
 
+use crate::evaluators::{Evaluators, EvaluatorsError};
 use bodywire_ledger::{Checkpoint, CosignerKey, Error, Hash, VerifierKey};
 use std::future::Future;
 use std::sync::Arc;
@@ -163,6 +164,14 @@ impl Mirrors {
         });
         let heads = futures_util::future::join_all(asked).await;
         heads.into_iter().flatten().max_by_key(|head| head.size)
+    }
+
+    /// The same replicas as evaluators of sums; `token` if reading from them needs one.
+    ///
+    /// # Errors
+    /// [`EvaluatorsError::Token`].
+    pub fn evaluators(&self, token: Option<&str>) -> Result<Evaluators, EvaluatorsError> {
+        Evaluators::new(self.addresses.iter().map(|address| address.base.as_str()), token)
     }
 
     /// Begins to send. It ends when the handle is dropped.

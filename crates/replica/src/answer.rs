@@ -31,6 +31,10 @@ pub(crate) enum Refused {
     TooLarge,
     /// It contradicts what is here.
     Inconsistent,
+    /// Vectors that cannot be added.
+    Uncomputable(String),
+    /// The payload of this entry was erased.
+    Erased(u64),
     /// Too many others at the same time.
     Busy,
     /// The copy is damaged, is being repaired, or what was cosigned was lost.
@@ -78,10 +82,12 @@ impl IntoResponse for Refused {
                 StatusCode::PRECONDITION_FAILED,
                 "send the log's signed checkpoint of size 0 to its begin first",
             ),
-            Self::TooLarge => say(StatusCode::PAYLOAD_TOO_LARGE, "too many bytes; send fewer frames at once"),
+            Self::TooLarge => say(StatusCode::PAYLOAD_TOO_LARGE, "too many bytes; send less at once"),
             Self::Inconsistent => {
                 say(StatusCode::UNPROCESSABLE_ENTITY, "it contradicts what the log has signed before")
             }
+            Self::Uncomputable(why) => plain(StatusCode::UNPROCESSABLE_ENTITY, why),
+            Self::Erased(index) => plain(StatusCode::GONE, index.to_string()),
             Self::Busy => (
                 StatusCode::SERVICE_UNAVAILABLE,
                 [(header::RETRY_AFTER, RETRY_AFTER_S)],

@@ -2,6 +2,7 @@
 
 use crate::answer::Refused;
 use crate::disks::Disks;
+use crate::evaluate;
 use crate::held::Held;
 use crate::service::{Counters, Replica};
 use crate::status::{LogState, Status};
@@ -28,8 +29,8 @@ pub const READ_TIMEOUT: Duration = Duration::from_secs(10);
 /// Full tiles never change (C2SP tlog-tiles); a year is the most that caches know.
 const FOR_EVER: &str = "public, max-age=31536000, immutable";
 /// Everything else is asked for anew.
-const NEVER: &str = "no-store";
-const BYTES: &str = "application/octet-stream";
+pub(crate) const NEVER: &str = "no-store";
+pub(crate) const BYTES: &str = "application/octet-stream";
 const TEXT: &str = "text/plain; charset=utf-8";
 
 /// All routes of a replica.
@@ -39,6 +40,7 @@ pub fn router<S: Disks>(replica: Replica<S>) -> Router {
         .route("/{log}/checkpoint", get(checkpoint::<S>))
         .route("/{log}/tile/{*path}", get(tiles::<S>))
         .route("/{log}/frame/{first}", get(frame::<S>))
+        .route("/{log}/evaluate", post(evaluate::route::<S>))
         .route("/{log}/status", get(status::<S>))
         .route("/{log}/evidence", get(evidence::<S>))
         .route("/metrics", get(metrics::<S>))
@@ -75,7 +77,7 @@ async fn with_token<S: Disks>(State(replica): State<Replica<S>>, request: Reques
     next.run(request).await
 }
 
-fn held<S: Disks>(replica: &Replica<S>, log: &str) -> Result<Arc<Held<S>>, Refused> {
+pub(crate) fn held<S: Disks>(replica: &Replica<S>, log: &str) -> Result<Arc<Held<S>>, Refused> {
     replica.inner.logs.get(log).map(Arc::clone).ok_or(Refused::Unknown)
 }
 
@@ -85,7 +87,7 @@ fn decimal(text: &str) -> Result<u64, Refused> {
     number.ok_or_else(|| Refused::Malformed("a number is not decimal".to_owned()))
 }
 
-async fn whole(body: Body, limit: usize) -> Result<Vec<u8>, Refused> {
+pub(crate) async fn whole(body: Body, limit: usize) -> Result<Vec<u8>, Refused> {
     let limited = http_body_util::Limited::new(body, limit);
     match tokio::time::timeout(READ_TIMEOUT, http_body_util::BodyExt::collect(limited)).await {
         Err(_) => Err(Refused::Slow),
@@ -240,7 +242,7 @@ async fn evidence<S: Disks>(
 
 type Pick = fn(&Counters) -> &AtomicU64;
 
-const COUNTED: [(&str, &str, Pick); 8] = [
+const COUNTED: [(&str, &str, Pick); 10] = [
     ("frames", "Frames stored", |c| &c.frames),
     ("frame_bytes", "Bytes of them", |c| &c.frame_bytes),
     ("mirrored", "Cosignatures of the mirror", |c| &c.mirrored),
@@ -249,6 +251,8 @@ const COUNTED: [(&str, &str, Pick); 8] = [
     ("looks", "Looks at all bytes of a log", |c| &c.looks),
     ("damaged", "Looks that found damage", |c| &c.damaged),
     ("repaired", "Frames fetched from peers", |c| &c.repaired),
+    ("evaluations", "Sums of encrypted vectors", |c| &c.evaluations),
+    ("vectors_added", "Vectors in them", |c| &c.vectors_added),
 ];
 
 /// The text format of Prometheus; logs by their hashes, nobody by a name.

@@ -6,6 +6,7 @@
 //!   ([`bodywire_ledger::witness`], C2SP tlog-witness). The two have keys of their own.
 //! * It reads its own bytes again and again, serves nothing that it knows to be damaged, and repairs itself from its peers,
 //!   of whom it believes nothing.
+//! * It adds up encrypted vectors of its copy on request, and cannot open one.
 //!
 //! It has no key of a log and none that opens a payload. A log's own signature is what lets somebody write; the bytes of
 //! requests and answers are in `docs/replication.md`.
@@ -15,6 +16,7 @@
 mod answer;
 mod book;
 mod disks;
+mod evaluate;
 mod evidence;
 mod held;
 mod holding;
@@ -28,6 +30,7 @@ mod status;
 mod upload;
 
 pub use disks::{Disks, FileDisks, MemDisks, Part};
+pub use evaluate::{EVALUATE_BYTES_MAX, EVALUATIONS_MAX, TERMS_MAX, Terms, TermsError};
 pub use evidence::EVIDENCE_MAX;
 pub use http::{READ_TIMEOUT, router};
 pub use peers::PEER_TIMEOUT;

@@ -2,6 +2,7 @@
 
 use crate::book::Cosigner;
 use crate::disks::Disks;
+use crate::evaluate::EVALUATIONS_MAX;
 use crate::held::Held;
 use crate::peers::{Peer, Peers};
 use crate::upload::UPLOADS_MAX;
@@ -69,6 +70,10 @@ pub struct Counters {
     pub damaged: AtomicU64,
     /// Frames fetched from peers.
     pub repaired: AtomicU64,
+    /// Sums of encrypted vectors.
+    pub evaluations: AtomicU64,
+    /// Vectors in them.
+    pub vectors_added: AtomicU64,
 }
 
 /// The hash by which requests name a log: SHA-256 of its name, in hexadecimal (C2SP tlog-witness, tlog-mirror).
@@ -98,6 +103,7 @@ pub(crate) struct Inner<S: Disks> {
     pub(crate) counters: Arc<Counters>,
     pub(crate) uploads: Semaphore,
     pub(crate) frame_reads: Semaphore,
+    pub(crate) evaluations: Semaphore,
 }
 
 impl<S: Disks> Replica<S> {
@@ -135,6 +141,7 @@ impl<S: Disks> Replica<S> {
             counters: Arc::default(),
             uploads: Semaphore::new(UPLOADS_MAX),
             frame_reads: Semaphore::new(FRAME_READS_MAX),
+            evaluations: Semaphore::new(EVALUATIONS_MAX),
         };
         Ok(Self { inner: Arc::new(inner) })
     }

@@ -86,12 +86,9 @@ impl<'a> Evaluation<'a> {
         let verify = |result: &Stored<'_>| self.is_sum(query, rows, expected, &result.vector, result.tag);
         let Some(evaluators) = &self.inner.evaluators else {
             let bytes = self.here(query, rows).await?;
+            let right = Stored::parse(&bytes).is_ok_and(|result| verify(&result));
             self.rechecked += rows.len();
-            return if Stored::parse(&bytes).is_ok_and(|result| verify(&result)) {
-                Ok(bytes)
-            } else {
-                Err(Refusal::Authentic)
-            };
+            return if right { Ok(bytes) } else { Err(Refusal::Authentic) };
         };
         let terms: Vec<_> = rows.iter().map(|row| (row.ledger_index, query.weight(row.hub))).collect();
         let inputs = self.inputs(query, rows).await?;
@@ -178,7 +175,8 @@ impl<'a> Evaluation<'a> {
         for (number, (replica, reply)) in self.replicas.iter_mut().zip(&replies.replies).enumerate() {
             let lie = liars.iter().find(|(liar, _)| *liar == number).map(|(_, lie)| *lie);
             let (state, because) = match (lie, reply) {
-                (Some(lie), _) | (None, Reply::Lying(lie)) => (Verdict::Lying, Some(why(lie).to_owned())),
+                (Some(lie), _) => (Verdict::Lying, Some(why(lie).to_owned())),
+                (None, Reply::Lying(lie)) => (Verdict::Lying, Some(why(*lie).to_owned())),
                 (None, Reply::Answered(_)) => (Verdict::Agreed, None),
                 (None, Reply::Away) => (Verdict::Away, Some("no answer in time".to_owned())),
                 (None, Reply::Erased(index)) => {

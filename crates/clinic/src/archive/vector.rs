@@ -82,7 +82,7 @@ impl Archive {
         if entry.kind != EntryKind::HomomorphicVector {
             return Err(Error::NoVector { index });
         }
-        Ok(Hash::leaf(&entry.to_bytes()))
+        Ok(entry.leaf_hash())
     }
 
     /// Reads an encrypted vector.

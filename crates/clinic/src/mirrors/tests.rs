@@ -261,7 +261,8 @@ fn a_quorum_must_be_possible_and_every_key_its_own() {
         mirror: key(seed),
         witness: Some(key(seed + 1)),
     };
-    assert!(Mirrors::new(ORIGIN, vec![address(1), address(3)], 2).is_ok());
+    let two = Mirrors::new(ORIGIN, vec![address(1), address(3)], 2).unwrap();
+    assert_eq!(two.evaluators(Some("opensesame")).unwrap().count(), 2);
     assert!(matches!(Mirrors::new(ORIGIN, vec![address(1), address(2)], 2), Err(MirrorsError::Key(_))));
     assert!(matches!(Mirrors::new(ORIGIN, vec![], 0), Err(MirrorsError::Quorum { .. })));
     assert!(matches!(Mirrors::new(ORIGIN, vec![address(1)], 2), Err(MirrorsError::Quorum { .. })));
