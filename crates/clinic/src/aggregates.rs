@@ -17,8 +17,7 @@ mod run;
 pub use answer::{Answer, Outcome, ReplicaVerdict, Verdict};
 pub use policy::{DIFFERENCES_MAX, Policy, Refusal};
 pub use query::{Function, QUERY_BYTES_MAX, Query, TREND_WINDOWS_MAX, VECTORS_MAX};
-pub(crate) use run::Parts;
-pub use run::{Aggregates, Standing, Update};
+pub use run::{Aggregates, Parts, Standing, Update};
 
 use bodywire_aggregate::layout::LARGEST;
 use bodywire_aggregate::{Bounds, Encoding, Error, Owner, PublicKey, SecretKey, TagKey, VectorRef};

@@ -214,7 +214,9 @@ impl Archive {
                 let (id, secret): ([u8; 16], Zeroizing<[u8; 32]>) =
                     (rand::random(), Zeroizing::new(rand::random()));
                 let (hub, patient) = owner;
-                self.store.add_data_key(id, &secret, (hub != OF_THE_CLINIC.0).then_some(hub), patient, now_ms).await?;
+                self.store
+                    .add_data_key(id, &secret, (hub != OF_THE_CLINIC.0).then_some(hub), patient, now_ms)
+                    .await?;
                 let cipher = Aes256Gcm::new(&(*secret).into());
                 slot.insert(Sealing { key_id: KeyId(id), cipher, counter: 0 })
             }

@@ -20,8 +20,8 @@ use axum::routing::{get, post};
 use tokio::sync::{Semaphore, mpsc};
 
 pub use access::{MAX_LINKS, MAX_SESSIONS, OneTimeLink, SESSION_LIFETIME_MS};
-pub use aggregates::MAX_QUERIES;
 pub use actions::{DemoCommand, MAX_IDEMPOTENCY_KEY_BYTES, MAX_REMEMBERED_ACTIONS};
+pub use aggregates::MAX_QUERIES;
 pub use events::HEARTBEAT;
 
 use crate::aggregates::{Aggregates, QUERY_BYTES_MAX};

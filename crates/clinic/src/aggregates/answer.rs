@@ -68,7 +68,10 @@ impl Outcome {
             }
             Function::Histogram => Self::Histogram {
                 bins: of.histogram().collect(),
-                quantiles: QUANTILES.into_iter().filter_map(|part| Some((part, of.quantile(part)?))).collect(),
+                quantiles: QUANTILES
+                    .into_iter()
+                    .filter_map(|part| Some((part, of.quantile(part)?)))
+                    .collect(),
             },
         }
     }

@@ -48,7 +48,9 @@ pub(crate) struct Term {
 #[derive(Debug, thiserror::Error)]
 pub enum Refusal {
     /// There is nothing to add up.
-    #[error("there are no vectors of whole windows in this time: choose a longer time, or wait for the end of a window")]
+    #[error(
+        "there are no vectors of whole windows in this time: choose a longer time, or wait for the end of a window"
+    )]
     Nothing,
     /// Too few patients.
     #[error("{patients} patients are too few: a sum here needs {least}; choose a longer time or more beds")]
@@ -75,7 +77,9 @@ pub enum Refusal {
         least: usize,
     },
     /// The budget is used up.
-    #[error("{per_day} different queries were answered within a day, which is the limit here: ask an earlier one again, or wait")]
+    #[error(
+        "{per_day} different queries were answered within a day, which is the limit here: ask an earlier one again, or wait"
+    )]
     Budget {
         /// The limit.
         per_day: usize,

@@ -1,10 +1,10 @@
 //! A query from its policy to its answer.
 
+use super::WardKeys;
 use super::answer::{Answer, OnRecord, Outcome, Rechecked, Seen, Verdict};
 use super::evaluate::{Evaluated, Evaluation};
 use super::policy::{Answers, Policy, Refusal, Subject, Term};
 use super::query::{Function, Query, TREND_WINDOWS_MAX, VECTORS_MAX};
-use super::WardKeys;
 use crate::Error;
 use crate::archive::Archive;
 use crate::evaluators::Evaluators;
@@ -40,8 +40,7 @@ pub(super) struct Inner {
     store: Store,
     hubs: Vec<HubId>,
     policy: Policy,
-    /// Entries that a quorum of replicas has; kept by the clinic.
-    mirrored: Arc<crate::Counters>,
+    counters: Arc<crate::Counters>,
     answers: std::sync::Mutex<Answers>,
     clock: fn() -> u64,
 }
@@ -91,24 +90,33 @@ pub enum Update {
 }
 
 /// What an [`Aggregates`] is made of.
-pub(crate) struct Parts {
-    pub(crate) archive: Arc<Mutex<Archive>>,
-    pub(crate) ward: Arc<WardKeys>,
-    pub(crate) evaluators: Option<Evaluators>,
-    pub(crate) log: String,
-    pub(crate) store: Store,
-    pub(crate) hubs: Vec<HubId>,
-    pub(crate) policy: Policy,
-    pub(crate) counters: Arc<crate::Counters>,
-    pub(crate) clock: fn() -> u64,
+pub struct Parts {
+    /// The ledger that the vectors lie in; it tags with the same keys ([`Archive::tag_with`]).
+    pub archive: Arc<Mutex<Archive>>,
+    /// The ward's keys.
+    pub ward: Arc<WardKeys>,
+    /// Who adds; without any the clinic adds itself.
+    pub evaluators: Option<Evaluators>,
+    /// The ledger's name at replicas: SHA-256 of its origin, in hexadecimal.
+    pub log: String,
+    /// The index.
+    pub store: Store,
+    /// The hubs whose vectors are added.
+    pub hubs: Vec<HubId>,
+    /// Which sums may be read.
+    pub policy: Policy,
+    /// Says how many entries a quorum of replicas has ([`crate::Counters::mirrored`]).
+    pub counters: Arc<crate::Counters>,
+    /// Milliseconds since 1970.
+    pub clock: fn() -> u64,
 }
 
 impl Aggregates {
-    pub(crate) fn new(parts: Parts) -> Self {
+    /// The aggregates over a ledger.
+    pub fn new(parts: Parts) -> Self {
         let Parts { archive, ward, evaluators, log, store, hubs, policy, counters, clock } = parts;
         let answers = std::sync::Mutex::default();
-        let mirrored = counters;
-        let inner = Inner { archive, ward, evaluators, log, store, hubs, policy, mirrored, answers, clock };
+        let inner = Inner { archive, ward, evaluators, log, store, hubs, policy, counters, answers, clock };
         Self { inner: Arc::new(inner) }
     }
 
@@ -143,7 +151,13 @@ impl Aggregates {
             Err(refusal) => {
                 tracing::warn!(code = refusal.code(), "an aggregate query was refused");
                 let text = self.text(person, &query, &[("refused", json!(refusal.code()))]);
-                let noted = self.inner.archive.lock().await.note(EntryKind::Refusal, &text, (self.inner.clock)()).await;
+                let noted = self
+                    .inner
+                    .archive
+                    .lock()
+                    .await
+                    .note(EntryKind::Refusal, &text, (self.inner.clock)())
+                    .await;
                 if let Err(error) = noted {
                     tracing::error!(%error, "a refusal could not be put on record");
                 }
@@ -180,7 +194,11 @@ impl Aggregates {
         }
         let Evaluated { replicas, rechecked } = evaluation.end();
         let (evaluated, opening) = (begun.elapsed(), Instant::now());
-        let first = sums.first().and_then(|(_, _, vectors)| vectors.first()).map(Vector::to_bytes).unwrap_or_default();
+        let first = sums
+            .first()
+            .and_then(|(_, _, vectors)| vectors.first())
+            .map(Vector::to_bytes)
+            .unwrap_or_default();
         let mut opened = Vec::with_capacity(sums.len());
         for (start_ms, length_ms, vectors) in sums {
             opened.push((start_ms, length_ms, self.open(query, &vectors)?));
@@ -198,7 +216,9 @@ impl Aggregates {
         let result_entry =
             inner.archive.lock().await.note(EntryKind::AggregateResult, &text, (inner.clock)()).await?;
         if replicas.iter().any(|replica| replica.state == Verdict::Lying) {
-            tracing::error!("a replica answered an aggregate query with what is not the sum: its answer was not used");
+            tracing::error!(
+                "a replica answered an aggregate query with what is not the sum: its answer was not used"
+            );
         }
         let coefficients = first.get(bodywire_aggregate::vector::HEADER_BYTES..).unwrap_or_default();
         Ok(Answer {
@@ -234,7 +254,7 @@ impl Aggregates {
         let mut rows =
             inner.store.vectors(&inner.hubs, query.from_ms, query.to_ms).await.map_err(Error::from)?;
         if inner.evaluators.is_some() {
-            let mirrored = inner.mirrored.mirrored.load(Ordering::Relaxed);
+            let mirrored = inner.counters.mirrored.load(Ordering::Relaxed);
             rows.retain(|row| row.ledger_index < mirrored);
         }
         let (found, limit) = (rows.len(), VECTORS_MAX);
@@ -271,7 +291,8 @@ impl Aggregates {
             (text["above"], text["below"]) = (json!(above), json!(below));
         }
         if !query.weights.is_empty() {
-            text["weights"] = json!(query.weights.iter().map(|(hub, weight)| (hub.0, weight)).collect::<Vec<_>>());
+            text["weights"] =
+                json!(query.weights.iter().map(|(hub, weight)| (hub.0, weight)).collect::<Vec<_>>());
         }
         for (name, value) in more {
             text[*name] = value.clone();
@@ -315,9 +336,8 @@ fn by_window(
     };
     let parts: Vec<_> = windows.iter().map(of_window).collect();
     let least = policy.cohort_min;
-    let patients = |rows: &[VectorRow]| {
-        rows.iter().map(|row| term(query, row).subject).collect::<BTreeSet<_>>().len()
-    };
+    let patients =
+        |rows: &[VectorRow]| rows.iter().map(|row| term(query, row).subject).collect::<BTreeSet<_>>().len();
     let fewest = parts.iter().map(|(_, _, rows)| patients(rows)).min().unwrap_or(0);
     if fewest < least {
         return Err(Refusal::Cohort { patients: fewest, least });

@@ -22,7 +22,9 @@ const LINES: &str = "application/x-ndjson";
 const NONE: &str = "no aggregates: the clinic is starting; try again in a second";
 
 pub(super) async fn standing(State(console): State<Console>) -> Response {
-    let Some(aggregates) = console.aggregates() else { return refusal(StatusCode::SERVICE_UNAVAILABLE, NONE) };
+    let Some(aggregates) = console.aggregates() else {
+        return refusal(StatusCode::SERVICE_UNAVAILABLE, NONE);
+    };
     match aggregates.standing().await {
         Ok(standing) => Json(standing).into_response(),
         Err(error) => {
@@ -37,7 +39,9 @@ pub(super) async fn ask(
     Extension(session): Extension<Session>,
     body: Bytes,
 ) -> Response {
-    let Some(aggregates) = console.aggregates() else { return refusal(StatusCode::SERVICE_UNAVAILABLE, NONE) };
+    let Some(aggregates) = console.aggregates() else {
+        return refusal(StatusCode::SERVICE_UNAVAILABLE, NONE);
+    };
     let query = match Query::parse(&body) {
         Ok(query) => query,
         Err(why) => return refusal(StatusCode::BAD_REQUEST, &why),

@@ -88,7 +88,10 @@ pub(super) async fn require_session_or_program(
         return require_session(console, request, next).await;
     };
     let Some(program) = console.access().program(bearer) else {
-        return refusal(StatusCode::UNAUTHORIZED, "this token is not valid: the clinic draws a new one at each start");
+        return refusal(
+            StatusCode::UNAUTHORIZED,
+            "this token is not valid: the clinic draws a new one at each start",
+        );
     };
     request.extensions_mut().insert(program);
     next.run(request).await
