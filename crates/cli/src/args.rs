@@ -1,5 +1,6 @@
 //! What can be typed.
 
+mod aggregate;
 mod audit;
 mod backup;
 mod config;
@@ -9,6 +10,10 @@ mod patient;
 mod roles;
 mod sensor;
 
+pub use aggregate::{
+    AggregateCommand, AggregateKeyCommand, AggregateOptions, ClinicPlace, CountOptions, KeyExportOptions,
+    KeyJoinOptions, KeySplitOptions,
+};
 pub use audit::{AuditCommand, AuditListOptions, AuditProveOptions};
 pub use backup::{
     BackupCommand, BackupHouse, BackupMakeOptions, BackupRestoreOptions, BackupRole, BackupVerifyOptions,
@@ -86,6 +91,15 @@ pub enum Command {
         /// What to do.
         #[command(subcommand)]
         command: PatientCommand,
+    },
+    /// Figures of the whole ward, worked out by replicas on encrypted vital signs; only the result is decrypted.
+    ///
+    /// Needs a clinic that runs. Exit code 4 when the rules of the house forbid it, 5 when clinic or replicas do not answer,
+    /// 3 when no replica gave the sum that was asked for.
+    Aggregate {
+        /// What.
+        #[command(subcommand)]
+        command: AggregateCommand,
     },
     /// Who did what: the records of a ledger beside its telemetry.
     Audit {

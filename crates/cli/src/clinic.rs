@@ -22,7 +22,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::Read;
 use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -101,6 +101,7 @@ async fn serve(loaded: &Loaded, output: Output) -> Result<(), Failure> {
         None => None,
     };
     let place = Place::of(loaded, section, &state, held.as_ref())?;
+    leave_access(&console, address, &state.queries(place.shard.name()))?;
     loop {
         let hubs = admitted(&side, section).await?;
         let known = fingerprint(&side).await?;
@@ -117,9 +118,12 @@ async fn serve(loaded: &Loaded, output: Output) -> Result<(), Failure> {
             hubs,
             mirrors: mirrors(loaded, section, &place.origin)?,
             acknowledge: section.acknowledge,
+            ward: Arc::clone(&side.ward),
+            policy: section.policy,
         };
         let (clinic, _) = Clinic::open(config, side.store.clone(), board.clone()).await?;
         let handle = clinic.handle();
+        console.set_aggregates(Some(clinic.aggregates()));
         if let Ok(mut counters) = running.lock() {
             *counters = Arc::clone(&handle.counters);
         }
@@ -289,6 +293,14 @@ fn leave_link(console: &Console, address: SocketAddr, state: &State) -> Result<(
     replace_private(&file, url.as_bytes())?;
     logging::say(&format!("console on {address}, one-time link in {}", file.display()));
     Ok(())
+}
+
+/// Leaves address and token for queries where only the clinic's owner can read them; new at each start.
+pub(crate) fn leave_access(console: &Console, address: SocketAddr, file: &Path) -> Result<(), Failure> {
+    let token = Zeroizing::new(house::draw());
+    console.admit_program(*token, "operator");
+    let text = Zeroizing::new(format!("http://{address}\n{}\n", HEX.encode(&*token)));
+    replace_private(file, text.as_bytes())
 }
 
 /// Picks one of the counters.

@@ -5,12 +5,15 @@ use crate::args::StateOption;
 use crate::config::files::Loaded;
 use crate::exit::Failure;
 use crate::state::{Holder, State};
+use bodywire_aggregate::{Owner, PublicKey, SecretKey};
 use bodywire_channels::topic::Rendezvous;
+use bodywire_clinic::aggregates::WardKeys;
 use bodywire_proto::wire::{HubId, SensorId};
 use bodywire_sim::puf::{NOISE_TYPICAL, SramPuf};
 use bodywire_store::{DatabaseKey, HubRow, Location, SensorRow, Store};
 use ed25519_dalek::SigningKey;
 use rand::Rng;
+use std::sync::Arc;
 
 /// The one hub of a demo, and of a house whose configuration says no other.
 pub(crate) const HUB: HubId = HubId(1);
@@ -24,6 +27,7 @@ pub(crate) struct House {
     pub(crate) clinic_key: SigningKey,
     pub(crate) ledger_key: SigningKey,
     pub(crate) rendezvous: Rendezvous,
+    pub(crate) ward: Arc<WardKeys>,
 }
 
 impl House {
@@ -39,6 +43,7 @@ impl House {
             clinic_key: clinic.key,
             ledger_key: clinic.ledger_key,
             rendezvous: Rendezvous::new(rendezvous),
+            ward: clinic.ward,
         })
     }
 }
@@ -138,11 +143,33 @@ async fn only_hub(
     Ok(wanted)
 }
 
+/// The secret of the ward's aggregates.
+pub(crate) const AGGREGATE_SECRET: &str = "keys/aggregate";
+const AGGREGATE_PUBLIC: &str = "keys/aggregate.pub";
+
+/// The ward's keys for sums over encrypted vital signs; made when they are not there.
+pub(crate) fn ward(state: &State) -> Result<Arc<WardKeys>, Failure> {
+    let fault = |error: bodywire_aggregate::Error| Failure::Failed(error.to_string());
+    let owner = Owner::from_bytes(state.secret(AGGREGATE_SECRET)?);
+    let public = state.kept(AGGREGATE_PUBLIC, || {
+        let secret = SecretKey::from_owner(&owner).map_err(fault)?;
+        Ok(PublicKey::generate(&secret, &mut rand::rng()).map_err(fault)?.to_bytes().to_vec())
+    })?;
+    let public = PublicKey::parse(&public).map_err(|error| Failure::Configuration {
+        what: AGGREGATE_PUBLIC.to_owned(),
+        why: error.to_string(),
+        next: "restore it: what hubs have encrypted is under it".to_owned(),
+    })?;
+    Ok(Arc::new(WardKeys::new(&owner, public).map_err(fault)?))
+}
+
 /// What a clinic's side knows: its keys, and what hubs' cards have told it.
 pub(crate) struct ClinicSide {
     pub(crate) store: Store,
     pub(crate) key: SigningKey,
     pub(crate) ledger_key: SigningKey,
+    /// For sums over encrypted vital signs.
+    pub(crate) ward: Arc<WardKeys>,
 }
 
 impl ClinicSide {
@@ -154,6 +181,7 @@ impl ClinicSide {
             store: Store::open(&location, &database_key).await?,
             key: SigningKey::from_bytes(&state.secret("keys/clinic")?),
             ledger_key: SigningKey::from_bytes(&state.secret("keys/ledger")?),
+            ward: ward(state)?,
         })
     }
 }

@@ -2,18 +2,20 @@
 
 use crate::args::{AirOptions, HubCardOptions, HubOptions, Output};
 use crate::card::Card;
+use crate::config::Source;
 use crate::config::files::Loaded;
 use crate::exit::Failure;
 use crate::house::HubSide;
 use crate::radio::udp::{self, Radio};
 use crate::state::{Holder, State, replace_private};
 use crate::{logging, ready};
+use bodywire_aggregate::PublicKey;
 use bodywire_channels::topic::Shard;
 use bodywire_channels::{Mode, Spread};
 use bodywire_hub::bedside::{REPORT_AGE, SensorProfile};
 use bodywire_hub::service::{FRAMES_QUEUE, Heard};
 use bodywire_hub::spool::Spool;
-use bodywire_hub::{Config, Counters, Hub, Pairs};
+use bodywire_hub::{Aggregation, Config, Counters, Hub, Pairs};
 use bodywire_paths::Broker;
 use bodywire_proto::handshake::Profile;
 use ed25519_dalek::{SigningKey, VerifyingKey};
@@ -36,6 +38,7 @@ struct Told {
     spread: Spread,
     report_age: Duration,
     metrics: Option<SocketAddr>,
+    aggregation: Option<Aggregation>,
 }
 
 /// Runs the hub until its time is over or it is interrupted.
@@ -66,7 +69,17 @@ async fn told_by_file(loaded: &Loaded) -> Result<Told, Failure> {
         spread: loaded.config.spread,
         report_age: section.report_age,
         metrics: loaded.config.metrics,
+        aggregation: section.aggregate.as_ref().map(|told| aggregation(loaded, told)).transpose()?,
     })
+}
+
+/// The ward's public key and the length of a window.
+fn aggregation(loaded: &Loaded, (source, window): &(Source, Duration)) -> Result<Aggregation, Failure> {
+    let key = PublicKey::parse(&loaded.public(source)?).map_err(|error| {
+        let next = "write it again at the clinic: bodywire aggregate key export FILE --config clinic.toml";
+        loaded.place(source).map_or_else(|failure| failure, |place| Failure::path(&place, error, next))
+    })?;
+    Ok(Aggregation { key, window: *window })
 }
 
 /// One directory, and a clinic whose key is in it, if it is anywhere.
@@ -108,6 +121,7 @@ async fn told_by_options(options: &HubOptions) -> Result<Told, Failure> {
         spread: Spread::TWO_OF_THREE,
         report_age: REPORT_AGE,
         metrics: None,
+        aggregation: None,
     })
 }
 
@@ -117,7 +131,7 @@ async fn serve(
     duration: Option<Duration>,
     output: Output,
 ) -> Result<(), Failure> {
-    let Told { side, state, listen, clinic, shard, paths, spread, report_age, metrics } = told;
+    let Told { side, state, listen, clinic, shard, paths, spread, report_age, metrics, aggregation } = told;
     let mut rows = side.sensors().await?;
     rows.retain(|row| row.revoked_ms.is_none());
     if rows.is_empty() {
@@ -140,6 +154,7 @@ async fn serve(
             .map(|row| SensorProfile { sensor: row.sensor, kind: row.kind, class: row.class })
             .collect(),
         report_age,
+        aggregation,
     };
     let radio = Radio::bind(listen, air.weather(), air.seed).await?;
     let address = radio.address().map_err(|error| Failure::Failed(error.to_string()))?;

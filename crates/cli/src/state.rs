@@ -2,11 +2,12 @@
 //! owner may read.
 //!
 //! ```text
-//! keys/       of a hub: hub, rendezvous, pairs; of a clinic: clinic, ledger, database; 32 bytes each
+//! keys/       of a hub: hub, rendezvous, pairs; of a clinic: clinic, ledger, database, aggregate; 32 bytes each;
+//!             aggregate.pub, no secret
 //! chips/      by sensor: the silicon of the simulated PUFs
 //! sensors/    by sensor: what each remembers, in two slots; .wrapping: the secret behind the consents of class III
 //! hub/        spool.redb, bodywire.db (in a demo that of the clinic is for both)
-//! clinic/     bodywire.db, ledger/, console-link
+//! clinic/     bodywire.db, ledger/, console-link; queries-SHARD: where aggregates are asked for, and a token for it
 //! replica/    by ledger: log/, its copy; records/, what was cosigned, and evidence
 //! provisioned appears last, when a demo is complete
 //! roles       appears first, when single roles are to run here
@@ -144,6 +145,24 @@ impl State {
         self.root.join("clinic/console-link")
     }
 
+    /// Where a running clinic leaves address and token for queries.
+    pub(crate) fn queries(&self, shard: &str) -> PathBuf {
+        self.root.join(format!("clinic/{QUERIES}{shard}"))
+    }
+
+    /// Bytes that are made once and kept, and are no secret.
+    pub(crate) fn kept(
+        &self,
+        name: &str,
+        make: impl FnOnce() -> Result<Vec<u8>, Failure>,
+    ) -> Result<Vec<u8>, Failure> {
+        let path = self.root.join(name);
+        if !path.exists() {
+            self.write_new(name, &make()?)?;
+        }
+        fs::read(&path).map_err(Failure::state(path))
+    }
+
     pub(crate) fn clinic_database(&self) -> PathBuf {
         self.root.join("clinic/bodywire.db")
     }
@@ -208,6 +227,22 @@ impl State {
     pub(crate) fn memory(&self, sensor: SensorId) -> Result<Memory, Failure> {
         Memory::open(&self.root.join("sensors").join(sensor.0.to_string()))
     }
+}
+
+/// What the names of files with the access to queries begin with.
+const QUERIES: &str = "queries-";
+
+/// Shards of clinics that have left access to queries in a directory, and the files.
+pub(crate) fn query_files(root: &Path) -> Vec<(String, PathBuf)> {
+    let files = fs::read_dir(root.join("clinic")).into_iter().flatten().flatten();
+    let mut found: Vec<(String, PathBuf)> = files
+        .filter_map(|file| {
+            let shard = file.file_name().to_str()?.strip_prefix(QUERIES)?.to_owned();
+            Some((shard, file.path()))
+        })
+        .collect();
+    found.sort();
+    found
 }
 
 /// Writes a file that only its owner may read. It must not be there.

@@ -13,8 +13,8 @@ use std::time::Duration;
 
 /// Shortest window: a slot of it is 50 ms, faster than any number is measured.
 pub const WINDOW_MIN: Duration = Duration::from_secs(3);
-/// Longest window: a day.
-pub const WINDOW_MAX: Duration = Duration::from_secs(24 * 60 * 60);
+/// Longest window: half a day.
+pub const WINDOW_MAX: Duration = Duration::from_secs(12 * 60 * 60);
 
 /// How a hub takes part in the ward's sums.
 #[derive(Debug, Clone)]

@@ -72,7 +72,7 @@ pub struct Table {
 }
 
 /// Every table.
-pub const TABLES: [Table; 13] = [
+pub const TABLES: [Table; 15] = [
     Table {
         name: "state",
         repeats: false,
@@ -92,10 +92,22 @@ pub const TABLES: [Table; 13] = [
         about: "The clinic that this hub reports to.",
     },
     Table {
+        name: "hub.aggregate",
+        repeats: false,
+        optional: true,
+        about: "The ward's sums over encrypted vital signs. Without it this bed is in none of them.",
+    },
+    Table {
         name: "clinic",
         repeats: false,
         optional: false,
         about: "The ward: ledger, database and console.",
+    },
+    Table {
+        name: "clinic.aggregate",
+        repeats: false,
+        optional: false,
+        about: "Which sums over encrypted vital signs may be read.",
     },
     Table {
         name: "path",
@@ -172,7 +184,7 @@ const fn key(
 }
 
 /// Every key. Paths of files are relative to the directory of the configuration.
-pub const KEYS: [Key; 48] = [
+pub const KEYS: [Key; 53] = [
     key(
         "state",
         "dir",
@@ -231,6 +243,21 @@ pub const KEYS: [Key; 48] = [
         HUB,
         Default("\"0\""),
         "The clinic's shard: a level in the topic names, the same as `clinic.shard` there.",
+    ),
+    key(
+        "hub.aggregate",
+        "key_file",
+        HUB,
+        Required("\"ward.pub\""),
+        "File with the ward's public key, which is no secret, as `bodywire aggregate key export` writes it at the clinic.",
+    ),
+    key(
+        "hub.aggregate",
+        "window_s",
+        HUB,
+        Default("3600"),
+        "Length of a window in seconds, 3 to 43200: each is cut into 60 slots with one reading each, and travels as one vector of \
+         64 KiB. The same at all beds of a ward.",
     ),
     key(
         "clinic",
@@ -337,6 +364,27 @@ pub const KEYS: [Key; 48] = [
         CLINIC,
         Optional("\"replica-1.example/witness+a88ac5d5+BD1AF8PoQ4lakrcKp00bfrycmCzPLsSWjMDNVfEq9GYM\""),
         "The key that its witness cosigns with; without it, it is not asked to.",
+    ),
+    key(
+        "clinic.aggregate",
+        "cohort",
+        CLINIC,
+        Default("5"),
+        "Fewest patients of a sum, and fewest by which two sums may differ, 1 to 10000.",
+    ),
+    key(
+        "clinic.aggregate",
+        "queries_per_day",
+        CLINIC,
+        Default("200"),
+        "Different queries that are answered within a day, over all analysts, 1 to 512; asking one again is free.",
+    ),
+    key(
+        "clinic.aggregate",
+        "token_file",
+        CLINIC,
+        Optional("\"credential:replica-token\""),
+        "File with the token that reading from the replicas needs (`replica.token_file` there), readable by its owner only.",
     ),
     key(
         "path",

@@ -6,6 +6,7 @@ use super::values::{self, Source};
 use bodywire_channels::topic::Shard;
 use bodywire_channels::{Cipher, Mode, Spread};
 use bodywire_clinic::Acknowledge;
+use bodywire_clinic::aggregates::Policy;
 use bodywire_ledger::{CosignerKey, Origin, VerifierKey};
 use bodywire_paths::{Bind, Version};
 use bodywire_proto::wire::HubId;
@@ -61,6 +62,8 @@ pub struct HubSection {
     pub shard: Shard,
     /// Its database, when it is on a server.
     pub database: Option<Database>,
+    /// How it takes part in the ward's sums: the file with the public key, and the length of a window.
+    pub aggregate: Option<(Source, Duration)>,
 }
 
 /// `[clinic]`.
@@ -88,6 +91,10 @@ pub struct ClinicSection {
     pub acknowledge: Acknowledge,
     /// How many replicas make a quorum, where that is written.
     pub quorum: Option<u16>,
+    /// Which sums may be read.
+    pub policy: Policy,
+    /// Where the token for reading from replicas is, when they want one.
+    pub replica_token: Option<Source>,
 }
 
 /// One `[[mirror]]`.
@@ -299,6 +306,12 @@ fn read_hub(hub: &Section<'_, '_>, findings: &mut Findings<'_>) -> Option<HubSec
     let clinic = hub.table("hub.clinic", findings);
     let key = clinic.get("verify_key", values::verify_key, findings);
     let shard = clinic.get("shard", values::shard, findings);
+    let aggregate = hub.table("hub.aggregate", findings);
+    let aggregate = aggregate.is_written().then(|| {
+        let key = aggregate.get("key_file", values::source, findings);
+        let window = aggregate.get("window_s", values::window, findings);
+        Some((key?, window?))
+    });
     Some(HubSection {
         number: HubId(number?),
         listen: listen?,
@@ -306,6 +319,7 @@ fn read_hub(hub: &Section<'_, '_>, findings: &mut Findings<'_>) -> Option<HubSec
         clinic: key?,
         shard: shard?,
         database,
+        aggregate: aggregate.map_or(Some(None), |read| read.map(Some))?,
     })
 }
 
@@ -327,6 +341,10 @@ fn read_clinic(clinic: &Section<'_, '_>, findings: &mut Findings<'_>) -> Option<
     let database = read_database(clinic, findings);
     let acknowledge = clinic.get("acknowledge", values::acknowledge, findings);
     let quorum = clinic.get("quorum", values::quorum, findings);
+    let aggregate = clinic.table("clinic.aggregate", findings);
+    let cohort = aggregate.get("cohort", values::cohort, findings);
+    let queries = aggregate.get("queries_per_day", values::queries, findings);
+    let replica_token = aggregate.get("token_file", values::source, findings);
     Some(ClinicSection {
         origin: origin?,
         shard: shard?,
@@ -339,6 +357,8 @@ fn read_clinic(clinic: &Section<'_, '_>, findings: &mut Findings<'_>) -> Option<
         database,
         acknowledge: acknowledge?,
         quorum,
+        policy: Policy { cohort_min: cohort?, queries_per_day: queries? },
+        replica_token,
     })
 }
 

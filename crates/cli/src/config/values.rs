@@ -3,7 +3,9 @@
 use bodywire_channels::PATHS_MAX;
 use bodywire_channels::topic::Shard;
 use bodywire_clinic::Acknowledge;
+use bodywire_clinic::aggregates::DIFFERENCES_MAX;
 use bodywire_clinic::mirrors::MIRRORS_MAX;
+use bodywire_hub::{WINDOW_MAX, WINDOW_MIN};
 use bodywire_ledger::{CosignerKey, Origin, VerifierKey};
 use bodywire_paths::{Bind, Version};
 use bodywire_store::Location;
@@ -25,6 +27,9 @@ const TEXT_BYTES_MAX: usize = 4_096;
 
 /// Longest that observations may wait: with more, half the time in which the clinic calls a sensor silent is gone.
 const REPORT_AGE_MS_MAX: u16 = 5_000;
+
+/// Largest cohort that can be asked for: no ward has more patients.
+const COHORT_MAX: u16 = 10_000;
 
 /// Why a value is refused: why, and what to write.
 pub(super) type Refused = (String, String);
@@ -160,6 +165,22 @@ pub(super) fn hub_numbers(value: &DeValue<'_>) -> Parsed<Vec<u16>> {
 /// How long observations wait for a report.
 pub(super) fn report_age(value: &DeValue<'_>) -> Parsed<Duration> {
     integer(value, 1, REPORT_AGE_MS_MAX).map(|ms| Duration::from_millis(ms.into()))
+}
+
+/// Length of a window of vital signs.
+pub(super) fn window(value: &DeValue<'_>) -> Parsed<Duration> {
+    let seconds = |limit: Duration| u16::try_from(limit.as_secs()).unwrap_or(u16::MAX);
+    integer(value, seconds(WINDOW_MIN), seconds(WINDOW_MAX)).map(|s| Duration::from_secs(s.into()))
+}
+
+/// Patients of a cohort.
+pub(super) fn cohort(value: &DeValue<'_>) -> Parsed<usize> {
+    integer(value, 1, COHORT_MAX).map(usize::from)
+}
+
+/// Queries a day.
+pub(super) fn queries(value: &DeValue<'_>) -> Parsed<usize> {
+    integer(value, 1, DIFFERENCES_MAX as u16).map(usize::from)
 }
 
 /// A port that somebody listens on.

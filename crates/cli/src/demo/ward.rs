@@ -15,11 +15,12 @@ use crate::state::{Holder, State};
 use crate::{now_ms, print};
 use bodywire_channels::Spread;
 use bodywire_channels::topic::Shard;
+use bodywire_clinic::aggregates::{Aggregates, Policy};
 use bodywire_clinic::board::{Board, PathCondition, PathView, Source};
 use bodywire_clinic::web::{Console, DemoCommand, OneTimeLink, router};
 use bodywire_clinic::{Acknowledge, Clinic, HubCard};
 use bodywire_hub::bedside::REPORT_AGE;
-use bodywire_hub::{Hub, Pairs, service::FRAMES_QUEUE};
+use bodywire_hub::{Aggregation, Hub, Pairs, service::FRAMES_QUEUE};
 use bodywire_ledger::{Origin, VerifierKey};
 use bodywire_sim::patient::Condition;
 use std::net::Ipv4Addr;
@@ -32,6 +33,10 @@ use tokio::task::JoinHandle;
 
 /// Name of the demo's ledger.
 const ORIGIN: &str = "bodywire.invalid/demo";
+/// The demo's shard.
+const SHARD: &str = "0";
+/// A window of vital signs: short, so that there is something to add up soon.
+const WINDOW: Duration = Duration::from_secs(10);
 /// When the synthetic patient deteriorates by itself, and for how long.
 const EMERGENCY_AFTER: Duration = Duration::from_secs(20);
 const EMERGENCY_LASTS: Duration = Duration::from_secs(30);
@@ -65,6 +70,7 @@ struct Ward {
     stop_sensors: watch::Sender<bool>,
     stop_hub: watch::Sender<bool>,
     stop_clinic: watch::Sender<bool>,
+    aggregates: Aggregates,
     store: bodywire_store::Store,
     ledger_key: ed25519_dalek::SigningKey,
     plays_recording: bool,
@@ -124,8 +130,8 @@ impl Ward {
         provisioned: Provisioned,
     ) -> Result<Self, Failure> {
         let Provisioned { house, spool, sensors } = provisioned;
-        let House { store, hub_key, clinic_key, ledger_key, rendezvous } = house;
-        let shard = Shard::new("0")?;
+        let House { store, hub_key, clinic_key, ledger_key, rendezvous, ward } = house;
+        let shard = Shard::new(SHARD)?;
         let source = match &options.recording {
             Some(path) => {
                 Source::Recording(path.file_name().map_or_else(String::new, |n| n.to_string_lossy().into()))
@@ -153,9 +159,13 @@ impl Ward {
             hubs: vec![HubCard { hub: HUB, key: hub_key.verifying_key(), rendezvous: rendezvous.clone() }],
             mirrors: Some(mirrors),
             acknowledge: Acknowledge::Mirrored,
+            ward: Arc::clone(&ward),
+            // One bed has no cohort; the console says so.
+            policy: Policy { cohort_min: 1, ..Policy::default() },
         };
         let (clinic, _) = Clinic::open(clinic_config, store.clone(), board.clone()).await?;
         let clinic_handle = clinic.handle();
+        let aggregates = clinic.aggregates();
         let hub_config = bodywire_hub::Config {
             hub: HUB,
             signing_key: hub_key,
@@ -166,6 +176,7 @@ impl Ward {
             spread: Spread::TWO_OF_THREE,
             sensors: SENSORS.to_vec(),
             report_age: REPORT_AGE,
+            aggregation: Some(Aggregation { key: ward.public.clone(), window: WINDOW }),
         };
         let pairs = Pairs::open(
             &state.used_pairs(),
@@ -198,6 +209,7 @@ impl Ward {
             stop_sensors,
             stop_hub,
             stop_clinic,
+            aggregates,
             store,
             ledger_key,
             plays_recording: options.recording.is_some(),
@@ -351,6 +363,8 @@ impl Ward {
         let link = OneTimeLink::new(house::draw()).for_person("Demo clinician");
         let url = format!("http://{address}{}", link.path());
         console.admit(link);
+        console.set_aggregates(Some(self.aggregates.clone()));
+        crate::clinic::leave_access(&console, address, &self.state.queries(SHARD))?;
         tokio::spawn(async move {
             if let Err(error) = axum::serve(listener, router(console)).await {
                 eprintln!("bodywire: the console has stopped: {error}");
