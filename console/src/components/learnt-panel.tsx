@@ -40,7 +40,7 @@ function headline({ function: name, result, unit: code, signal }: Answer, questi
   return null;
 }
 
-// A sum over one patient hides only the order within a window, and nobody should think otherwise.
+// A sum over one patient is that patient's own, and nobody should think otherwise.
 const openedText = (least: number): string =>
   least > 1
     ? `Only sums over at least ${least} patients were opened.`

@@ -19,11 +19,11 @@ export function SeenPanel({ answer }: { answer: Answer }) {
       <p class="headline">
         <span class="large">{countText(seen.vectors)}</span> encrypted vectors, {bytesText(seen.bytes)}
       </p>
-      <p class="plain">No replica has a key that opens them. To it the result is:</p>
+      <p class="plain">No replica has a key that opens them. To it {answer.function === "trend" ? "the first of the sums" : "the sum"} is:</p>
       <pre class="ciphertext" aria-label={`First ${seen.ciphertext.length / 2} bytes of the encrypted result`}>{rows(seen.ciphertext)} …</pre>
       <dl class="facts">
         <div><dt>SHA-256 of it</dt><dd><code class="hash">{seen.sha256}</code></dd></div>
-        <div><dt>Added once more by the clinic</dt><dd>{countText(rechecked.vectors)} of the vectors</dd></div>
+        <div><dt>Check by the clinic</dt><dd>{countText(rechecked.vectors)} of the vectors added once more</dd></div>
       </dl>
       {replicas.length === 0 && <p class="plain">This clinic has no replicas: it has added the vectors by itself.</p>}
       <ul class="verdicts" aria-label="Replicas">

@@ -6,7 +6,6 @@ import { countText, unitText } from "./words";
 const WIDTH = 400;
 const HEIGHT = 150;
 const MARGIN = 8;
-const DAY_MS = 86_400_000;
 
 export function TrendChart({ points, unit: code, name }: { points: Point[]; unit: string; name: string }) {
   const unit = unitText(code);
@@ -26,8 +25,8 @@ export function TrendChart({ points, unit: code, name }: { points: Point[]; unit
       return points[n - 1]?.[1] == null ? `M${x(time)} ${y(mean)}h0` : `L${x(time)} ${y(mean)}`;
     })
     .join("");
-  const short = last[0] - first[0] < DAY_MS;
-  const time = short ? clockText : dateText;
+  const sameDay = new Date(first[0]).toDateString() === new Date(last[0]).toDateString();
+  const time = sameDay ? clockText : dateText;
   const label = `Trend of ${name} from ${dateText(first[0])} to ${dateText(last[0])}, between ${lowest.toFixed(digits)} and ${highest.toFixed(digits)} ${unit}`;
   return (
     <figure class="chart">
