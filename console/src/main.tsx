@@ -2,6 +2,7 @@ import { render } from "preact";
 import { App } from "./components/app";
 import { startConnection } from "./state/connection";
 import { listenForKeys } from "./state/keys";
+import { listenForPages } from "./state/page";
 import { startSounding } from "./audio/sounding";
 import { startWaves } from "./wave/waves";
 
@@ -12,4 +13,5 @@ if (root) {
   startWaves();
   startSounding();
   listenForKeys();
+  listenForPages();
 }

@@ -1,12 +1,10 @@
 // One bed in a real browser, in the order of a demonstration.
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
-import { createRequire } from "node:module";
 import { after, before, test } from "node:test";
+import { seriousFindings } from "./accessibility.mjs";
 import { isPreview, listen, originOf, screenshotPath, startBrowser, startServer } from "./harness.mjs";
 import { columnTops, longestBlank, peakColumns } from "./trace-pixels.mjs";
 
-const axeSource = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const MM_PER_SECOND = 25;
 let server, browser, context, page;
 
@@ -26,13 +24,7 @@ const pause = (ms) => page.waitForTimeout(ms);
 const shot = (name) => page.screenshot({ path: screenshotPath(name) });
 const pxPerMm = () => page.$eval(".strip.ecg .trace", (canvas) => Number(canvas.dataset.pxPerMm));
 
-async function noSeriousFindings() {
-  await page.evaluate(axeSource);
-  const { violations } = await page.evaluate(() => axe.run());
-  const serious = violations.filter(({ impact }) => impact === "serious" || impact === "critical");
-  const found = serious.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(" | ")}`);
-  assert.deepEqual(found, []);
-}
+const noSeriousFindings = async () => assert.deepEqual(await seriousFindings(page), []);
 
 test("without a session the page says where to find the link, and shows nothing", async () => {
   const stranger = await browser.newContext();

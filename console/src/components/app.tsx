@@ -1,41 +1,22 @@
-import { demo } from "../state/session";
 import { status } from "../state/connection";
+import { page } from "../state/page";
+import { AggregatePage } from "./aggregate-page";
 import { AlarmBar } from "./alarm-bar";
 import { Announcer } from "./announcer";
-import { DemoControls } from "./demo-controls";
-import { EventList } from "./event-list";
-import { EvidenceCard } from "./evidence-card";
+import { BedPage } from "./bed-page";
 import { Footer } from "./footer";
 import { Header } from "./header";
-import { LedgerCard } from "./ledger-card";
 import { LostFrame } from "./lost-frame";
 import { NoSession } from "./no-session";
-import { Numerics } from "./numerics";
-import { PathsCard } from "./paths-card";
-import { SensorsCard } from "./sensors-card";
-import { Waves } from "./waves";
 
+// Only the middle changes with the page: alarms, sound and the frame of a lost server belong to all of them.
 export function App() {
   if (status.value === "no-session") return <NoSession />;
   return (
     <div class={`screen ${status.value}`}>
       <Header />
       <AlarmBar />
-      <main>
-        <h1 class="visually-hidden">Bed view</h1>
-        <Waves />
-        <Numerics />
-        <div class="cards">
-          <EvidenceCard />
-          <div class="stack">
-            <PathsCard />
-            <LedgerCard />
-          </div>
-          <SensorsCard />
-          <EventList />
-        </div>
-        {demo.value && <DemoControls />}
-      </main>
+      {page.value === "aggregates" ? <AggregatePage /> : <BedPage />}
       <Footer />
       <LostFrame />
       <Announcer />

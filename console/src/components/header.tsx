@@ -4,6 +4,7 @@ import { status } from "../state/connection";
 import { person } from "../state/session";
 import { AudioControl } from "./audio-control";
 import { LivePill } from "./live-pill";
+import { PageLinks } from "./page-links";
 
 export function Header() {
   const book = ledger.value;
@@ -13,6 +14,7 @@ export function Header() {
       <span class="patient">{patient.value.label}</span>
       {source.value.kind === "simulated" && <span class="pill test">TEST DATA</span>}
       {source.value.kind === "recording" && <span class="pill test">RECORDING {source.value.name}</span>}
+      <PageLinks />
       <span class="space" />
       <LivePill />
       {book && (

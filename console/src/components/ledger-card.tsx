@@ -1,7 +1,6 @@
 import { ledger } from "../state/board";
 import { ageText, now } from "../state/clock";
-
-const entries = (count: number) => count.toLocaleString("en-GB").replaceAll(",", " ");
+import { countText } from "./words";
 
 export function LedgerCard() {
   const book = ledger.value;
@@ -10,7 +9,7 @@ export function LedgerCard() {
       <h2 id="ledger-title">Ledger</h2>
       {!book && <p>not verified yet</p>}
       {book && !book.damage && (
-        <p class="mark">✓ verified {entries(book.entries)} entries, {ageText(now.value - book.verified_at_ms)} ago</p>
+        <p class="mark">✓ verified {countText(book.entries)} entries, {ageText(now.value - book.verified_at_ms)} ago</p>
       )}
       {book?.damage && (
         <p class="mark">

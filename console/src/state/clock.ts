@@ -19,6 +19,8 @@ export const now = signal(Date.now());
 setInterval(() => (now.value = serverNow()), 250);
 
 export const clockText = (ms: number): string => new Date(ms).toLocaleTimeString("en-GB");
+export const dateText = (ms: number): string =>
+  new Date(ms).toLocaleString("en-GB", { dateStyle: "medium", timeStyle: "medium" });
 
 export function ageText(ms: number): string {
   const seconds = Math.max(0, Math.floor(ms / 1000));
