@@ -197,7 +197,12 @@ fn mirrors(loaded: &Loaded, section: &ClinicSection, origin: &Origin) -> Result<
         return Ok(None);
     }
     let quorum = section.quorum.map_or(addresses.len() / 2 + 1, usize::from);
-    Mirrors::new(origin.as_str(), addresses, quorum).map(Some).map_err(|error| Failure::Configuration {
+    let token = section.replica_token.as_ref().map(|source| loaded.password(source)).transpose()?;
+    let mirrors = Mirrors::new(origin.as_str(), addresses, quorum).and_then(|mirrors| match token {
+        Some(token) => mirrors.with_token(&token),
+        None => Ok(mirrors),
+    });
+    mirrors.map(Some).map_err(|error| Failure::Configuration {
         what: "[[mirror]]".to_owned(),
         why: error.to_string(),
         next: "mend the tables [[mirror]] in the configuration".to_owned(),

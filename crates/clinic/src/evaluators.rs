@@ -130,6 +130,11 @@ impl Evaluators {
         Ok(Self { clients, token, patience: PATIENCE })
     }
 
+    /// Replicas that were looked at before.
+    pub(crate) fn of<'a>(bases: impl Iterator<Item = &'a str>, token: Option<Bearer>) -> Self {
+        Self { clients: bases.map(Client::new).collect(), token, patience: PATIENCE }
+    }
+
     /// Waits so long for an answer instead of [`PATIENCE`].
     #[must_use]
     pub fn with_patience(self, patience: Duration) -> Self {

@@ -7,7 +7,7 @@
 pub(crate) mod client;
 mod one;
 
-use crate::evaluators::{Evaluators, EvaluatorsError};
+use crate::evaluators::Evaluators;
 use bodywire_ledger::{Checkpoint, CosignerKey, Error, Hash, VerifierKey};
 use std::future::Future;
 use std::sync::Arc;
@@ -114,6 +114,9 @@ pub enum MirrorsError {
     /// Not an address.
     #[error("the replica {0} is no address: write it as in http://replica-1.example:9580")]
     Address(String),
+    /// A token that no request can carry. It is not in the text.
+    #[error("the token for reading from replicas has letters that no request can carry: use visible ASCII")]
+    Token,
     /// One key twice: it would count twice.
     #[error("the key of {0} is given twice: each replica has its own")]
     Key(String),
@@ -125,6 +128,7 @@ pub struct Mirrors {
     addresses: Vec<MirrorAddress>,
     quorum: usize,
     origin: String,
+    token: Option<client::Bearer>,
 }
 
 impl Mirrors {
@@ -147,18 +151,27 @@ impl Mirrors {
                 keys.push(key.key());
             }
         }
-        Ok(Self { addresses, quorum: k, origin: origin.to_owned() })
+        Ok(Self { addresses, quorum: k, origin: origin.to_owned(), token: None })
+    }
+
+    /// With the token that reading from the replicas needs.
+    ///
+    /// # Errors
+    /// [`MirrorsError::Token`].
+    pub fn with_token(self, token: &str) -> Result<Self, MirrorsError> {
+        let token = Some(client::Bearer::new(token).ok_or(MirrorsError::Token)?);
+        Ok(Self { token, ..self })
     }
 
     /// The largest head of the log that a replica can show, with the log's own signature on it: what a writer asks before it
     /// signs anything, since its own copy may have been restored from an old state. A replica that does not answer in
-    /// time says nothing; one that needs a token for reading neither.
+    /// time says nothing; one that needs another token for reading neither.
     pub async fn head(&self, key: &VerifierKey) -> Option<Checkpoint> {
         let path = format!("/{}/checkpoint", Hash::of(self.origin.as_bytes()));
         let asked = self.addresses.iter().map(|address| {
             let path = &path;
             async move {
-                let text = client::Client::new(&address.base).get(path, HEAD_PATIENCE).await?;
+                let text = client::Client::new(&address.base).get(path, self.token.as_ref(), HEAD_PATIENCE).await?;
                 Checkpoint::open(text.as_bytes(), key).ok()
             }
         });
@@ -166,12 +179,9 @@ impl Mirrors {
         heads.into_iter().flatten().max_by_key(|head| head.size)
     }
 
-    /// The same replicas as evaluators of sums; `token` if reading from them needs one.
-    ///
-    /// # Errors
-    /// [`EvaluatorsError::Token`].
-    pub fn evaluators(&self, token: Option<&str>) -> Result<Evaluators, EvaluatorsError> {
-        Evaluators::new(self.addresses.iter().map(|address| address.base.as_str()), token)
+    /// The same replicas as evaluators of sums.
+    pub fn evaluators(&self) -> Evaluators {
+        Evaluators::of(self.addresses.iter().map(|address| address.base.as_str()), self.token.clone())
     }
 
     /// Begins to send. It ends when the handle is dropped.

@@ -251,8 +251,7 @@ impl Clinic {
         let aggregates = Aggregates::new(Parts {
             archive: Arc::clone(&archive),
             ward: Arc::clone(&config.ward),
-            // Without a token nothing in it can be refused that was not looked at before.
-            evaluators: config.mirrors.as_ref().and_then(|mirrors| mirrors.evaluators(None).ok()),
+            evaluators: config.mirrors.as_ref().map(Mirrors::evaluators),
             log: Hash::of(config.origin.as_str().as_bytes()).to_string(),
             store: store.clone(),
             hubs: config.hubs.iter().map(|card| card.hub).collect(),

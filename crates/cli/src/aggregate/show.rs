@@ -18,10 +18,10 @@ pub(super) fn table(answer: &Value) -> String {
     }
     lines.extend(result(&answer["result"], text("unit")));
     lines.push(format!(
-        "  {} readings of {} patients in {} windows, {} to {}",
-        number("readings"),
-        number("patients"),
-        number("windows"),
+        "  {} of {} in {}, {} to {}",
+        several(number("readings"), "reading"),
+        several(number("patients"), "patient"),
+        several(number("windows"), "window"),
         time(number("from_ms")),
         time(number("to_ms"))
     ));
@@ -109,6 +109,11 @@ fn trend(points: &[Value]) -> Vec<String> {
         format!("  {}  {mean:>7}  {count:.0} readings", time(at))
     };
     points.chunks(together).map(line).collect()
+}
+
+/// A number of things.
+fn several(count: u64, thing: &str) -> String {
+    format!("{count} {thing}{}", if count == 1 { "" } else { "s" })
 }
 
 /// A time in words; one that no calendar has as the number it is.

@@ -172,7 +172,9 @@ fn moment(text: &str) -> Result<SystemTime, String> {
     if let Some(then) = humantime::parse_duration(text).ok().and_then(ago) {
         return Ok(then);
     }
+    let midnight = format!("{text}T00:00:00Z");
     humantime::parse_rfc3339_weak(text)
+        .or_else(|_| humantime::parse_rfc3339(&midnight))
         .map_err(|_| "write a time such as 2026-11-26T08:00:00Z, or how long ago such as 24h".to_owned())
 }
 
@@ -192,6 +194,7 @@ mod tests {
         let day = SystemTime::now().duration_since(moment("24h").unwrap()).unwrap();
         assert!(day >= Duration::from_secs(86_400) && day < Duration::from_secs(86_460));
         assert_eq!(moment("1970-01-01T00:00:09Z").unwrap(), SystemTime::UNIX_EPOCH + Duration::from_secs(9));
+        assert_eq!(moment("1970-01-02").unwrap(), SystemTime::UNIX_EPOCH + Duration::from_secs(86_400));
         assert!(moment("yesterday").is_err());
         assert_eq!(weight("3=2"), Ok((HubId(3), 2)));
         assert!(["3", "3=0", "0=3", "3=-1", "x=1"].iter().all(|text| weight(text).is_err()));

@@ -57,6 +57,12 @@ pub(crate) enum Computed {
 #[derive(Clone)]
 pub(crate) struct Bearer(HeaderValue);
 
+impl std::fmt::Debug for Bearer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Bearer(..)")
+    }
+}
+
 impl Bearer {
     /// Nothing for a token that no request can carry.
     pub(crate) fn new(token: &str) -> Option<Self> {
@@ -99,8 +105,11 @@ impl Client {
     }
 
     /// Reads a published file; `None` without an answer, or without one that is text.
-    pub(super) async fn get(&self, path: &str, patience: Duration) -> Option<String> {
-        let request = Request::builder().method(Method::GET).uri(format!("{}{path}", self.base));
+    pub(super) async fn get(&self, path: &str, token: Option<&Bearer>, patience: Duration) -> Option<String> {
+        let mut request = Request::builder().method(Method::GET).uri(format!("{}{path}", self.base));
+        if let Some(token) = token {
+            request = request.header(header::AUTHORIZATION, token.0.clone());
+        }
         let request = request.body(Full::new(Bytes::new())).ok()?;
         match tokio::time::timeout(patience, self.ask(request)).await {
             Ok(Answer::Done(text)) => Some(text),
