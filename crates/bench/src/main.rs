@@ -18,6 +18,7 @@ mod figure;
 mod ledger;
 mod link;
 mod noise;
+mod paillier;
 mod predict;
 mod rounds;
 
