@@ -12,8 +12,8 @@ use std::hint::black_box;
 pub(crate) const LARGEST: u32 = 300;
 /// What the peers' script multiplies by.
 const WEIGHT: u32 = 7;
-/// So many vectors are read and added together, as a replica does.
-pub(crate) const TOGETHER: usize = 48;
+/// So many vectors are read and added together, as a replica does: they are still in the second cache when they are added.
+pub(crate) const TOGETHER: usize = 12;
 
 /// Who encrypts, tags, verifies and decrypts.
 pub(crate) struct Ends {

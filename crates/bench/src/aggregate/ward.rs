@@ -253,7 +253,7 @@ mod tests {
     #[test]
     fn a_small_ward_is_exact_in_one_part_and_in_many() {
         let directory = tempfile::tempdir().unwrap();
-        for batches_max in [batches_max(), 48, 31, 7] {
+        for batches_max in [batches_max(), 24, 31, 7] {
             let day = day(directory.path(), 3, batches_max).unwrap();
             assert!(day.exact, "at most {batches_max} together");
             assert_eq!((day.vectors, day.ours.readings), (72, 72 * 60));
