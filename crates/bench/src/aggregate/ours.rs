@@ -112,7 +112,7 @@ pub(crate) struct Costs {
     /// Reading, in which every coefficient is looked at, and adding.
     pub(crate) read_and_add: f64,
     pub(crate) scale: f64,
-    /// The verification of the sum of all vectors, divided by nothing.
+    /// The verification of the sum of all vectors at once.
     pub(crate) verify: f64,
     pub(crate) decrypt: f64,
 }

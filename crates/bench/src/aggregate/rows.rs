@@ -53,11 +53,14 @@ pub(crate) fn alone(encoding: &str, ours: &Costs, vectors: usize) -> Vec<Figure>
         ("decrypt with the guard", ours.decrypt),
     ];
     let whole = rows.map(|(row, seconds)| lone(format!("{encoding}, {row}"), "us/vector", seconds * MICRO));
-    let each = |row: &str, seconds: f64| {
-        lone(format!("{encoding}, {row} a value"), "ns", seconds / ours.places as f64 * NANO)
+    let each = |row: &str, seconds: f64, values: usize| {
+        lone(format!("{encoding}, {row}"), "ns", seconds / values as f64 * NANO)
     };
-    let each =
-        [each("make a tag", ours.tag), each("read and add", ours.read_and_add), each("verify", ours.verify)];
+    let each = [
+        each("make a tag a value", ours.tag, ours.places),
+        each("read and add a value", ours.read_and_add, ours.places),
+        each("verify a value that was summed", ours.verify, ours.places * vectors),
+    ];
     whole.into_iter().chain(each).collect()
 }
 
