@@ -29,7 +29,9 @@ impl Figure {
 /// All figures for people.
 pub(crate) fn table(figures: &[Figure]) -> String {
     let line = |f: &Figure| {
-        let ratio = f.ratio.map_or_else(String::new, |ratio| format!("{ratio:.3}"));
+        let ratio = f.ratio.map_or_else(String::new, |ratio| {
+            if ratio > 0.0 && ratio < 0.001 { format!("{ratio:.1e}") } else { format!("{ratio:.3}") }
+        });
         format!(
             "{:<44} {:>14} {:<14} {:<44} {:>14} {ratio:>10}",
             f.name,

@@ -8,17 +8,21 @@
 //! cargo run --release -p bodywire-bench -- channels-delay  paper M's Table 3 again: 1200 bits, ten runs
 //! cargo run --release -p bodywire-bench -- channels-paths  delivery over lossy paths, beside what is predicted
 //! cargo run --release -p bodywire-bench -- ledger          durable appends beside plain writes, SQLite and redb
+//! cargo run --release -p bodywire-bench -- aggregate       sums over encrypted vital signs beside Paillier and SEAL
 //! ```
 //!
 //! `--output json` prints a list of `{name, unit, ours, peer, peer_value, ratio}`. Nothing here is ever shipped.
 #![expect(clippy::expect_used, reason = "a bench that cannot go on has failed")]
 
+mod aggregate;
 mod channels;
 mod figure;
 mod ledger;
 mod link;
 mod noise;
+mod paillier;
 mod predict;
+mod processor;
 mod rounds;
 
 use clap::{Parser, Subcommand, ValueEnum};
@@ -85,6 +89,24 @@ enum Bench {
         #[arg(long, default_value = ".")]
         directory: PathBuf,
     },
+    /// Encryption, addition, decryption and tags of homomorphic vectors beside other schemes, and the sums of a ward.
+    Aggregate {
+        /// Seconds for each row.
+        #[arg(long, default_value_t = 1.0)]
+        seconds: f64,
+        /// Ciphertexts that are added from memory: far more than caches hold, and not more than noise allows (3,348).
+        #[arg(long, default_value_t = 3_000)]
+        vectors: usize,
+        /// Patients of the ward.
+        #[arg(long, default_value_t = 1_000)]
+        patients: usize,
+        /// Where the ward's vectors are written and removed: 1.6 MB for each patient.
+        #[arg(long, default_value = ".")]
+        directory: PathBuf,
+        /// A Python with the packages of scripts/aggregate-peers.requirements.txt; without it their rows are left out.
+        #[arg(long, value_name = "PYTHON")]
+        peers: Option<PathBuf>,
+    },
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -109,6 +131,16 @@ fn main() -> ExitCode {
         },
         Bench::ChannelsDelay => (channels::delay::figures(), true),
         Bench::ChannelsPaths { messages } => channels::paths::figures(messages),
+        Bench::Aggregate { seconds, vectors, patients, directory, peers } => {
+            let asked = aggregate::Asked { seconds, vectors, patients, directory, peers };
+            match aggregate::figures(&asked) {
+                Ok(figures) => figures,
+                Err(missing) => {
+                    let _ = writeln!(std::io::stderr(), "{missing}");
+                    return ExitCode::FAILURE;
+                }
+            }
+        }
         Bench::Ledger { seconds, directory } => (ledger::figures(&directory, seconds), true),
         Bench::Channels { seconds, size } => (channels::throughput::figures(seconds, size), true),
     };

@@ -1,6 +1,7 @@
 //! Who appends: our log, plain writes into two kinds of space, and two databases. Each at its durable setting.
 
 use super::{Batch, RECORD_BYTES};
+use crate::processor::processor;
 use bodywire_ledger::segment::{ITEM_HEADER_BYTES, RESERVE_BYTES};
 use bodywire_ledger::{Disk, Draft, EntryKind, FileDisk, Floor, KeyId, Log, Origin, StreamId};
 use ed25519_dalek::SigningKey;
@@ -32,7 +33,7 @@ const RECORDS: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("record");
 pub(crate) struct Spent {
     /// On the clock.
     pub(crate) clock: Duration,
-    /// Of this thread on a processor, the system's part included; zero where the system does not say.
+    /// Of this thread on a processor, the system's part included.
     pub(crate) processor: Duration,
 }
 
@@ -50,12 +51,6 @@ impl AddAssign for Spent {
         self.clock += other.clock;
         self.processor += other.processor;
     }
-}
-
-fn processor() -> Duration {
-    let text = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
-    let nanoseconds = text.split_whitespace().next().and_then(|number| number.parse().ok());
-    Duration::from_nanos(nanoseconds.unwrap_or(0))
 }
 
 /// One way to make batches durable.
