@@ -9,12 +9,12 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 /// A replica: its process, its directory, and its lines in the clinic's configuration.
-struct One {
-    process: Process,
-    lines: String,
+pub(crate) struct One {
+    pub(crate) process: Process,
+    pub(crate) lines: String,
 }
 
-fn replica(world: &World, number: u8, log: &str, listen: &str) -> One {
+pub(crate) fn replica(world: &World, number: u8, log: &str, listen: &str) -> One {
     let process = Process::start(&[
         "replica",
         "--log",
@@ -32,7 +32,7 @@ fn replica(world: &World, number: u8, log: &str, listen: &str) -> One {
     One { process, lines }
 }
 
-fn files_below(folder: &Path, out: &mut Vec<PathBuf>) {
+pub(crate) fn files_below(folder: &Path, out: &mut Vec<PathBuf>) {
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         if path.is_dir() { files_below(&path, out) } else { out.push(path) }
