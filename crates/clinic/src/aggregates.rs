@@ -9,6 +9,7 @@
 //! sees.
 
 mod answer;
+mod difference;
 mod evaluate;
 mod policy;
 mod query;

@@ -1,7 +1,7 @@
 //! A query from its policy to its answer.
 
 use super::WardKeys;
-use super::answer::{Answer, OnRecord, Outcome, Rechecked, Seen, Verdict};
+use super::answer::{Answer, OnRecord, Outcome, Rechecked, Seen};
 use super::evaluate::{Evaluated, Evaluation};
 use super::policy::{Answers, Policy, Refusal, Subject, Term};
 use super::query::{Function, Query, TREND_WINDOWS_MAX, VECTORS_MAX};
@@ -16,14 +16,16 @@ use bodywire_store::{Store, VectorRow};
 use data_encoding::HEXLOWER;
 use serde::Serialize;
 use serde_json::json;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tokio::sync::{Mutex, mpsc};
 
 /// Bytes of the encrypted result that are shown.
 const SHOWN_BYTES: usize = 64;
+/// How long the end of a query waits for its reader, as patient as a browser in the background needs.
+const READER_PATIENCE: Duration = Duration::from_secs(30);
 
 /// The aggregates of one clinic. Clones share everything.
 #[derive(Clone)]
@@ -43,6 +45,18 @@ pub(super) struct Inner {
     counters: Arc<crate::Counters>,
     answers: std::sync::Mutex<Answers>,
     clock: fn() -> u64,
+}
+
+/// The vectors of a window: when it begins, how long it is, and what the index says of them.
+type Part = (u64, u32, Vec<VectorRow>);
+
+/// What a query adds up.
+struct Chosen {
+    rows: Vec<VectorRow>,
+    terms: Vec<Term>,
+    windows: BTreeSet<(u64, u32)>,
+    /// The sums that are made: one, or those of a trend.
+    parts: Vec<Part>,
 }
 
 /// How things are, before a query.
@@ -164,8 +178,8 @@ impl Aggregates {
                 Update::Refusal { code: refusal.code(), error: refusal.to_string() }
             }
         };
-        // Nobody may be listening any more.
-        let _ = updates.send(end).await;
+        // Nobody may be listening any more, or read on: that must not keep the place of others.
+        let _ = updates.send_timeout(end, READER_PATIENCE).await;
     }
 
     async fn answer(
@@ -177,22 +191,43 @@ impl Aggregates {
         let inner = &*self.inner;
         let rows = self.rows(query).await?;
         let terms: Vec<Term> = rows.iter().map(|row| term(query, row)).collect();
-        let now_ms = (inner.clock)();
-        self.answers(|answers| answers.allow(inner.policy, now_ms, query.vital, &terms))?;
         let windows: BTreeSet<(u64, u32)> = rows.iter().map(|row| (row.start_ms, row.length_ms)).collect();
-        let asked = [("vectors", json!(terms.len())), ("inputs", json!(digest(&terms)))];
-        let text = self.text(person, query, &asked);
-        let query_entry = inner.archive.lock().await.note(EntryKind::AggregateQuery, &text, now_ms).await?;
-        let (mut evaluation, begun) = (Evaluation::new(inner, updates, rows.len()), Instant::now());
         let parts = match query.function {
-            Function::Trend => by_window(inner.policy, query, &rows, &windows)?,
+            Function::Trend => by_window(&rows, &windows)?,
             _ => vec![(0, 0, rows.clone())],
         };
+        let sums = parts.iter().map(|(_, _, rows)| rows.iter().map(|row| term(query, row)).collect());
+        let (sums, now_ms) = (sums.collect(), (inner.clock)());
+        // Long queries are compared with many others.
+        let allow = || self.answers(|answers| answers.allow(inner.policy, now_ms, query.vital, sums));
+        let allowed = tokio::task::block_in_place(allow)?;
+        let chosen = Chosen { rows, terms, windows, parts };
+        let answer = self.work_out(person, query, updates, chosen).await;
+        self.answers(|answers| answers.ended(allowed, answer.is_ok()));
+        answer
+    }
+
+    /// The answer to a query that is allowed.
+    async fn work_out(
+        &self,
+        person: &str,
+        query: &Query,
+        updates: &mpsc::Sender<Update>,
+        chosen: Chosen,
+    ) -> Result<Answer, Refusal> {
+        let (inner, Chosen { rows, terms, windows, parts }) = (&*self.inner, chosen);
+        let asked = [("vectors", json!(terms.len())), ("inputs", json!(digest(&terms)))];
+        let text = self.text(person, query, &asked);
+        let query_entry =
+            inner.archive.lock().await.note(EntryKind::AggregateQuery, &text, (inner.clock)()).await?;
+        let sizes: Vec<usize> = parts.iter().map(|(_, _, rows)| rows.len()).collect();
+        let (mut evaluation, begun) = (Evaluation::new(inner, updates, &sizes), Instant::now());
         let mut sums = Vec::with_capacity(parts.len());
         for (start_ms, length_ms, rows) in parts {
             sums.push((start_ms, length_ms, evaluation.sum(query, &rows).await?));
         }
         let Evaluated { replicas, rechecked } = evaluation.end();
+        self.still_there(query, &terms).await?;
         let (evaluated, opening) = (begun.elapsed(), Instant::now());
         let first = sums
             .first()
@@ -215,11 +250,6 @@ impl Aggregates {
         let text = self.text(person, query, &learnt);
         let result_entry =
             inner.archive.lock().await.note(EntryKind::AggregateResult, &text, (inner.clock)()).await?;
-        if replicas.iter().any(|replica| replica.state == Verdict::Lying) {
-            tracing::error!(
-                "a replica answered an aggregate query with what is not the sum: its answer was not used"
-            );
-        }
         let coefficients = first.get(bodywire_aggregate::vector::HEADER_BYTES..).unwrap_or_default();
         Ok(Answer {
             function: query.function.name(),
@@ -262,6 +292,14 @@ impl Aggregates {
             return Err(Refusal::TooMany { what: "vectors", found, limit });
         }
         Ok(rows)
+    }
+
+    /// Looks at the index once more, before anything is opened: replicas may have added what was erased meanwhile.
+    async fn still_there(&self, query: &Query, terms: &[Term]) -> Result<(), Refusal> {
+        let inner = &self.inner;
+        let rows = inner.store.vectors(&inner.hubs, query.from_ms, query.to_ms).await.map_err(Error::from)?;
+        let now: HashSet<u64> = rows.iter().map(|row| row.ledger_index).collect();
+        if terms.iter().all(|term| now.contains(&term.index)) { Ok(()) } else { Err(Refusal::Erased) }
     }
 
     fn open(&self, query: &Query, vectors: &[Vector]) -> Result<Totals, Refusal> {
@@ -319,13 +357,8 @@ fn digest(terms: &[Term]) -> String {
     bodywire_ledger::Hash::of(&bytes).to_string()
 }
 
-/// A part for each window, of which each must be large enough: a trend shows them one by one.
-fn by_window(
-    policy: Policy,
-    query: &Query,
-    rows: &[VectorRow],
-    windows: &BTreeSet<(u64, u32)>,
-) -> Result<Vec<(u64, u32, Vec<VectorRow>)>, Refusal> {
+/// A part for each window: a trend shows them one by one, so that each must be large enough.
+fn by_window(rows: &[VectorRow], windows: &BTreeSet<(u64, u32)>) -> Result<Vec<Part>, Refusal> {
     let (found, limit) = (windows.len(), TREND_WINDOWS_MAX);
     if found > limit {
         return Err(Refusal::TooMany { what: "windows", found, limit });
@@ -334,13 +367,5 @@ fn by_window(
         let of = |row: &&VectorRow| (row.start_ms, row.length_ms) == (*start_ms, *length_ms);
         (*start_ms, *length_ms, rows.iter().filter(of).copied().collect::<Vec<_>>())
     };
-    let parts: Vec<_> = windows.iter().map(of_window).collect();
-    let least = policy.cohort_min;
-    let patients =
-        |rows: &[VectorRow]| rows.iter().map(|row| term(query, row).subject).collect::<BTreeSet<_>>().len();
-    let fewest = parts.iter().map(|(_, _, rows)| patients(rows)).min().unwrap_or(0);
-    if fewest < least {
-        return Err(Refusal::Cohort { patients: fewest, least });
-    }
-    Ok(parts)
+    Ok(windows.iter().map(of_window).collect())
 }

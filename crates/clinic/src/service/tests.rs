@@ -10,7 +10,6 @@ use bodywire_channels::reassemble::SessionNumber;
 use bodywire_proto::report::{ReportHeader, emit_header};
 use bodywire_store::{DatabaseKey, HubRow, Location, VectorRow};
 use rand_chacha::ChaCha20Rng;
-use rand_chacha::rand_core::SeedableRng as _;
 use std::path::Path;
 use std::sync::OnceLock;
 
