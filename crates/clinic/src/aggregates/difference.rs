@@ -88,7 +88,7 @@ mod tests {
     fn a_multiple_of_a_weighted_sum_does_not_hide_that_a_bed_has_changed_sides() {
         let one = [terms(0..4, 0, 1), terms(4..8, 0, 2)].concat();
         let other = [terms(0..3, 0, 2), terms(3..8, 0, 4)].concat();
-        assert_eq!(remaining(&one, &[other.clone()]), 1);
+        assert_eq!(remaining(&one, std::slice::from_ref(&other)), 1);
         assert_eq!(remaining(&other, &[one]), 1);
     }
 
