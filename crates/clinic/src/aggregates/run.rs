@@ -30,7 +30,7 @@ const READER_PATIENCE: Duration = Duration::from_secs(30);
 /// The aggregates of one clinic. Clones share everything.
 #[derive(Clone)]
 pub struct Aggregates {
-    inner: Arc<Inner>,
+    pub(super) inner: Arc<Inner>,
 }
 
 pub(super) struct Inner {
@@ -39,12 +39,12 @@ pub(super) struct Inner {
     pub(super) evaluators: Option<Evaluators>,
     /// The ledger's name at replicas.
     pub(super) log: String,
-    store: Store,
-    hubs: Vec<HubId>,
-    policy: Policy,
+    pub(super) store: Store,
+    pub(super) hubs: Vec<HubId>,
+    pub(super) policy: Policy,
     counters: Arc<crate::Counters>,
     answers: std::sync::Mutex<Answers>,
-    clock: fn() -> u64,
+    pub(super) clock: fn() -> u64,
 }
 
 /// The vectors of a window: when it begins, how long it is, and what the index says of them.
@@ -57,28 +57,6 @@ struct Chosen {
     windows: BTreeSet<(u64, u32)>,
     /// The sums that are made: one, or those of a trend.
     parts: Vec<Part>,
-}
-
-/// How things are, before a query.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Standing {
-    signals: Vec<Signal>,
-    cohort_min: usize,
-    queries_per_day: usize,
-    queries_left: usize,
-    replicas: usize,
-    vectors: usize,
-    oldest_ms: Option<u64>,
-    newest_ms: Option<u64>,
-    window_ms: Option<u32>,
-    simulated: bool,
-    key: String,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-struct Signal {
-    name: &'static str,
-    unit: &'static str,
 }
 
 /// What is told of a query under way.
@@ -132,30 +110,6 @@ impl Aggregates {
         let answers = std::sync::Mutex::default();
         let inner = Inner { archive, ward, evaluators, log, store, hubs, policy, counters, answers, clock };
         Self { inner: Arc::new(inner) }
-    }
-
-    /// What can be asked, and how much there is.
-    ///
-    /// # Errors
-    /// That of the database.
-    pub async fn standing(&self) -> Result<Standing, Error> {
-        let inner = &self.inner;
-        let rows = inner.store.vectors(&inner.hubs, 0, u64::MAX).await?;
-        let signal = |vital: bodywire_aggregate::Vital| Signal { name: vital.name(), unit: vital.unit() };
-        let left = self.answers(|answers| answers.left(inner.policy, (inner.clock)()));
-        Ok(Standing {
-            signals: bodywire_aggregate::Vital::ALL.into_iter().map(signal).collect(),
-            cohort_min: inner.policy.cohort_min,
-            queries_per_day: inner.policy.queries_per_day,
-            queries_left: left,
-            replicas: inner.evaluators.as_ref().map_or(0, Evaluators::count),
-            vectors: rows.len(),
-            oldest_ms: rows.iter().map(|row| row.start_ms).min(),
-            newest_ms: rows.iter().map(end_ms).max(),
-            window_ms: rows.last().map(|row| row.length_ms),
-            simulated: rows.iter().any(|row| row.simulated),
-            key: inner.ward.public.id().to_string(),
-        })
     }
 
     /// Answers a query of `person`, telling how it goes on; the last update is the end. Whoever does not listen any more ends it.
@@ -312,7 +266,7 @@ impl Aggregates {
         Ok(totals)
     }
 
-    fn answers<T>(&self, with: impl FnOnce(&mut Answers) -> T) -> T {
+    pub(super) fn answers<T>(&self, with: impl FnOnce(&mut Answers) -> T) -> T {
         with(&mut self.inner.answers.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
@@ -339,7 +293,7 @@ impl Aggregates {
     }
 }
 
-fn end_ms(row: &VectorRow) -> u64 {
+pub(super) fn end_ms(row: &VectorRow) -> u64 {
     row.start_ms.saturating_add(u64::from(row.length_ms))
 }
 
