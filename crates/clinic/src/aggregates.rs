@@ -9,15 +9,18 @@
 //! sees.
 
 mod answer;
+mod difference;
 mod evaluate;
 mod policy;
 mod query;
 mod run;
+mod standing;
 
 pub use answer::{Answer, Outcome, ReplicaVerdict, Verdict};
 pub use policy::{DIFFERENCES_MAX, Policy, Refusal};
 pub use query::{Function, QUERY_BYTES_MAX, Query, TREND_WINDOWS_MAX, VECTORS_MAX};
-pub use run::{Aggregates, Parts, Standing, Update};
+pub use run::{Aggregates, Parts, Update};
+pub use standing::Standing;
 
 use bodywire_aggregate::layout::LARGEST;
 use bodywire_aggregate::{Bounds, Encoding, Error, Owner, PublicKey, SecretKey, TagKey, VectorRef};

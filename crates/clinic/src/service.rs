@@ -188,6 +188,8 @@ pub struct Clinic {
     counters: Arc<Counters>,
     scrub: Arc<Notify>,
     aggregates: Aggregates,
+    /// Entries that the head register and the replicas were told of.
+    told: u64,
 }
 
 impl Clinic {
@@ -272,6 +274,7 @@ impl Clinic {
             store,
             archive,
             aggregates,
+            told: 0,
             board,
             charts,
             enrolled,
@@ -554,6 +557,7 @@ impl Clinic {
 
     /// Indexes what was appended, or lets it wait for the replicas, which are told of it.
     async fn settle_or_wait(&mut self, batch: Batch) -> Result<(), Error> {
+        self.told = self.told.max(batch.head.size);
         if let Some(replicas) = &self.replicas {
             replicas.durable(batch.head.size);
         }
@@ -699,9 +703,11 @@ impl Clinic {
         let appended = self.erasures.go_on(&mut archive, &self.store, &views, now_ms()).await?;
         let head = archive.head()?;
         drop(archive);
-        match appended {
-            true => self.settle_or_wait(Batch::of_head(head)).await,
-            false => Ok(()),
+        // Records of aggregate queries are appended by those, and must not wait for the next report.
+        if appended || head.size > self.told {
+            self.settle_or_wait(Batch::of_head(head)).await
+        } else {
+            Ok(())
         }
     }
 

@@ -50,11 +50,14 @@ pub(super) struct Evaluated {
 }
 
 impl<'a> Evaluation<'a> {
-    pub(super) fn new(inner: &'a Inner, updates: &'a mpsc::Sender<Update>, of: usize) -> Self {
+    /// For sums over so many vectors each, which are to be made one after the other.
+    pub(super) fn new(inner: &'a Inner, updates: &'a mpsc::Sender<Update>, sums: &[usize]) -> Self {
         let count = inner.evaluators.as_ref().map_or(0, crate::evaluators::Evaluators::count);
         let replicas = (1..=count).map(|number| ReplicaVerdict { number, state: Verdict::Agreed, why: None });
         // Which part it is must not be known to those who are checked.
-        let until_recheck = rand::random_range(0..of.div_ceil(PART).max(1));
+        let parts = sums.iter().map(|vectors| vectors.div_ceil(PART)).sum::<usize>();
+        let until_recheck = rand::random_range(0..parts.max(1));
+        let of = sums.iter().sum();
         Self { inner, updates, of, done: 0, until_recheck, rechecked: 0, replicas: replicas.collect() }
     }
 
@@ -69,8 +72,11 @@ impl<'a> Evaluation<'a> {
                 sum.add(&one, 1)?;
             }
             self.done += part.len();
+            // A reader who is slow misses some of it, and keeps nobody waiting.
             let progress = Update::Progress { done: self.done, of: self.of };
-            self.updates.send(progress).await.map_err(|_| Refusal::Gone)?;
+            if let Err(mpsc::error::TrySendError::Closed(_)) = self.updates.try_send(progress) {
+                return Err(Refusal::Gone);
+            }
         }
         sums.push(sum.finish()?.0);
         Ok(sums)
@@ -185,6 +191,14 @@ impl<'a> Evaluation<'a> {
                 (None, Reply::Refused(text)) => (Verdict::Refused, Some(text.clone())),
             };
             if state > replica.state {
+                if state == Verdict::Lying {
+                    let (replica, why) = (replica.number, because.as_deref().unwrap_or_default());
+                    tracing::error!(
+                        replica,
+                        why,
+                        "a replica lies in an aggregate query: its answer is not used"
+                    );
+                }
                 (replica.state, replica.why) = (state, because);
             }
         }

@@ -1,9 +1,10 @@
 //! Which sums may be read: those over enough patients, that do not differ from an earlier one by a few patients, and not more
 //! than a number a day.
 //!
-//! The differences are those of two queries. Three or more can be combined in ways that no two of them show; the budget bounds
-//! how many there are. What an analyst learns is exact, so that this is a rule of the house and not differential privacy.
+//! The differences are those of two queries ([`super::difference`]). Three or more can be combined in ways that no two of them
+//! show; the budget bounds how many there are. What an analyst learns is exact, so that this is a rule of the house and not differential privacy.
 
+use super::difference::remaining;
 use bodywire_aggregate::Vital;
 use bodywire_proto::wire::HubId;
 use bodywire_store::PatientId;
@@ -108,12 +109,21 @@ pub enum Refusal {
     /// A weighted sum that could wrap or drown in noise.
     #[error("{0}; choose smaller weights")]
     Bounds(bodywire_aggregate::Error),
+    /// A patient was erased while it was worked out.
+    #[error("a patient was erased meanwhile, and nothing was opened: ask again, and the sum is without them")]
+    Erased,
     /// Who asked does not listen any more.
     #[error("nobody waits for the answer any more")]
     Gone,
     /// The clinic itself failed.
     #[error("the query failed: {0}")]
-    Failed(#[from] crate::Error),
+    Failed(crate::Error),
+}
+
+impl From<crate::Error> for Refusal {
+    fn from(error: crate::Error) -> Self {
+        if matches!(error, crate::Error::Erased { .. }) { Self::Erased } else { Self::Failed(error) }
+    }
 }
 
 impl From<bodywire_aggregate::Error> for Refusal {
@@ -140,24 +150,37 @@ impl Refusal {
             Self::Replicas { .. } => "replicas",
             Self::Authentic => "authentic",
             Self::Bounds(_) => "bounds",
+            Self::Erased => "erased",
             Self::Gone => "gone",
             Self::Failed(_) => "failed",
         }
     }
 }
 
-/// A query that was answered.
+/// A query that was answered, or is being worked out.
 struct Answered {
+    number: u64,
+    /// Queries that rest on this and are being worked out.
+    pending: usize,
+    /// Something was opened.
+    opened: bool,
     at_ms: u64,
     vital: Vital,
-    /// By index.
-    terms: Vec<Term>,
+    /// What was added up, by index: one sum, or one for each window of a trend.
+    sums: Vec<Vec<Term>>,
 }
 
 /// What was answered within a day.
 #[derive(Default)]
 pub(crate) struct Answers {
     answered: VecDeque<Answered>,
+    next: u64,
+}
+
+/// That a query is allowed; to be given back with what became of it ([`Answers::ended`]).
+#[derive(Debug)]
+pub(crate) struct Allowed {
+    number: u64,
 }
 
 impl Answers {
@@ -173,7 +196,18 @@ impl Answers {
         policy.queries_per_day.min(DIFFERENCES_MAX).saturating_sub(self.answered.len())
     }
 
-    /// Allows a query and remembers it. `terms` are in the order of their indexes. One that was answered already costs nothing.
+    /// A query has ended. One of which nothing was opened is as if it had not been asked.
+    pub(crate) fn ended(&mut self, allowed: Allowed, opened: bool) {
+        let is_it = |answered: &&mut Answered| answered.number == allowed.number;
+        if let Some(answered) = self.answered.iter_mut().find(is_it) {
+            answered.pending = answered.pending.saturating_sub(1);
+            answered.opened |= opened;
+        }
+        self.answered.retain(|answered| answered.opened || answered.pending > 0);
+    }
+
+    /// Allows a query and remembers it. It shows these sums, which are of different vectors. One that follows from what one
+    /// query was answered already costs nothing.
     ///
     /// # Errors
     /// A [`Refusal`]; nothing is remembered then.
@@ -182,118 +216,54 @@ impl Answers {
         policy: Policy,
         now_ms: u64,
         vital: Vital,
-        terms: &[Term],
-    ) -> Result<(), Refusal> {
+        sums: Vec<Vec<Term>>,
+    ) -> Result<Allowed, Refusal> {
         self.forget(now_ms);
-        let least = policy.cohort_min;
-        let patients = subjects(terms.iter());
-        if terms.is_empty() {
+        if sums.iter().all(Vec::is_empty) {
             return Err(Refusal::Nothing);
         }
-        if patients < least {
-            return Err(Refusal::Cohort { patients, least });
-        }
-        let weights: BTreeSet<u32> = terms.iter().map(|term| term.weight).collect();
-        for weight in weights {
-            let patients = subjects(terms.iter().filter(|term| term.weight == weight));
-            if patients < least {
-                return Err(Refusal::Group { patients, least });
+        sums.iter().try_for_each(|terms| large_enough(policy, terms))?;
+        let least = policy.cohort_min;
+        let few = |patients: usize| patients > 0 && patients < least;
+        for before in self.answered.iter_mut().filter(|before| before.vital == vital) {
+            let new: Vec<usize> = sums.iter().map(|sum| remaining(sum, &before.sums)).collect();
+            if new.iter().all(|patients| *patients == 0) {
+                before.pending += 1;
+                return Ok(Allowed { number: before.number });
             }
-        }
-        for before in self.answered.iter().filter(|before| before.vital == vital) {
-            match differing(&before.terms, terms) {
-                0 => return Ok(()),
-                few if few < least => return Err(Refusal::Difference { least }),
-                _ => {}
+            let mut old = before.sums.iter().map(|sum| remaining(sum, &sums));
+            if new.into_iter().any(few) || old.any(few) {
+                return Err(Refusal::Difference { least });
             }
         }
         if self.left(policy, now_ms) == 0 {
             return Err(Refusal::Budget { per_day: policy.queries_per_day.min(DIFFERENCES_MAX) });
         }
-        self.answered.push_back(Answered { at_ms: now_ms, vital, terms: terms.to_vec() });
-        Ok(())
+        let number = self.next;
+        self.next += 1;
+        self.answered.push_back(Answered { number, pending: 1, opened: false, at_ms: now_ms, vital, sums });
+        Ok(Allowed { number })
     }
+}
+
+/// Whether a sum is over enough patients, and over enough with each weight.
+fn large_enough(policy: Policy, terms: &[Term]) -> Result<(), Refusal> {
+    let least = policy.cohort_min;
+    let patients = subjects(terms.iter());
+    if patients < least {
+        return Err(Refusal::Cohort { patients, least });
+    }
+    let mut by_weight: BTreeMap<u32, BTreeSet<Subject>> = BTreeMap::new();
+    terms.iter().for_each(|term| {
+        by_weight.entry(term.weight).or_default().insert(term.subject);
+    });
+    let fewest = by_weight.values().map(BTreeSet::len).min().unwrap_or(0);
+    if fewest < least { Err(Refusal::Group { patients: fewest, least }) } else { Ok(()) }
 }
 
 fn subjects<'t>(terms: impl Iterator<Item = &'t Term>) -> usize {
     terms.map(|term| term.subject).collect::<BTreeSet<_>>().len()
 }
 
-/// How many patients count differently in two queries.
-fn differing(a: &[Term], b: &[Term]) -> usize {
-    let mut weights: BTreeMap<u64, (u32, u32, Subject)> =
-        a.iter().map(|term| (term.index, (term.weight, 0, term.subject))).collect();
-    for term in b {
-        weights.entry(term.index).or_insert((0, 0, term.subject)).1 = term.weight;
-    }
-    let differ = weights.into_values().filter(|(a, b, _)| a != b).map(|(_, _, subject)| subject);
-    differ.collect::<BTreeSet<_>>().len()
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const POLICY: Policy = Policy { cohort_min: 3, queries_per_day: 4 };
-
-    /// One vector of each of these patients, of window `window`.
-    fn terms(patients: std::ops::Range<u64>, window: u64, weight: u32) -> Vec<Term> {
-        patients
-            .map(|patient| Term {
-                index: window * 100 + patient,
-                weight,
-                subject: Subject::Patient(PatientId(patient)),
-            })
-            .collect()
-    }
-
-    #[test]
-    fn few_patients_and_few_with_a_weight_of_their_own_are_refused() {
-        let mut book = Answers::default();
-        let mut allow = |terms: &[Term]| book.allow(POLICY, 0, Vital::HeartRate, terms);
-        assert!(matches!(allow(&[]), Err(Refusal::Nothing)));
-        assert!(matches!(allow(&terms(0..2, 0, 1)), Err(Refusal::Cohort { patients: 2, least: 3 })));
-        // Many windows of two patients are two patients.
-        let long = [terms(0..2, 0, 1), terms(0..2, 1, 1)].concat();
-        assert!(matches!(allow(&long), Err(Refusal::Cohort { patients: 2, .. })));
-        let weighted = [terms(0..5, 0, 1), terms(5..6, 0, 2)].concat();
-        assert!(matches!(allow(&weighted), Err(Refusal::Group { patients: 1, .. })));
-        assert!(allow(&[terms(0..3, 0, 1), terms(3..6, 0, 2)].concat()).is_ok());
-    }
-
-    #[test]
-    fn a_difference_that_is_one_patient_is_refused_whoever_asks_and_however_it_is_made() {
-        let mut book = Answers::default();
-        let mut allow = |terms: &[Term]| book.allow(POLICY, 0, Vital::HeartRate, terms);
-        let first = terms(0..8, 0, 1);
-        assert!(allow(&first).is_ok());
-        // One left out; one more; one heavier; and a longer time in which only one has a window.
-        assert!(matches!(allow(&first[1..]), Err(Refusal::Difference { least: 3 })));
-        assert!(matches!(allow(&terms(0..9, 0, 1)), Err(Refusal::Difference { .. })));
-        let longer = [first.clone(), terms(4..5, 1, 1)].concat();
-        assert!(matches!(allow(&longer), Err(Refusal::Difference { .. })));
-        // A whole window more, and half of the patients.
-        assert!(allow(&[first.clone(), terms(0..8, 1, 1)].concat()).is_ok());
-        assert!(allow(&terms(0..4, 0, 1)).is_ok());
-        // Another vital sign is another question.
-        assert!(book.allow(POLICY, 0, Vital::SpO2, &first[1..]).is_ok());
-    }
-
-    #[test]
-    fn the_budget_counts_different_queries_of_a_day() {
-        let mut book = Answers::default();
-        let ask = |book: &mut Answers, window: u64, now_ms| {
-            book.allow(POLICY, now_ms, Vital::SpO2, &terms(0..8, window, 1))
-        };
-        for window in 0..4 {
-            assert_eq!(book.left(POLICY, 0), 4 - window as usize);
-            assert!(ask(&mut book, window, 0).is_ok());
-            assert!(ask(&mut book, window, 0).is_ok(), "again, at no cost");
-        }
-        assert!(matches!(ask(&mut book, 9, DAY_MS - 1), Err(Refusal::Budget { per_day: 4 })));
-        assert!(ask(&mut book, 2, DAY_MS - 1).is_ok());
-        assert!(ask(&mut book, 9, DAY_MS).is_ok());
-        let endless = Policy { queries_per_day: usize::MAX, ..POLICY };
-        assert!(book.left(endless, DAY_MS) < DIFFERENCES_MAX);
-    }
-}
+mod tests;

@@ -82,6 +82,10 @@ impl Query {
         if bytes.len() > QUERY_BYTES_MAX {
             return Err(format!("a query has at most {QUERY_BYTES_MAX} bytes"));
         }
+        // Serde would take the fields without their names, too.
+        if !bytes.trim_ascii_start().starts_with(b"{") {
+            return Err("no query: it is no JSON object".to_owned());
+        }
         let written: Written = serde_json::from_slice(bytes).map_err(|error| format!("no query: {error}"))?;
         let limits = (written.above, written.below);
         let function = match (written.function.as_str(), limits) {
@@ -145,6 +149,8 @@ mod tests {
             let why = Query::parse(good.replacen(from, to, 1).as_bytes()).unwrap_err();
             assert!(why.contains(says), "{from} -> {to}: {why}");
         }
+        let nameless = br#"["mean","spo2",1,9,null,null,[]]"#;
+        assert!(Query::parse(nameless).unwrap_err().contains("no query"));
         assert!(Query::parse(&vec![b' '; QUERY_BYTES_MAX + 1]).is_err());
     }
 }

@@ -1,7 +1,7 @@
 //! A query from its policy to its answer.
 
 use super::WardKeys;
-use super::answer::{Answer, OnRecord, Outcome, Rechecked, Seen, Verdict};
+use super::answer::{Answer, OnRecord, Outcome, Rechecked, Seen};
 use super::evaluate::{Evaluated, Evaluation};
 use super::policy::{Answers, Policy, Refusal, Subject, Term};
 use super::query::{Function, Query, TREND_WINDOWS_MAX, VECTORS_MAX};
@@ -16,19 +16,21 @@ use bodywire_store::{Store, VectorRow};
 use data_encoding::HEXLOWER;
 use serde::Serialize;
 use serde_json::json;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tokio::sync::{Mutex, mpsc};
 
 /// Bytes of the encrypted result that are shown.
 const SHOWN_BYTES: usize = 64;
+/// How long the end of a query waits for its reader, as patient as a browser in the background needs.
+const READER_PATIENCE: Duration = Duration::from_secs(30);
 
 /// The aggregates of one clinic. Clones share everything.
 #[derive(Clone)]
 pub struct Aggregates {
-    inner: Arc<Inner>,
+    pub(super) inner: Arc<Inner>,
 }
 
 pub(super) struct Inner {
@@ -37,34 +39,24 @@ pub(super) struct Inner {
     pub(super) evaluators: Option<Evaluators>,
     /// The ledger's name at replicas.
     pub(super) log: String,
-    store: Store,
-    hubs: Vec<HubId>,
-    policy: Policy,
+    pub(super) store: Store,
+    pub(super) hubs: Vec<HubId>,
+    pub(super) policy: Policy,
     counters: Arc<crate::Counters>,
     answers: std::sync::Mutex<Answers>,
-    clock: fn() -> u64,
+    pub(super) clock: fn() -> u64,
 }
 
-/// How things are, before a query.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Standing {
-    signals: Vec<Signal>,
-    cohort_min: usize,
-    queries_per_day: usize,
-    queries_left: usize,
-    replicas: usize,
-    vectors: usize,
-    oldest_ms: Option<u64>,
-    newest_ms: Option<u64>,
-    window_ms: Option<u32>,
-    simulated: bool,
-    key: String,
-}
+/// The vectors of a window: when it begins, how long it is, and what the index says of them.
+type Part = (u64, u32, Vec<VectorRow>);
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-struct Signal {
-    name: &'static str,
-    unit: &'static str,
+/// What a query adds up.
+struct Chosen {
+    rows: Vec<VectorRow>,
+    terms: Vec<Term>,
+    windows: BTreeSet<(u64, u32)>,
+    /// The sums that are made: one, or those of a trend.
+    parts: Vec<Part>,
 }
 
 /// What is told of a query under way.
@@ -120,30 +112,6 @@ impl Aggregates {
         Self { inner: Arc::new(inner) }
     }
 
-    /// What can be asked, and how much there is.
-    ///
-    /// # Errors
-    /// That of the database.
-    pub async fn standing(&self) -> Result<Standing, Error> {
-        let inner = &self.inner;
-        let rows = inner.store.vectors(&inner.hubs, 0, u64::MAX).await?;
-        let signal = |vital: bodywire_aggregate::Vital| Signal { name: vital.name(), unit: vital.unit() };
-        let left = self.answers(|answers| answers.left(inner.policy, (inner.clock)()));
-        Ok(Standing {
-            signals: bodywire_aggregate::Vital::ALL.into_iter().map(signal).collect(),
-            cohort_min: inner.policy.cohort_min,
-            queries_per_day: inner.policy.queries_per_day,
-            queries_left: left,
-            replicas: inner.evaluators.as_ref().map_or(0, Evaluators::count),
-            vectors: rows.len(),
-            oldest_ms: rows.iter().map(|row| row.start_ms).min(),
-            newest_ms: rows.iter().map(end_ms).max(),
-            window_ms: rows.last().map(|row| row.length_ms),
-            simulated: rows.iter().any(|row| row.simulated),
-            key: inner.ward.public.id().to_string(),
-        })
-    }
-
     /// Answers a query of `person`, telling how it goes on; the last update is the end. Whoever does not listen any more ends it.
     pub async fn ask(&self, person: &str, query: Query, updates: mpsc::Sender<Update>) {
         let end = match self.answer(person, &query, &updates).await {
@@ -164,8 +132,8 @@ impl Aggregates {
                 Update::Refusal { code: refusal.code(), error: refusal.to_string() }
             }
         };
-        // Nobody may be listening any more.
-        let _ = updates.send(end).await;
+        // Nobody may be listening any more, or read on: that must not keep the place of others.
+        let _ = updates.send_timeout(end, READER_PATIENCE).await;
     }
 
     async fn answer(
@@ -177,22 +145,43 @@ impl Aggregates {
         let inner = &*self.inner;
         let rows = self.rows(query).await?;
         let terms: Vec<Term> = rows.iter().map(|row| term(query, row)).collect();
-        let now_ms = (inner.clock)();
-        self.answers(|answers| answers.allow(inner.policy, now_ms, query.vital, &terms))?;
         let windows: BTreeSet<(u64, u32)> = rows.iter().map(|row| (row.start_ms, row.length_ms)).collect();
-        let asked = [("vectors", json!(terms.len())), ("inputs", json!(digest(&terms)))];
-        let text = self.text(person, query, &asked);
-        let query_entry = inner.archive.lock().await.note(EntryKind::AggregateQuery, &text, now_ms).await?;
-        let (mut evaluation, begun) = (Evaluation::new(inner, updates, rows.len()), Instant::now());
         let parts = match query.function {
-            Function::Trend => by_window(inner.policy, query, &rows, &windows)?,
+            Function::Trend => by_window(&rows, &windows)?,
             _ => vec![(0, 0, rows.clone())],
         };
+        let sums = parts.iter().map(|(_, _, rows)| rows.iter().map(|row| term(query, row)).collect());
+        let (sums, now_ms) = (sums.collect(), (inner.clock)());
+        // Long queries are compared with many others.
+        let allow = || self.answers(|answers| answers.allow(inner.policy, now_ms, query.vital, sums));
+        let allowed = tokio::task::block_in_place(allow)?;
+        let chosen = Chosen { rows, terms, windows, parts };
+        let answer = self.work_out(person, query, updates, chosen).await;
+        self.answers(|answers| answers.ended(allowed, answer.is_ok()));
+        answer
+    }
+
+    /// The answer to a query that is allowed.
+    async fn work_out(
+        &self,
+        person: &str,
+        query: &Query,
+        updates: &mpsc::Sender<Update>,
+        chosen: Chosen,
+    ) -> Result<Answer, Refusal> {
+        let (inner, Chosen { rows, terms, windows, parts }) = (&*self.inner, chosen);
+        let asked = [("vectors", json!(terms.len())), ("inputs", json!(digest(&terms)))];
+        let text = self.text(person, query, &asked);
+        let query_entry =
+            inner.archive.lock().await.note(EntryKind::AggregateQuery, &text, (inner.clock)()).await?;
+        let sizes: Vec<usize> = parts.iter().map(|(_, _, rows)| rows.len()).collect();
+        let (mut evaluation, begun) = (Evaluation::new(inner, updates, &sizes), Instant::now());
         let mut sums = Vec::with_capacity(parts.len());
         for (start_ms, length_ms, rows) in parts {
             sums.push((start_ms, length_ms, evaluation.sum(query, &rows).await?));
         }
         let Evaluated { replicas, rechecked } = evaluation.end();
+        self.still_there(query, &terms).await?;
         let (evaluated, opening) = (begun.elapsed(), Instant::now());
         let first = sums
             .first()
@@ -215,11 +204,6 @@ impl Aggregates {
         let text = self.text(person, query, &learnt);
         let result_entry =
             inner.archive.lock().await.note(EntryKind::AggregateResult, &text, (inner.clock)()).await?;
-        if replicas.iter().any(|replica| replica.state == Verdict::Lying) {
-            tracing::error!(
-                "a replica answered an aggregate query with what is not the sum: its answer was not used"
-            );
-        }
         let coefficients = first.get(bodywire_aggregate::vector::HEADER_BYTES..).unwrap_or_default();
         Ok(Answer {
             function: query.function.name(),
@@ -264,6 +248,14 @@ impl Aggregates {
         Ok(rows)
     }
 
+    /// Looks at the index once more, before anything is opened: replicas may have added what was erased meanwhile.
+    async fn still_there(&self, query: &Query, terms: &[Term]) -> Result<(), Refusal> {
+        let inner = &self.inner;
+        let rows = inner.store.vectors(&inner.hubs, query.from_ms, query.to_ms).await.map_err(Error::from)?;
+        let now: HashSet<u64> = rows.iter().map(|row| row.ledger_index).collect();
+        if terms.iter().all(|term| now.contains(&term.index)) { Ok(()) } else { Err(Refusal::Erased) }
+    }
+
     fn open(&self, query: &Query, vectors: &[Vector]) -> Result<Totals, Refusal> {
         let ward = &self.inner.ward;
         let mut totals = Totals::default();
@@ -274,7 +266,7 @@ impl Aggregates {
         Ok(totals)
     }
 
-    fn answers<T>(&self, with: impl FnOnce(&mut Answers) -> T) -> T {
+    pub(super) fn answers<T>(&self, with: impl FnOnce(&mut Answers) -> T) -> T {
         with(&mut self.inner.answers.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
@@ -301,7 +293,7 @@ impl Aggregates {
     }
 }
 
-fn end_ms(row: &VectorRow) -> u64 {
+pub(super) fn end_ms(row: &VectorRow) -> u64 {
     row.start_ms.saturating_add(u64::from(row.length_ms))
 }
 
@@ -319,13 +311,8 @@ fn digest(terms: &[Term]) -> String {
     bodywire_ledger::Hash::of(&bytes).to_string()
 }
 
-/// A part for each window, of which each must be large enough: a trend shows them one by one.
-fn by_window(
-    policy: Policy,
-    query: &Query,
-    rows: &[VectorRow],
-    windows: &BTreeSet<(u64, u32)>,
-) -> Result<Vec<(u64, u32, Vec<VectorRow>)>, Refusal> {
+/// A part for each window: a trend shows them one by one, so that each must be large enough.
+fn by_window(rows: &[VectorRow], windows: &BTreeSet<(u64, u32)>) -> Result<Vec<Part>, Refusal> {
     let (found, limit) = (windows.len(), TREND_WINDOWS_MAX);
     if found > limit {
         return Err(Refusal::TooMany { what: "windows", found, limit });
@@ -334,13 +321,5 @@ fn by_window(
         let of = |row: &&VectorRow| (row.start_ms, row.length_ms) == (*start_ms, *length_ms);
         (*start_ms, *length_ms, rows.iter().filter(of).copied().collect::<Vec<_>>())
     };
-    let parts: Vec<_> = windows.iter().map(of_window).collect();
-    let least = policy.cohort_min;
-    let patients =
-        |rows: &[VectorRow]| rows.iter().map(|row| term(query, row).subject).collect::<BTreeSet<_>>().len();
-    let fewest = parts.iter().map(|(_, _, rows)| patients(rows)).min().unwrap_or(0);
-    if fewest < least {
-        return Err(Refusal::Cohort { patients: fewest, least });
-    }
-    Ok(parts)
+    Ok(windows.iter().map(of_window).collect())
 }

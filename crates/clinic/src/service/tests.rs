@@ -1,12 +1,17 @@
 //! A clinic without paths, given what arrives by hand.
 
 use super::*;
+use crate::aggregates::{Policy, WardKeys};
 use crate::board::Source;
+use bodywire_aggregate::layout::LARGEST;
+use bodywire_aggregate::{Bounds, Encoding, Owner, PublicKey, Readings, SecretKey, Vector, Vital};
 use bodywire_channels::MessageId;
 use bodywire_channels::reassemble::SessionNumber;
 use bodywire_proto::report::{ReportHeader, emit_header};
 use bodywire_store::{DatabaseKey, HubRow, Location, VectorRow};
+use rand_chacha::ChaCha20Rng;
 use std::path::Path;
+use std::sync::OnceLock;
 
 const HUB: HubId = HubId(1);
 const WINDOW: Window = Window { start_ms: 3_600_000, length_ms: 3_600_000, simulated: true };
@@ -14,6 +19,19 @@ const WINDOW: Window = Window { start_ms: 3_600_000, length_ms: 3_600_000, simul
 async fn store(directory: &Path) -> Store {
     let location = Location::file(directory.join("test.db"));
     Store::open(&location, &DatabaseKey::new([7; 32])).await.unwrap()
+}
+
+fn ward(seed: u8) -> WardKeys {
+    let owner = Owner::from_bytes([seed; 32]);
+    let mut rng = ChaCha20Rng::seed_from_u64(u64::from(seed));
+    let public = PublicKey::generate(&SecretKey::from_owner(&owner).unwrap(), &mut rng).unwrap();
+    WardKeys::new(&owner, public).unwrap()
+}
+
+/// The keys of this ward. The library draws half of a public key itself, so that there is one for all tests.
+fn ours() -> Arc<WardKeys> {
+    static OURS: OnceLock<Arc<WardKeys>> = OnceLock::new();
+    Arc::clone(OURS.get_or_init(|| Arc::new(ward(3))))
 }
 
 async fn clinic(directory: &Path, store: &Store) -> Clinic {
@@ -27,6 +45,8 @@ async fn clinic(directory: &Path, store: &Store) -> Clinic {
         hubs: Vec::new(),
         mirrors: None,
         acknowledge: Acknowledge::Local,
+        ward: ours(),
+        policy: Policy::default(),
     };
     let board = Board::new(0, Source::Simulated);
     Clinic::open(config, store.clone(), board).await.unwrap().0
@@ -37,9 +57,19 @@ fn report(kind: Kind, sensor: SensorId, number: u64, body: &[u8]) -> Vec<u8> {
     [&emit_header(&header).unwrap()[..], body].concat()
 }
 
+fn vector_of(number: u64, vector: &[u8]) -> Vec<u8> {
+    report(Kind::Vector, OF_THE_BED, number, &[&WINDOW.to_bytes()[..], vector].concat())
+}
+
+/// A vector as a bed of the ward makes it, with one reading.
+fn readings(ward: &WardKeys) -> Vector {
+    let mut readings = Readings::new();
+    assert!(readings.set(Vital::HeartRate, 7, 71.0));
+    readings.encrypt(&ward.public, &mut ChaCha20Rng::seed_from_u64(9)).unwrap()
+}
+
 fn vector(number: u64) -> Vec<u8> {
-    let body = [&WINDOW.to_bytes()[..], &[number as u8; 64 * 1024]].concat();
-    report(Kind::Vector, OF_THE_BED, number, &body)
+    vector_of(number, &readings(&ours()).to_bytes())
 }
 
 fn arrived(messages: &[Vec<u8>]) -> Vec<Arrived> {
@@ -131,4 +161,39 @@ async fn a_crash_before_the_index_loses_no_vector() {
     let of = |number: u64| reports.iter().find(|row| row.number == number).unwrap();
     assert_eq!((of(3).kind, of(3).sensor, of(3).hub_time_ms), (Kind::Vector as u8, OF_THE_BED, 5));
     assert_eq!((of(2).kind, reports.len()), (Kind::Session as u8, 3));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_vector_that_no_sum_could_take_is_malformed_and_not_stored() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = store(directory.path()).await;
+    let mut clinic = clinic(directory.path(), &store).await;
+    let (ours, other) = (ours(), ward(4));
+    let mut rng = ChaCha20Rng::seed_from_u64(5);
+    let good = readings(&ours);
+    let with = |bounds: Bounds| {
+        let mut vector = good.clone();
+        vector.header.bounds = bounds;
+        vector.to_bytes()
+    };
+    let fresh = good.header.bounds;
+    let unreduced = [&good.to_bytes()[..good.to_bytes().len() - 8], &[0xff; 8]].concat();
+    let bad = [
+        vec![7; good.to_bytes().len()],
+        good.to_bytes()[1..].to_vec(),
+        unreduced,
+        readings(&other).to_bytes(),
+        ours.public.encrypt(Encoding::Series, &[1, 2], LARGEST, &mut rng).unwrap().to_bytes(),
+        with(Bounds { largest: fresh.largest + 1, ..fresh }),
+        with(Bounds { largest: fresh.largest - 1, ..fresh }),
+        with(Bounds { weights: 2, ..fresh }),
+        with(Bounds { batches: 2, ..fresh }),
+    ];
+    let messages: Vec<_> = (1..).zip(&bad).map(|(number, bytes)| vector_of(number, bytes)).collect();
+    clinic.commit(arrived(&messages)).await.unwrap();
+    let c = Arc::clone(&clinic.counters);
+    assert_eq!((read(&c.malformed), read(&c.stored), read(&c.vectors)), (bad.len() as u64, 0, 0));
+    assert!(vectors(&store).await.is_empty());
+    clinic.commit(arrived(&[vector(99)])).await.unwrap();
+    assert_eq!((read(&c.malformed), read(&c.stored), read(&c.vectors)), (bad.len() as u64, 1, 1));
 }
