@@ -15,6 +15,7 @@ mod alarm_log;
 pub mod archive;
 pub mod board;
 pub mod chart;
+mod counters;
 mod erasure;
 mod error;
 pub mod evaluators;
@@ -28,6 +29,7 @@ pub mod service;
 mod settle;
 pub mod web;
 
+pub use counters::{Counters, PathCounters};
 pub use error::Error;
-pub use service::{Clinic, Config, Counters, Handle, HubCard, PathCounters};
+pub use service::{Clinic, Config, Handle, HubCard};
 pub use settle::Acknowledge;

@@ -171,7 +171,8 @@ impl Mirrors {
         let asked = self.addresses.iter().map(|address| {
             let path = &path;
             async move {
-                let text = client::Client::new(&address.base).get(path, self.token.as_ref(), HEAD_PATIENCE).await?;
+                let text =
+                    client::Client::new(&address.base).get(path, self.token.as_ref(), HEAD_PATIENCE).await?;
                 Checkpoint::open(text.as_bytes(), key).ok()
             }
         });

@@ -70,7 +70,9 @@ impl Vitals {
         let last_us = batch.header.time_of(samples.saturating_sub(1));
         for (number, sample) in (0..).zip(batch.samples()) {
             let before_ms = last_us.saturating_sub(batch.header.time_of(number)) / 1_000;
-            let Some(since_ms) = now_ms.saturating_sub(before_ms).checked_sub(self.start_ms) else { continue };
+            let Some(since_ms) = now_ms.saturating_sub(before_ms).checked_sub(self.start_ms) else {
+                continue;
+            };
             let slot = usize::try_from(since_ms.saturating_mul(SLOTS as u64) / window_ms).unwrap_or(SLOTS);
             let value = batch.header.scale.value(sample);
             if slot < SLOTS && value.is_finite() {

@@ -262,7 +262,10 @@ fn a_quorum_must_be_possible_and_every_key_its_own() {
         witness: Some(key(seed + 1)),
     };
     let two = Mirrors::new(ORIGIN, vec![address(1), address(3)], 2).unwrap();
-    assert_eq!(two.evaluators(Some("opensesame")).unwrap().count(), 2);
+    let two = two.with_token("opensesame").unwrap();
+    assert_eq!(two.evaluators().count(), 2);
+    assert!(!format!("{two:?}").contains("opensesame"));
+    assert!(matches!(two.with_token("two\nlines"), Err(MirrorsError::Token)));
     assert!(matches!(Mirrors::new(ORIGIN, vec![address(1), address(2)], 2), Err(MirrorsError::Key(_))));
     assert!(matches!(Mirrors::new(ORIGIN, vec![], 0), Err(MirrorsError::Quorum { .. })));
     assert!(matches!(Mirrors::new(ORIGIN, vec![address(1)], 2), Err(MirrorsError::Quorum { .. })));

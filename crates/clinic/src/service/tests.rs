@@ -12,6 +12,7 @@ use bodywire_store::{DatabaseKey, HubRow, Location, VectorRow};
 use rand_chacha::ChaCha20Rng;
 use std::path::Path;
 use std::sync::OnceLock;
+use std::sync::atomic::AtomicU64;
 
 const HUB: HubId = HubId(1);
 const WINDOW: Window = Window { start_ms: 3_600_000, length_ms: 3_600_000, simulated: true };
