@@ -3,8 +3,8 @@
 use crate::archive::Archive;
 use crate::mirrors::{Frames, MirrorEvent, MirrorState, MirrorView, Mirrors, MirrorsHandle};
 use bodywire_ledger::{Error, VerifierKey, witness};
-use std::sync::Arc;
-use tokio::sync::{Mutex, mpsc, watch};
+use std::sync::{Arc, Weak};
+use tokio::sync::{Mutex, OwnedMutexGuard, mpsc, watch};
 use tokio::task::block_in_place;
 
 /// Replicas that are being fed.
@@ -16,7 +16,8 @@ pub(crate) struct Replicas {
 
 impl Replicas {
     pub(crate) fn start(mirrors: Mirrors, archive: Arc<Mutex<Archive>>, key: &VerifierKey) -> Self {
-        let (handle, events) = mirrors.spawn(Source { archive, key: key.clone() });
+        let source = Source { archive: Arc::downgrade(&archive), key: key.clone() };
+        let (handle, events) = mirrors.spawn(source);
         Self { mirrored: handle.mirrored_size(), handle, events }
     }
 
@@ -66,26 +67,34 @@ impl Replicas {
 }
 
 struct Source {
-    archive: Arc<Mutex<Archive>>,
+    /// The clinic's own: a request to a replica that is slow must not keep the ledger from whoever opens it next.
+    archive: Weak<Mutex<Archive>>,
     key: VerifierKey,
+}
+
+impl Source {
+    async fn archive(&self) -> Result<OwnedMutexGuard<Archive>, Error> {
+        // Without a clinic there is nothing to show; the sending ends with it.
+        Ok(self.archive.upgrade().ok_or(Error::Unpublished)?.lock_owned().await)
+    }
 }
 
 impl Frames for Source {
     async fn empty(&self) -> Result<String, Error> {
-        self.archive.lock().await.log().empty_checkpoint()
+        self.archive().await?.log().empty_checkpoint()
     }
 
     async fn frame(&self, first: u64) -> Result<Vec<u8>, Error> {
-        let mut archive = self.archive.lock().await;
+        let mut archive = self.archive().await?;
         block_in_place(|| archive.log().frame(first))
     }
 
     async fn checkpoint(&self) -> Result<String, Error> {
-        self.archive.lock().await.log().signed_checkpoint()
+        self.archive().await?.log().signed_checkpoint()
     }
 
     async fn witness_request(&self, old: u64) -> Result<String, Error> {
-        let mut archive = self.archive.lock().await;
+        let mut archive = self.archive().await?;
         block_in_place(|| witness::request_of(archive.log().disk(), &self.key, old))
     }
 }

@@ -46,6 +46,8 @@ const COMMIT_MESSAGES_MAX: usize = 256;
 const TICK: Duration = Duration::from_millis(250);
 /// How often the clinic looks whether somebody was erased.
 const ERASURES_EVERY: Duration = Duration::from_secs(3);
+/// How long an ending clinic waits for those who read its ledger: they read some dozen payloads, or one frame.
+const LEDGER_FREE_WITHIN: Duration = Duration::from_secs(2);
 /// A checkpoint at most this often: each one costs the witnesses work.
 const PUBLISH_EVERY: Duration = Duration::from_secs(1);
 
@@ -289,6 +291,13 @@ impl Clinic {
         self.paths.iter().for_each(MqttPath::disconnect);
         for path in &self.paths {
             path.ended().await;
+        }
+        // Queries and what feeds the replicas hold the ledger for moments; whoever opens it next must find it free.
+        let Self { archive, replicas, .. } = self;
+        drop(replicas);
+        let until = Instant::now() + LEDGER_FREE_WITHIN;
+        while Arc::strong_count(&archive) > 1 && Instant::now() < until {
+            tokio::time::sleep(Duration::from_millis(1)).await;
         }
         Ok(())
     }

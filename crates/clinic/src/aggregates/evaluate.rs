@@ -148,7 +148,7 @@ impl<'a> Evaluation<'a> {
     async fn inputs(&self, query: &Query, rows: &[VectorRow]) -> Result<Vec<Input>, Refusal> {
         let mut inputs = Vec::with_capacity(rows.len());
         for some in rows.chunks(TOGETHER) {
-            let archive = self.inner.archive.lock().await;
+            let archive = self.inner.archive().await?;
             for row in some {
                 let index = row.ledger_index;
                 let leaf = block_in_place(|| archive.vector_leaf(index))?;
@@ -163,7 +163,7 @@ impl<'a> Evaluation<'a> {
         let mut sum = Sum::new();
         for some in rows.chunks(TOGETHER) {
             let mut read = Vec::with_capacity(some.len());
-            let archive = self.inner.archive.lock().await;
+            let archive = self.inner.archive().await?;
             for row in some {
                 read.push((archive.vector(row.ledger_index).await?, query.weight(row.hub)));
             }

@@ -112,6 +112,9 @@ pub enum Refusal {
     /// A patient was erased while it was worked out.
     #[error("a patient was erased meanwhile, and nothing was opened: ask again, and the sum is without them")]
     Erased,
+    /// The clinic begins anew, because somebody was admitted, or ends.
+    #[error("the clinic has been restarted meanwhile: ask again in some seconds")]
+    Ended,
     /// Who asked does not listen any more.
     #[error("nobody waits for the answer any more")]
     Gone,
@@ -151,6 +154,7 @@ impl Refusal {
             Self::Authentic => "authentic",
             Self::Bounds(_) => "bounds",
             Self::Erased => "erased",
+            Self::Ended => "ended",
             Self::Gone => "gone",
             Self::Failed(_) => "failed",
         }

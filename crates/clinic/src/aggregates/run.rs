@@ -18,9 +18,9 @@ use serde::Serialize;
 use serde_json::json;
 use std::collections::{BTreeSet, HashSet};
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, PoisonError};
+use std::sync::{Arc, PoisonError, Weak};
 use std::time::{Duration, Instant};
-use tokio::sync::{Mutex, mpsc};
+use tokio::sync::{Mutex, OwnedMutexGuard, mpsc};
 
 /// Bytes of the encrypted result that are shown.
 const SHOWN_BYTES: usize = 64;
@@ -34,7 +34,8 @@ pub struct Aggregates {
 }
 
 pub(super) struct Inner {
-    pub(super) archive: Arc<Mutex<Archive>>,
+    /// The clinic's own; it ends with that, and whoever opens the ledger next must not find it taken by a query.
+    archive: Weak<Mutex<Archive>>,
     pub(super) ward: Arc<WardKeys>,
     pub(super) evaluators: Option<Evaluators>,
     /// The ledger's name at replicas.
@@ -103,11 +104,23 @@ pub struct Parts {
     pub clock: fn() -> u64,
 }
 
+impl Inner {
+    /// The ledger, for a moment.
+    pub(super) async fn archive(&self) -> Result<OwnedMutexGuard<Archive>, Refusal> {
+        Ok(self.archive.upgrade().ok_or(Refusal::Ended)?.lock_owned().await)
+    }
+
+    async fn note(&self, kind: EntryKind, text: &[u8]) -> Result<u64, Refusal> {
+        Ok(self.archive().await?.note(kind, text, (self.clock)()).await?)
+    }
+}
+
 impl Aggregates {
     /// The aggregates over a ledger.
     pub fn new(parts: Parts) -> Self {
         let Parts { archive, ward, evaluators, log, store, hubs, policy, counters, clock } = parts;
         let answers = std::sync::Mutex::default();
+        let archive = Arc::downgrade(&archive);
         let inner = Inner { archive, ward, evaluators, log, store, hubs, policy, counters, answers, clock };
         Self { inner: Arc::new(inner) }
     }
@@ -119,13 +132,7 @@ impl Aggregates {
             Err(refusal) => {
                 tracing::warn!(code = refusal.code(), "an aggregate query was refused");
                 let text = self.text(person, &query, &[("refused", json!(refusal.code()))]);
-                let noted = self
-                    .inner
-                    .archive
-                    .lock()
-                    .await
-                    .note(EntryKind::Refusal, &text, (self.inner.clock)())
-                    .await;
+                let noted = self.inner.note(EntryKind::Refusal, &text).await;
                 if let Err(error) = noted {
                     tracing::error!(%error, "a refusal could not be put on record");
                 }
@@ -172,8 +179,7 @@ impl Aggregates {
         let (inner, Chosen { rows, terms, windows, parts }) = (&*self.inner, chosen);
         let asked = [("vectors", json!(terms.len())), ("inputs", json!(digest(&terms)))];
         let text = self.text(person, query, &asked);
-        let query_entry =
-            inner.archive.lock().await.note(EntryKind::AggregateQuery, &text, (inner.clock)()).await?;
+        let query_entry = inner.note(EntryKind::AggregateQuery, &text).await?;
         let sizes: Vec<usize> = parts.iter().map(|(_, _, rows)| rows.len()).collect();
         let (mut evaluation, begun) = (Evaluation::new(inner, updates, &sizes), Instant::now());
         let mut sums = Vec::with_capacity(parts.len());
@@ -202,8 +208,7 @@ impl Aggregates {
         let sha256 = bodywire_ledger::Hash::of(&first).to_string();
         let learnt = [("query", json!(query_entry)), ("encrypted", json!(sha256)), ("result", json!(result))];
         let text = self.text(person, query, &learnt);
-        let result_entry =
-            inner.archive.lock().await.note(EntryKind::AggregateResult, &text, (inner.clock)()).await?;
+        let result_entry = inner.note(EntryKind::AggregateResult, &text).await?;
         let coefficients = first.get(bodywire_aggregate::vector::HEADER_BYTES..).unwrap_or_default();
         Ok(Answer {
             function: query.function.name(),
