@@ -67,7 +67,9 @@ impl<'a> Distribution<'a> {
 
     /// Readings that are above one limit, or below the other, or both; a limit that is not given counts nothing.
     pub fn count_beyond(&self, above: Option<f64>, below: Option<f64>) -> u64 {
-        self.count_of(|value| above.is_some_and(|limit| value > limit) || below.is_some_and(|limit| value < limit))
+        self.count_of(|value| {
+            above.is_some_and(|limit| value > limit) || below.is_some_and(|limit| value < limit)
+        })
     }
 
     fn count_of(&self, is_counted: impl Fn(f64) -> bool) -> u64 {
