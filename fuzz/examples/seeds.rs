@@ -6,6 +6,7 @@
 //!
 //! The same program gives the same bytes. Files that begin with `found-` are left alone.
 
+use bodywire_aggregate::{Owner, custody};
 use bodywire_channels::ack::{AckWriter, Status};
 use bodywire_channels::disperse::disperse;
 use bodywire_channels::state::State;
@@ -35,9 +36,16 @@ type Seeds = Vec<(&'static str, Vec<Vec<u8>>)>;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus");
-    let seeds: Seeds =
-        [proto_seeds()?, channels_seeds()?, cli_seeds(), ecg_seeds()?, ledger_seeds()?, replica_seeds()?]
-            .concat();
+    let seeds: Seeds = [
+        proto_seeds()?,
+        channels_seeds()?,
+        cli_seeds(),
+        ecg_seeds()?,
+        ledger_seeds()?,
+        replica_seeds()?,
+        aggregate_seeds()?,
+    ]
+    .concat();
     for Target { name, run } in TARGETS {
         let folder = corpus.join(name);
         std::fs::create_dir_all(&folder)?;
@@ -385,5 +393,27 @@ fn replica_seeds() -> Result<Seeds, Box<dyn Error>> {
     ];
     let whole = joined(requests.iter().flat_map(|(head, body)| [head.as_bytes(), body.as_slice()]));
     let start = joined(requests.iter().take(2).flat_map(|(head, body)| [head.as_bytes(), body.as_slice()]));
-    Ok(vec![("replica_request", vec![whole, start])])
+    let terms = b"{\"terms\":[[0,1],[7,4294967295],[18446744073709551615,2]]}".to_vec();
+    Ok(vec![("replica_request", vec![whole, start]), ("replica_terms", vec![terms])])
+}
+
+/// A whole vector has 64 KiB, and a public key 32 that are not the same twice: of a vector there is its beginning, and of the
+/// keys a share.
+fn aggregate_seeds() -> Result<Seeds, Box<dyn Error>> {
+    let vector = |encoding: u8, largest: u64, coefficients: &[u8]| {
+        let bounds = [largest, 1, 1].map(u64::to_be_bytes).concat();
+        [&[b'B', b'W', b'H', b'V', 1, 1, encoding, 0], &[7; 16][..], &bounds, coefficients].concat()
+    };
+    let wide = joined([vector(2, 399, &[1, 2, 3, 4, 5, 6]), vector(2, 399, &[9; 17])]);
+    let series = joined([vector(1, 300, &[1]), vector(1, 1_048_575, &[])]);
+    let shares = custody::split(&Owner::from_bytes([9; 32]), 2, 3, &mut proto::seeded(7))?;
+    let shares = shares.iter().take(1).map(|share| share.to_text().as_bytes().to_vec()).collect();
+    let query = |function: &str, more: &str| {
+        let signal = "heart-rate";
+        let text = format!(r#"{{"function":"{function}","signal":"{signal}","from_ms":1,"to_ms":9{more}}}"#);
+        text.into_bytes()
+    };
+    let queries = vec![query("count", r#","above":120.5,"weights":[[3,2],[4,7]]"#), query("trend", "")];
+    let vectors = vec![wide, series];
+    Ok(vec![("aggregate_vector", vectors), ("aggregate_keys", shares), ("aggregate_query", queries)])
 }

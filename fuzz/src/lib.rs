@@ -3,8 +3,10 @@
 //! A body panics when a rule is broken, and otherwise says whether the bytes were accepted. The fuzzer calls it through
 //! a shim in `fuzz_targets/`; `cargo test -p bodywire-cli --test corpus` includes this file and replays `corpus/`.
 
+pub mod aggregate;
 pub mod channels;
 pub mod cli;
+pub mod clinic;
 pub mod ecg;
 pub mod ledger;
 pub mod proto;
@@ -20,7 +22,7 @@ pub struct Target {
 }
 
 /// Every target.
-pub const TARGETS: [Target; 34] = [
+pub const TARGETS: [Target; 38] = [
     Target { name: "proto_frames", run: proto::frames },
     Target { name: "proto_sensor_handshake", run: proto::sensor_handshake },
     Target { name: "proto_hub_handshake", run: proto::hub_handshake },
@@ -55,6 +57,10 @@ pub const TARGETS: [Target; 34] = [
     Target { name: "ledger_witness", run: ledger::witness },
     Target { name: "ledger_cosignature", run: ledger::cosignature },
     Target { name: "replica_request", run: replica::request },
+    Target { name: "replica_terms", run: replica::terms },
+    Target { name: "aggregate_vector", run: aggregate::vector },
+    Target { name: "aggregate_keys", run: aggregate::keys },
+    Target { name: "aggregate_query", run: clinic::query },
 ];
 
 /// The pieces of an input that stands for several messages, each behind a 16-bit length; the last may be cut off.

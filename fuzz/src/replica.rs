@@ -3,7 +3,7 @@
 use super::ledger;
 use axum::body::Body;
 use axum::http::Request;
-use bodywire_replica::{Config, MemDisks, Replica, log_hash, router};
+use bodywire_replica::{Config, MemDisks, Replica, TERMS_MAX, Terms, log_hash, router};
 use ed25519_dalek::SigningKey;
 use std::sync::OnceLock;
 use tokio::runtime::{Builder, Runtime};
@@ -57,4 +57,20 @@ pub fn request(data: &[u8]) -> bool {
     let status = status.unwrap_or_else(|| panic!("the log is gone"));
     assert!(status.retired.is_none() && status.mirrored.unwrap_or(0) <= status.size);
     accepted && asked > 0
+}
+
+/// The terms of a sum.
+pub fn terms(data: &[u8]) -> bool {
+    let Ok(terms) = Terms::parse(data) else { return false };
+    let terms = terms.as_slice();
+    assert!((1..=TERMS_MAX).contains(&terms.len()));
+    assert!(terms.windows(2).all(|pair| pair[0].0 < pair[1].0), "they ascend");
+    assert!(terms.iter().all(|(_, weight)| *weight > 0));
+    let written = format!(
+        "{{\"terms\":[{}]}}",
+        terms.iter().map(|(i, w)| format!("[{i},{w}]")).collect::<Vec<_>>().join(",")
+    );
+    let again = Terms::parse(written.as_bytes()).unwrap_or_else(|why| panic!("{why}"));
+    assert_eq!(again.as_slice(), terms);
+    true
 }

@@ -14,7 +14,7 @@ use blahaj::{Share as Point, Sharks};
 use data_encoding::BASE32_NOPAD;
 use rand_core::CryptoRng;
 use sha2::{Digest as _, Sha256};
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use zeroize::Zeroizing;
 
 /// What a share begins with.
@@ -108,12 +108,19 @@ pub fn join(shares: &[Share]) -> Result<Owner, Error> {
     if shares.iter().any(|share| (share.threshold, share.check) != (first.threshold, first.check)) {
         return Err(Error::Shares("they belong to different secrets"));
     }
-    let different: BTreeSet<_> = shares.iter().filter_map(|share| share.point.first()).collect();
+    // Each point once: interpolation through one twice gives something else.
+    let mut different: BTreeMap<u8, &Share> = BTreeMap::new();
+    for share in shares {
+        let at = share.point.first().copied().unwrap_or_default();
+        if different.insert(at, share).is_some_and(|before| before.point != share.point) {
+            return Err(Error::Shares("one of them is forged"));
+        }
+    }
     if different.len() < usize::from(first.threshold) {
         return Err(Error::Shares("there are too few different ones"));
     }
-    let points: Vec<Point> = shares
-        .iter()
+    let points: Vec<Point> = different
+        .values()
         .map(|share| Point::try_from(share.point.as_slice()))
         .collect::<Result<_, _>>()
         .map_err(|_| Error::Shares("one is damaged"))?;
@@ -147,6 +154,9 @@ mod tests {
             assert_eq!(join(&some).unwrap().to_bytes(), owner.to_bytes());
         }
         assert_eq!(join(&read).unwrap().to_bytes(), owner.to_bytes());
+        // One that is given twice does no harm when there are enough without it.
+        let again = [0, 0, 1, 2, 2].map(|i: usize| read[i].clone());
+        assert_eq!(join(&again).unwrap().to_bytes(), owner.to_bytes());
         assert_eq!(read[0].threshold(), 3);
     }
 

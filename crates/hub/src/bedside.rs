@@ -164,7 +164,7 @@ impl Bedside {
         Ok(())
     }
 
-    /// Encrypts the window of vital signs that is over at `now_ms`, if there is one; with `everything` also one that is not.
+    /// Encrypts the windows of vital signs that are over at `now_ms`; with `everything` also the one that is not.
     ///
     /// # Errors
     /// That of the library for the encryption, which is a fault of the program.
@@ -174,8 +174,9 @@ impl Bedside {
         everything: bool,
         rng: &mut impl CryptoRng,
     ) -> Result<(), crate::Error> {
-        let Some(vitals) = &mut self.vitals else { return Ok(()) };
-        if let Some((window, vector)) = vitals.take(now_ms, everything, rng)? {
+        while let Some(vitals) = &mut self.vitals
+            && let Some((window, vector)) = vitals.take(now_ms, everything, rng)?
+        {
             self.vector(window, &vector)?;
         }
         Ok(())
