@@ -191,7 +191,8 @@ mod tests {
 
     #[test]
     fn times_and_weights_are_read() {
-        let day = SystemTime::now().duration_since(moment("24h").unwrap()).unwrap();
+        let then = moment("24h").unwrap();
+        let day = SystemTime::now().duration_since(then).unwrap();
         assert!(day >= Duration::from_secs(86_400) && day < Duration::from_secs(86_460));
         assert_eq!(moment("1970-01-01T00:00:09Z").unwrap(), SystemTime::UNIX_EPOCH + Duration::from_secs(9));
         assert_eq!(moment("1970-01-02").unwrap(), SystemTime::UNIX_EPOCH + Duration::from_secs(86_400));

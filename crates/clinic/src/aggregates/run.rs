@@ -9,10 +9,12 @@ use crate::Error;
 use crate::archive::Archive;
 use crate::evaluators::Evaluators;
 use bodywire_aggregate::vector::VECTOR_BYTES;
-use bodywire_aggregate::{Totals, Vector};
+use bodywire_aggregate::{Totals, Vector, Vital};
 use bodywire_ledger::EntryKind;
+use bodywire_proto::RiskClass;
+use bodywire_proto::observation::Signal;
 use bodywire_proto::wire::HubId;
-use bodywire_store::{Store, VectorRow};
+use bodywire_store::{SensorRow, Store, VectorRow};
 use data_encoding::HEXLOWER;
 use serde::Serialize;
 use serde_json::json;
@@ -237,11 +239,27 @@ impl Aggregates {
         })
     }
 
-    /// The vectors of a query, in the order of the ledger: those that replicas have, where there are replicas.
+    /// Hubs with a sensor of this vital sign that they may read, revoked ones among them: they have measured, too.
+    async fn measuring(&self, vital: Vital) -> Result<HashSet<HubId>, Refusal> {
+        let signal = match vital {
+            Vital::HeartRate => Signal::Ecg,
+            Vital::SpO2 => Signal::SpO2,
+            Vital::Respiration => Signal::Respiration,
+            Vital::Temperature => Signal::Temperature,
+        };
+        let sensors = self.inner.store.sensors().await.map_err(Error::from)?;
+        let measures = |row: &SensorRow| row.kind == signal && row.class != RiskClass::III;
+        Ok(sensors.iter().filter(|row| measures(row)).map(|row| row.hub).collect())
+    }
+
+    /// The vectors of a query, in the order of the ledger: those of beds that measure what is asked for, and those that replicas have, where there are replicas.
     async fn rows(&self, query: &Query) -> Result<Vec<VectorRow>, Refusal> {
         let inner = &self.inner;
         let mut rows =
             inner.store.vectors(&inner.hubs, query.from_ms, query.to_ms).await.map_err(Error::from)?;
+        // A vector is made of all that a bed measures; those of beds that do not measure this would make a cohort look larger.
+        let measuring = self.measuring(query.vital).await?;
+        rows.retain(|row| measuring.contains(&row.hub));
         if inner.evaluators.is_some() {
             let mirrored = inner.counters.mirrored.load(Ordering::Relaxed);
             rows.retain(|row| row.ledger_index < mirrored);

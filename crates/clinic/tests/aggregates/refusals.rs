@@ -3,6 +3,7 @@
 use crate::replica::Character;
 use crate::ward::{Ward, answered, ask, query, refused};
 use bodywire_clinic::aggregates::Policy;
+use bodywire_proto::observation::Signal;
 use std::sync::atomic::Ordering;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -88,4 +89,13 @@ async fn what_replicas_have_not_got_yet_is_left_out() {
     assert_eq!((answer.vectors, answer.windows), (24, 2));
     assert_eq!(refused(&aggregates, &query("mean", "spo2", 2, 3, "")).await, "nothing");
     assert_eq!(answered(&ward.alone(), &query("mean", "spo2", 2, 3, "")).await.vectors, 12);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn beds_that_do_not_measure_a_signal_are_no_cohort_for_it() {
+    let ward = Ward::measuring(|bed, kind| bed <= 2 || kind != Signal::Temperature).await;
+    ward.append((1..=12).map(|bed| (bed, 0))).await;
+    let aggregates = ward.alone();
+    assert_eq!(answered(&aggregates, &query("mean", "spo2", 0, 1, "")).await.patients, 12);
+    assert_eq!(refused(&aggregates, &query("mean", "temperature", 0, 1, "")).await, "cohort");
 }

@@ -7,10 +7,14 @@ use bodywire_clinic::aggregates::{Aggregates, Answer, Parts, Policy, Query, Upda
 use bodywire_clinic::archive::{Archive, Item};
 use bodywire_clinic::evaluators::Evaluators;
 use bodywire_ledger::{EntryKind, FileDisk, Floor, Log, Origin};
+use bodywire_proto::RiskClass;
+use bodywire_proto::handshake::Profile;
+use bodywire_proto::observation::Signal;
+use bodywire_proto::prf::Key;
 use bodywire_proto::report::{Kind, OF_THE_BED, ReportHeader, emit_header};
 use bodywire_proto::window::Window;
-use bodywire_proto::wire::HubId;
-use bodywire_store::{DatabaseKey, HubRow, Location, PatientId, Store};
+use bodywire_proto::wire::{HubId, SensorId, Suite};
+use bodywire_store::{DatabaseKey, HubRow, Location, PatientId, PufQuality, SensorRow, Store};
 use ed25519_dalek::SigningKey;
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::SeedableRng as _;
@@ -98,12 +102,32 @@ impl Ward {
     }
 
     pub(crate) async fn empty() -> Self {
+        Self::measuring(|_, _| true).await
+    }
+
+    /// A ward whose beds have these sensors.
+    pub(crate) async fn measuring(has: impl Fn(u16, Signal) -> bool) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let location = Location::file(directory.path().join("test.db"));
         let store = Store::open(&location, &DatabaseKey::new([7; 32])).await.unwrap();
         let mut patients = Vec::new();
         for hub in (1..=BEDS).map(HubId) {
-            store.enroll_hub(&HubRow { hub, verify_key: [1; 32], rendezvous: [2; 32] }).await.unwrap();
+            let kinds = [Signal::Ecg, Signal::SpO2, Signal::Respiration, Signal::Temperature];
+            let sensor = |(number, kind): (u16, Signal)| SensorRow {
+                hub,
+                sensor: SensorId(number),
+                kind,
+                class: RiskClass::II,
+                profile: Profile::Hardened(Suite::Polar256),
+                wrapping_key: Key::new([3; 32]),
+                enrolled_ms: 1,
+                quality: PufQuality { reliability: 1.0, uniformity: 0.5, uniqueness: None },
+                revoked_ms: None,
+            };
+            let sensors: Vec<_> =
+                (1..).zip(kinds).filter(|(_, kind)| has(hub.0, *kind)).map(sensor).collect();
+            let row = HubRow { hub, verify_key: [1; 32], rendezvous: [2; 32] };
+            store.admit(&row, &sensors).await.unwrap();
             patients
                 .push(store.admit_patient(format!("patient {}", hub.0).as_bytes(), hub, 10).await.unwrap());
         }
