@@ -258,15 +258,14 @@ fn break_glass(facts: &Facts<'_>, holder: &Certificate) -> Result<Decision, Reas
         return Err(reason);
     }
     let until_ms = end(facts, holder, true);
-    let below = RiskClass::II.min(holder.highest_class);
     let (highest, until_ms, withheld) = match (facts.request.class, consent_until(facts, emergency)) {
         (class, _) if class > holder.highest_class => {
             (holder.highest_class, until_ms, Some(Withheld::AboveCertificate))
         }
         (class @ (RiskClass::I | RiskClass::II), _) => (class, until_ms, None),
-        (RiskClass::III, _) if !emergency => (below, until_ms, Some(Withheld::NoEmergency)),
-        (RiskClass::III, _) if stale.is_some() => (below, until_ms, Some(Withheld::NoFreshList)),
-        (RiskClass::III, None) => (below, until_ms, Some(Withheld::Sealed)),
+        (RiskClass::III, _) if !emergency => (RiskClass::II, until_ms, Some(Withheld::NoEmergency)),
+        (RiskClass::III, _) if stale.is_some() => (RiskClass::II, until_ms, Some(Withheld::NoFreshList)),
+        (RiskClass::III, None) => (RiskClass::II, until_ms, Some(Withheld::Sealed)),
         (RiskClass::III, Some(consent)) => (RiskClass::III, until_ms.min(consent), None),
     };
     Ok(Decision::Override { terms: Terms { highest, until_ms }, withheld })
