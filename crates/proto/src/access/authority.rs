@@ -219,5 +219,5 @@ mod tests {
         assert_eq!(hex, VECTOR);
     }
 
-    const VECTOR: &str = "";
+    const VECTOR: &str = "01000102020000020203000003030300000002020000000000030002020200000101020002932e00";
 }

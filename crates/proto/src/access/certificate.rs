@@ -313,5 +313,10 @@ pub(super) mod tests {
         assert_eq!(hex, VECTOR);
     }
 
-    const VECTOR: &str = "";
+    const VECTOR: &str = concat!(
+        "010102030405060708aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa0203a09aa5f47a6759802ff955f8dc2d2a14a5c99d23be",
+        "97f864127ff9383455a4f00000018bcfe568000000018bd50bc400bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbf3ce1b6e5",
+        "cc1f3e784fd4d73d20ad6074a301812a038c9baf3259347622228998ff2a26b7d72c871e1c42ee8646f9e41462857716",
+        "6006bf68e3f3aad4a14c0c",
+    );
 }

@@ -297,5 +297,8 @@ mod tests {
         assert_eq!(hex, VECTOR);
     }
 
-    const VECTOR: &str = "";
+    const VECTOR: &str = concat!(
+        "0104aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa010203040506070802111213141516171801920005030300020284000000",
+        "018bcfe56fd00000018bcff32b70eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee",
+    );
 }

@@ -303,5 +303,9 @@ pub(super) mod tests {
         assert_eq!(hex, VECTOR);
     }
 
-    const VECTOR: &str = "";
+    const VECTOR: &str = concat!(
+        "01cccccccccccccccccccccccccccccccc010203040506070811121314151617180192000503030000018bcfe56be8dd",
+        "dddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddd5279d8eb57326a73ac0ae004239785d8aa",
+        "679e128ec3d09209885cf2ff8a26bfe284b8c893f7f1f4d823e1d045ffcf72b63c8d21e533602b0592720032d8f803",
+    );
 }

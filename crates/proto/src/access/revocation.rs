@@ -286,5 +286,9 @@ mod tests {
         assert_eq!(hex, VECTOR);
     }
 
-    const VECTOR: &str = "";
+    const VECTOR: &str = concat!(
+        "626f647977697265207265766f636174696f6e7301bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb0000000000000007000001",
+        "8bcfe5680000000002000000000000000501020304050607085b9cfc98081cedc566a6cc9a24507e7ff4950fc90670fe",
+        "f008d36755638241b2be4927bca5689b97b2fc58383bffe70ee1d26d6a16d53102aebae6d31d473401",
+    );
 }
