@@ -77,11 +77,15 @@ impl Policy {
     /// [`Error::Misuse`] for rows that break a rule of the table, and for a longest grant outside [`GRANT_MIN_MS`] to
     /// [`GRANT_MAX_MS`].
     pub fn new(rows: [Row; Role::ALL.len()], grant_max_ms: u32) -> Result<Self, Error> {
+        Self::checked(rows, grant_max_ms).map_err(Error::Misuse)
+    }
+
+    fn checked(rows: [Row; Role::ALL.len()], grant_max_ms: u32) -> Result<Self, &'static str> {
         if !(GRANT_MIN_MS..=GRANT_MAX_MS).contains(&grant_max_ms) {
-            return Err(Error::Misuse("a longest grant outside GRANT_MIN_MS to GRANT_MAX_MS"));
+            return Err("a longest grant outside GRANT_MIN_MS to GRANT_MAX_MS");
         }
         for (role, row) in Role::ALL.into_iter().zip(rows) {
-            check(role, row).map_err(Error::Misuse)?;
+            check(role, row)?;
         }
         Ok(Self { rows, grant_max_ms })
     }
@@ -116,7 +120,7 @@ impl Policy {
     /// Reads a policy that fills `bytes` exactly.
     ///
     /// # Errors
-    /// [`Error::Malformed`] for what is no policy; [`Error::Misuse`] as [`Self::new`].
+    /// [`Error::Malformed`] for what is no policy, and for one that [`Self::new`] refuses.
     pub fn parse(bytes: &[u8]) -> Result<Self, Error> {
         let mut r = Reader::new("policy", bytes);
         if r.u8()? != VERSION {
@@ -131,7 +135,7 @@ impl Policy {
         }
         let grant_max_ms = r.u32()?;
         r.finish()?;
-        Self::new(rows, grant_max_ms)
+        Self::checked(rows, grant_max_ms).map_err(|why| Error::malformed("policy", why))
     }
 }
 

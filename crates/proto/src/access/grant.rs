@@ -14,7 +14,8 @@
 //! when the condition was an emergency, the alarm with its strip of ECG ([`crate::report::Alarm`]). Whoever writes the record
 //! computes it and keeps those bytes.
 
-use super::decide::{Decision, Facts};
+use super::decide::Decision;
+use super::facts::Facts;
 use super::reason::Withheld;
 use super::{Bed, Condition, PatientNumber, Person, Purpose, Reason, Relation, Revocation, Role};
 use crate::error::Error;

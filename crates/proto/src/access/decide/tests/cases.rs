@@ -2,7 +2,8 @@
 
 use super::super::*;
 use crate::access::certificate::LIFETIME_MAX_MS;
-use crate::access::{Issuer, Person, SIGNATURE_BYTES};
+use crate::access::facts::Place;
+use crate::access::{Bed, Issuer, PatientNumber, Person, Policy, SIGNATURE_BYTES};
 use crate::wire::SensorId;
 
 pub(super) const NOW: u64 = 1_700_000_000_000;

@@ -2,6 +2,7 @@
 
 use super::super::*;
 use super::cases::*;
+use crate::access::Policy;
 use crate::access::authority::{GRANT_MAX_MS, GRANT_MIN_MS};
 use crate::access::certificate::LIFETIME_MAX_MS;
 use proptest::prelude::*;
