@@ -2,7 +2,7 @@
 //!
 //! Reasons are told to the asker, so each is told only to who may know it. Up to [`Reason::Revoked`] they depend on the
 //! certificate, the request and the challenge alone, and on nothing of the patient; that a certificate is expired or revoked
-//! is told only to who has its key. Without a relation the answer does not depend on the patient's condition or consent.
+//! is told only to who has its key. Without a relation the reason does not depend on the patient's bed, condition or consent.
 
 /// Why a request is refused, in the order in which it is looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -10,7 +10,7 @@
 //!
 //! A list that is old says less and less. When it is older than [`LIST_AGE_MAX_MS`], or there is none, then treating staff
 //! go on reading class I, and break-glass in a detected emergency opens classes I and II: a hub that is cut off from the
-//! clinic is where somebody stands at the bed. All else is refused until there is a list again (see [`super::decide`]).
+//! clinic is where somebody stands at the bed. All else is refused until there is a list again (see [`super::decide()`]).
 
 use super::{CLOCK_SKEW_MAX_MS, Certificate, Issuer, SIGNATURE_BYTES};
 use crate::error::Error;
