@@ -20,6 +20,13 @@ use bodywire_ledger::{
     Checkpoint, Draft, EntryKind, Floor, Hash, KeyId, Log, MemDisk, Origin, StreamId, cosignature, head,
     prove, witness,
 };
+use bodywire_proto::access::decide::{Decision, Terms};
+use bodywire_proto::access::grant::{Asker, DecisionRecord};
+use bodywire_proto::access::reason::Withheld;
+use bodywire_proto::access::{
+    Bed, Certificate, Condition as Patient, Issuer, PatientNumber, Person, Policy, Purpose, Relation,
+    Request, Role as Holder, SIGNATURE_BYTES, revocation,
+};
 use bodywire_proto::consent::{Sealer, grant};
 use bodywire_proto::handshake::{HubInput, HubOutput, Profile, SensorInput, SensorOutput};
 use bodywire_proto::observation::{BatchHeader, Scale, Signal, emit};
@@ -189,6 +196,61 @@ fn proto_seeds() -> Result<Seeds, Box<dyn Error>> {
         ("proto_consent", vec![consent.to_vec()]),
         ("proto_sealed", vec![sealed]),
         ("proto_stored", stored),
+        ("proto_access", access_seeds()?),
+    ])
+}
+
+/// One of each format of an access decision. Parsers do not look at signatures.
+fn access_seeds() -> Result<Vec<Vec<u8>>, Box<dyn Error>> {
+    let (day_ms, now_ms, signature) = (86_400_000, 1_700_000_000_000, [0x77; SIGNATURE_BYTES]);
+    let certificate = Certificate {
+        serial: 7,
+        person: Person([0xaa; 16]),
+        role: Holder::Physician,
+        highest_class: RiskClass::III,
+        key: [0x22; 32],
+        not_before_ms: now_ms,
+        not_after_ms: now_ms + day_ms,
+        issuer: Issuer([0xbb; 16]),
+        signature,
+    };
+    let request = Request {
+        challenge: [0xcc; 16],
+        serial: certificate.serial,
+        patient: Some(PatientNumber(9)),
+        bed: Bed(402),
+        sensor: Some(proto::SENSOR),
+        class: RiskClass::III,
+        purpose: Purpose::BreakGlass,
+        time_ms: now_ms + 1_000,
+        statement: Some([0xdd; 32]),
+        signature,
+    };
+    let terms = Terms { highest: RiskClass::II, until_ms: now_ms + 902_000 };
+    let record = DecisionRecord {
+        asker: Some(Asker { person: certificate.person, serial: certificate.serial, role: certificate.role }),
+        patient: request.patient,
+        bed: request.bed,
+        sensor: request.sensor,
+        asked: request.class,
+        purpose: request.purpose,
+        relation: Relation::None,
+        condition: Patient::Emergency,
+        decision: Decision::Override { terms, withheld: Some(Withheld::Sealed) },
+        no_fresh_list: false,
+        from_ms: now_ms + 2_000,
+        evidence: [0xee; 32],
+    };
+    let mut list = vec![0; 200];
+    let written = revocation::emit_signed_bytes(certificate.issuer, 7, now_ms, &[5, 6, 900], &mut list)?;
+    list.truncate(written);
+    list.extend(signature);
+    Ok(vec![
+        certificate.to_bytes()?.to_vec(),
+        request.to_bytes()?.to_vec(),
+        Policy::LEAST.to_bytes()?.to_vec(),
+        record.to_bytes()?.to_vec(),
+        list,
     ])
 }
 

@@ -22,7 +22,7 @@ pub struct Target {
 }
 
 /// Every target.
-pub const TARGETS: [Target; 38] = [
+pub const TARGETS: [Target; 39] = [
     Target { name: "proto_frames", run: proto::frames },
     Target { name: "proto_sensor_handshake", run: proto::sensor_handshake },
     Target { name: "proto_hub_handshake", run: proto::hub_handshake },
@@ -33,6 +33,7 @@ pub const TARGETS: [Target; 38] = [
     Target { name: "proto_consent", run: proto::consent },
     Target { name: "proto_sealed", run: proto::sealed },
     Target { name: "proto_stored", run: proto::stored },
+    Target { name: "proto_access", run: proto::access },
     Target { name: "channels_fragments", run: channels::fragments },
     Target { name: "channels_start", run: channels::start },
     Target { name: "channels_prekey", run: channels::prekey },

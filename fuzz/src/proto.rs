@@ -1,6 +1,9 @@
 //! The sensor link: whatever is on the air or on the sensor's flash.
 
 use bodywire_proto::Error;
+use bodywire_proto::access::grant::DecisionRecord;
+use bodywire_proto::access::revocation::{self, RevocationList};
+use bodywire_proto::access::{Certificate, Policy, Request, SIGNATURE_BYTES};
 use bodywire_proto::consent::{self, DataKey, Granted};
 use bodywire_proto::handshake::hardened::{Chain, HubChain};
 use bodywire_proto::handshake::{
@@ -245,4 +248,39 @@ pub fn stored(data: &[u8]) -> bool {
     let again = |record: &HubRecord| record.to_bytes().and_then(|b| HubRecord::from_bytes(b.as_bytes()));
     let hub = HubRecord::from_bytes(data).map(|record| assert_eq!(again(&record).as_ref(), Ok(&record)));
     sensor.is_ok() || hub.is_ok()
+}
+
+/// A certificate, an access request, a policy, a revocation list or a decision on record.
+pub fn access(data: &[u8]) -> bool {
+    let certificate = Certificate::parse(data).map(|c| {
+        assert_eq!(c.to_bytes().as_ref().map(|b| &b[..]), Ok(data));
+        assert!(c.signed_bytes().is_ok());
+        let _ = c.validity(u64::MAX);
+    });
+    let request = Request::parse(data).map(|r| {
+        assert_eq!(r.to_bytes().as_ref().map(|b| &b[..]), Ok(data));
+        assert!(r.signed_bytes().is_ok());
+    });
+    let policy = Policy::parse(data).map(|p| assert_eq!(p.to_bytes().as_ref().map(|b| &b[..]), Ok(data)));
+    let record =
+        DecisionRecord::parse(data).map(|r| assert_eq!(r.to_bytes().as_ref().map(|b| &b[..]), Ok(data)));
+    let list = RevocationList::parse(data).map(|list| {
+        assert_eq!(list.signed_bytes().len() + SIGNATURE_BYTES, data.len());
+        let serials: Vec<u64> = list
+            .signed_bytes()
+            .rchunks_exact(8)
+            .take(list.len())
+            .map(|serial| serial.iter().fold(0, |number, byte| number << 8 | u64::from(*byte)))
+            .collect();
+        assert!(serials.iter().all(|serial| list.names(*serial)), "a serial is listed and not found");
+        let ascending: Vec<u64> = serials.into_iter().rev().collect();
+        let mut again = vec![0; data.len()];
+        let written =
+            revocation::emit_signed_bytes(list.issuer, list.number, list.made_ms, &ascending, &mut again);
+        assert!(written.is_ok_and(|length| again.get(..length) == Some(list.signed_bytes())));
+    });
+    let accepted =
+        [certificate, request, policy, record, list].iter().filter(|parsed| parsed.is_ok()).count();
+    assert!(accepted <= 1, "the same bytes are two things");
+    accepted == 1
 }

@@ -23,6 +23,7 @@
 #[cfg(test)]
 extern crate std;
 
+pub mod access;
 mod blake2s;
 pub mod consent;
 mod error;
