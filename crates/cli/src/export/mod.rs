@@ -6,10 +6,10 @@
 mod calendar;
 pub mod csv;
 pub mod edf;
-//pub mod fhir;
+pub mod fhir;
 pub mod series;
-//#[cfg(test)]
-//mod specimen;
+#[cfg(test)]
+mod specimen;
 pub mod wfdb;
 
 pub use series::{AlarmMark, Recording, Segment, Series};
