@@ -1,8 +1,9 @@
 //! EDF+ (Kemp and Olivan 2003, doi 10.1016/S1388-2457(03)00123-8; www.edfplus.info/specs/edfplus.html).
 //!
-//! All signals share data records of equal length. A data record in which nothing was measured is left out: the file
-//! is EDF+D then, and each record says when it begins. Where a record that is kept has no sample, the lowest number
-//! stands, and an annotation says so with its begin and its length, since EDF+ has no number for "not measured".
+//! All signals share data records of equal length. A data record in which nothing was measured is left out if that is
+//! wanted ([`Gaps`]): the file is EDF+D then, and each record says when it begins. Where a record that is kept has no
+//! sample, the lowest number stands, and an annotation says so with its begin and its length, since EDF+ has no number
+//! for "not measured".
 
 mod annotations;
 mod header;
@@ -24,16 +25,25 @@ pub const NOT_MEASURED: i16 = i16::MIN;
 /// Microhertz-milliseconds in a cycle: `rate_millihertz * ms / CYCLE` is a number of samples.
 const CYCLE: u64 = 1_000_000;
 
+/// What becomes of data records in which nothing was measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Gaps {
+    /// They are left out (EDF+D). The smallest file, which many programs do not open.
+    LeftOut,
+    /// They are written as not measured (EDF+C), which every program opens.
+    Written,
+}
+
 /// One file of the recording, or one for each rate when no data record of up to a minute holds whole samples of all.
 /// Names begin with `name`.
 ///
 /// # Errors
 /// [`Error::Empty`], [`Error::Limit`], [`Error::Signal`] for a rate or a scale that eight characters cannot say,
 /// [`Error::Time`] outside 1985 to 2084.
-pub fn write(recording: &Recording, name: &str) -> Result<Vec<File>, Error> {
+pub fn write(recording: &Recording, name: &str, gaps: Gaps) -> Result<Vec<File>, Error> {
     let all: Vec<&Series> = recording.series.iter().collect();
     if shared_record_ms(&all).is_some_and(|ms| ms <= SHARED_RECORD_MS_MAX) {
-        return Ok(vec![File { name: format!("{name}.edf"), bytes: file(recording, &all, true)? }]);
+        return Ok(vec![File { name: format!("{name}.edf"), bytes: file(recording, &all, true, gaps)? }]);
     }
     let mut rates: Vec<u32> = all.iter().map(|series| series.rate_millihertz).collect();
     rates.sort_unstable_by(|a, b| b.cmp(a));
@@ -41,7 +51,7 @@ pub fn write(recording: &Recording, name: &str) -> Result<Vec<File>, Error> {
     let mut files = Vec::new();
     for (number, rate) in rates.into_iter().enumerate() {
         let group: Vec<&Series> = all.iter().copied().filter(|s| s.rate_millihertz == rate).collect();
-        let bytes = file(recording, &group, number == 0)?;
+        let bytes = file(recording, &group, number == 0, gaps)?;
         files.push(File { name: format!("{name}_{}.edf", number + 1), bytes });
     }
     if files.is_empty() { Err(Error::Empty) } else { Ok(files) }
@@ -77,7 +87,7 @@ impl Channel<'_> {
     }
 }
 
-fn file(recording: &Recording, group: &[&Series], alarms: bool) -> Result<Vec<u8>, Error> {
+fn file(recording: &Recording, group: &[&Series], alarms: bool, gaps: Gaps) -> Result<Vec<u8>, Error> {
     let starts = group.iter().flat_map(|series| &series.segments).map(|segment| segment.start_ms);
     let zero_ms = starts.min().ok_or(Error::Empty)?;
     let record_ms = shared_record_ms(group).ok_or(Error::Empty)?;
@@ -90,7 +100,10 @@ fn file(recording: &Recording, group: &[&Series], alarms: bool) -> Result<Vec<u8
         }
         channels.push(Channel { series, per_record, placed: series.placed(zero_ms) });
     }
-    let runs = runs(&channels);
+    let mut runs = runs(&channels);
+    if let (Gaps::Written, Some(&(begin, _)), Some(&(_, end))) = (gaps, runs.first(), runs.last()) {
+        runs = vec![(begin, end)];
+    }
     let records: u64 = runs.iter().map(|(begin, end)| end - begin).sum();
     let width: u64 = channels.iter().map(|channel| channel.per_record).sum();
     let found = usize::try_from(records.saturating_mul(width)).unwrap_or(usize::MAX);

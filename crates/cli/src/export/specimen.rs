@@ -1,5 +1,6 @@
 //! Writes a recording in every format, with what is in it beside, for readers by others: `scripts/cross-check-exports`.
 
+use super::edf::Gaps;
 use super::fhir::{Access, AuditRecord, ConsentRecord, Purpose};
 use super::{AlarmMark, Recording, csv, edf, fhir, wfdb};
 use bodywire_ecg::SampleRate;
@@ -90,7 +91,7 @@ fn recording() -> Recording {
         &[],
     );
     let all: Vec<i16> = (i16::MIN + 1..=i16::MAX).collect();
-    measure(&mut recording, 2, header(Signal::HeartRate, 100_000, 123_457, 321), &all, 16_000, &[]);
+    measure(&mut recording, 7, header(Signal::Ecg, 100_000, 123_457, 321), &all, 16_000, &[]);
     for (after_ms, present) in [(30_000, true), (45_500, false), (400_125, true)] {
         let alarm = AlarmMark { at_ms: START_MS + after_ms, condition: Condition::Tachycardia, present };
         recording.push_alarm(alarm).unwrap();
@@ -160,12 +161,16 @@ fn is_written_in_every_format() {
     let mut table = Vec::new();
     csv::write(&recording, &mut table).unwrap();
     let records = wfdb::write(&recording, "bed-1").unwrap();
-    let edf = edf::write(&recording, "bed-1").unwrap();
+    let edf = edf::write(&recording, "bed-1", Gaps::Written).unwrap();
+    // With the ECG alone whole records are missing, so that the file is discontinuous.
+    let mut alone = recording.clone();
+    alone.series.truncate(1);
+    let discontinuous = edf::write(&alone, "ecg-alone", Gaps::LeftOut).unwrap();
     let statement = fhir::capability_statement(env!("CARGO_PKG_VERSION"), "2026-01-31");
     // The script says where it wants the files; without it, that they can be made is all.
     let Some(folder) = std::env::var_os("BODYWIRE_EXPORTS") else { return };
     let write = |name: &str, bytes: &[u8]| std::fs::write(Path::new(&folder).join(name), bytes).unwrap();
-    for file in records.iter().chain(&edf) {
+    for file in records.iter().chain(&edf).chain(&discontinuous) {
         write(&file.name, &file.bytes);
     }
     write("bundle.json", &bundle);

@@ -63,7 +63,7 @@ fn exact_header_and_what_a_gap_looks_like() {
     push(&mut recording, &ecg(625), &[7; 125], START_MS + 2_500).unwrap();
     let alarm = AlarmMark { at_ms: START_MS + 2_125, condition: Condition::Pause, present: false };
     recording.push_alarm(alarm).unwrap();
-    let files = write(&recording, "x").unwrap();
+    let files = write(&recording, "x", Gaps::LeftOut).unwrap();
     assert_eq!((files.len(), files[0].name.as_str()), (1, "x.edf"));
     let header = std::str::from_utf8(&files[0].bytes[..768]).unwrap();
     let fields = [
@@ -115,16 +115,27 @@ fn exact_header_and_what_a_gap_looks_like() {
 }
 
 #[test]
+fn gaps_are_written_where_that_is_wanted() {
+    let mut recording = Recording::new("p", "b", 0, 1 << 41).unwrap();
+    push(&mut recording, &ecg(0), &[5; 250], START_MS).unwrap();
+    push(&mut recording, &ecg(750), &[6; 250], START_MS + 3_000).unwrap();
+    let read = read(&write(&recording, "x", Gaps::Written).unwrap()[0].bytes);
+    assert_eq!((read.plus.as_str(), read.onsets), ("EDF+C", vec![0.25, 1.25, 2.25, 3.25]));
+    assert_eq!(read.signals[0].concat(), [vec![5; 250], vec![NOT_MEASURED; 500], vec![6; 250]].concat());
+    assert_eq!(read.texts[1], "+1.25~2|Not measured: ECG|");
+}
+
+#[test]
 fn rates_share_records_when_a_minute_holds_whole_samples_of_all() {
     let mut recording = Recording::new("p", "b", 0, 1 << 41).unwrap();
     push(&mut recording, &ecg(0), &[5; 2_500], START_MS).unwrap();
     push(&mut recording, &numerics(200), &[970, 980], START_MS).unwrap();
-    let files = write(&recording, "x").unwrap();
+    let files = write(&recording, "x", Gaps::LeftOut).unwrap();
     let read_file = read(&files[0].bytes);
     assert_eq!((read_file.plus.as_str(), read_file.onsets), ("EDF+C", vec![0.25, 5.25]));
     assert_eq!(read_file.signals[1], [[970], [980]]);
     push(&mut recording, &numerics(7), &[1], START_MS).unwrap();
-    let files = write(&recording, "x").unwrap();
+    let files = write(&recording, "x", Gaps::LeftOut).unwrap();
     let names: Vec<&str> = files.iter().map(|file| file.name.as_str()).collect();
     assert_eq!(names, ["x_1.edf", "x_2.edf", "x_3.edf"]);
     assert!(files.iter().all(|file| read(&file.bytes).plus == "EDF+C"));
@@ -133,14 +144,17 @@ fn rates_share_records_when_a_minute_holds_whole_samples_of_all() {
 #[test]
 fn what_cannot_be_said_is_refused() {
     let mut recording = Recording::new("p", "b", 0, 1 << 41).unwrap();
-    assert!(matches!(write(&recording, "x"), Err(Error::Empty)));
+    assert!(matches!(write(&recording, "x", Gaps::LeftOut), Err(Error::Empty)));
     push(&mut recording, &ecg(0), &[1], 0).unwrap();
-    assert!(matches!(write(&recording, "x"), Err(Error::Time { .. })));
+    assert!(matches!(write(&recording, "x", Gaps::LeftOut), Err(Error::Time { .. })));
     for (rate_millihertz, gain_milli) in [(u32::MAX, 1_000), (250_000, 1)] {
         let mut recording = Recording::new("p", "b", 0, 1 << 41).unwrap();
         let scale = Scale { gain_milli, baseline: 0 };
         push(&mut recording, &BatchHeader { rate_millihertz, scale, ..ecg(0) }, &[1], START_MS).unwrap();
-        assert!(matches!(write(&recording, "x"), Err(Error::Signal { .. })), "{rate_millihertz}");
+        assert!(
+            matches!(write(&recording, "x", Gaps::LeftOut), Err(Error::Signal { .. })),
+            "{rate_millihertz}"
+        );
     }
 }
 
@@ -149,6 +163,7 @@ proptest! {
     fn every_sample_is_read_back_at_its_time(
         runs in prop::collection::vec((prop::collection::vec(-32_767i16.., 1..400), 0u64..700), 1..6),
         readings in prop::collection::vec(-32_767i16.., 0..9),
+        gaps in prop::sample::select(vec![Gaps::LeftOut, Gaps::Written]),
     ) {
         let mut recording = Recording::new("p", "b", 0, 1 << 41).unwrap();
         let (mut at, mut expected) = (0u64, std::collections::BTreeMap::new());
@@ -160,7 +175,7 @@ proptest! {
         if !readings.is_empty() {
             push(&mut recording, &numerics(500), &readings, START_MS).unwrap();
         }
-        let files = write(&recording, "x").unwrap();
+        let files = write(&recording, "x", gaps).unwrap();
         let read = read(&files[0].bytes);
         let mut found = std::collections::BTreeMap::new();
         for (onset, record) in read.onsets.iter().zip(&read.signals[0]) {
