@@ -41,7 +41,7 @@ pub fn write(
         || consents.iter().any(|record| record.simulated);
     let mut bundle = Bundle::begin(out, simulated)?;
     let bed = &recording.bed;
-    bundle.entry(&hub_key(bed), hub(bed, recording.simulated()))?;
+    bundle.entry(&hub_key(bed), hub(bed, simulated))?;
     let of_series = recording.series.iter().map(|series| (series.sensor, series.simulated));
     let of_consents = consents.iter().filter(|c| c.bed == *bed).map(|c| (c.sensor, c.simulated));
     let devices: BTreeSet<(SensorId, bool)> = of_series.chain(of_consents).collect();

@@ -73,7 +73,14 @@ fn recording() -> Recording {
     let saturation = slow(900, 100, 144, &mut random);
     measure(&mut recording, 3, header(Signal::SpO2, 200, 10_000, 0), &saturation, 1, &[3..4, 60..100]);
     let temperature = BatchHeader { simulated: false, ..header(Signal::Temperature, 200, 10_000, -200) };
-    measure(&mut recording, 4, temperature, &slow(160, 30, 144, &mut random), 2, &[10..30]);
+    measure(
+        &mut recording,
+        4,
+        temperature,
+        &slow(160, 30, 144, &mut random),
+        2,
+        std::slice::from_ref(&(10..30)),
+    );
     measure(
         &mut recording,
         5,
