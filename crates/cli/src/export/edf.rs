@@ -28,9 +28,9 @@ const CYCLE: u64 = 1_000_000;
 /// What becomes of data records in which nothing was measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Gaps {
-    /// They are left out (EDF+D). The smallest file, which many programs do not open.
+    /// They are left out (EDF+D). The smallest file; some programs refuse it, and some join what is left.
     LeftOut,
-    /// They are written as not measured (EDF+C), which every program opens.
+    /// They are written as not measured (EDF+C), which programs for EDF open.
     Written,
 }
 
