@@ -18,6 +18,7 @@ pub mod demo;
 pub mod doctor;
 pub mod ecg;
 pub mod exit;
+pub mod export;
 mod house;
 pub mod hub;
 pub mod ledger;
