@@ -5,7 +5,7 @@ use crate::error::Error;
 use crate::kernel;
 use crate::parameters::COEFFICIENTS;
 use crate::tag::Tag;
-use crate::vector::{Header, Stored, Vector, VectorRef};
+use crate::vector::{Header, Stored, Vector};
 
 /// A sum under way. Bounds are brought up to date before a ciphertext is touched, so that a refusal leaves the sum as it was.
 ///
@@ -106,15 +106,4 @@ pub fn combine(so_far: Option<Header>, next: &Header, weight: u32) -> Result<Hea
         return Err(Error::EncodingMismatch(before.encoding, next.encoding));
     }
     Ok(Header { bounds: before.bounds.plus(scaled, next.encoding)?, ..before })
-}
-
-/// The sum of vectors without tags, for programs that check in another way.
-///
-/// # Errors
-/// As [`Sum::add_all`].
-pub fn sum(vectors: &[VectorRef<'_>]) -> Result<Vector, Error> {
-    let stored: Vec<_> = vectors.iter().map(|vector| Stored { vector: *vector, tag: Tag::ZERO }).collect();
-    let mut sum = Sum::new();
-    sum.add_all(&stored)?;
-    Ok(sum.finish()?.0)
 }

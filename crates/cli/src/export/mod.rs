@@ -12,6 +12,8 @@ pub mod series;
 mod specimen;
 pub mod wfdb;
 
+use bodywire_proto::observation::Signal;
+
 pub use series::{AlarmMark, Recording, Segment, Series};
 
 /// A file to be written.
@@ -68,6 +70,17 @@ pub enum Error {
     /// What is written to has refused.
     #[error("the export cannot be written: {0}")]
     Write(#[from] std::io::Error),
+}
+
+/// The unit as WFDB and EDF+ programs write it: without brackets, which mean something else in their headers.
+const fn plain_unit(signal: Signal) -> &'static str {
+    match signal {
+        Signal::Ecg => "mV",
+        Signal::SpO2 => "%",
+        Signal::Respiration | Signal::HeartRate => "1/min",
+        Signal::Temperature => "degC",
+        Signal::InsulinRate => "U/h",
+    }
 }
 
 /// `text` in visible ASCII, other characters as `_`; formats with fixed fields hold nothing else.

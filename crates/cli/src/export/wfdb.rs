@@ -6,7 +6,7 @@
 
 use super::calendar::Moment;
 use super::series::{Placed, limit};
-use super::{Error, File, Recording, SIMULATED, Series};
+use super::{Error, File, Recording, SIMULATED, Series, plain_unit};
 use bodywire_ecg::wfdb::{
     Annotation, AnnotationCode, AnnotationWriter, Format, Header, SignalSpec, checksum, encode, encoded_len,
 };
@@ -18,17 +18,6 @@ pub const POINTS_MAX: usize = 64 << 20;
 pub const ALARMS_ENDING: &str = "alarms";
 /// Bytes for one annotation: a skip, its word, and its text with a word before it.
 const ANNOTATION_BYTES: usize = 6 + 2 + 2 + 64;
-
-/// The unit as WFDB programs write it; brackets have another meaning in a header.
-const fn unit(signal: Signal) -> &'static str {
-    match signal {
-        Signal::Ecg => "mV",
-        Signal::SpO2 => "%",
-        Signal::Respiration | Signal::HeartRate => "1/min",
-        Signal::Temperature => "degC",
-        Signal::InsulinRate => "U/h",
-    }
-}
 
 /// `name` in the characters that a record name may have.
 fn record_name(name: &str) -> String {
@@ -97,7 +86,7 @@ fn record(
             file_name: &data_name,
             gain: f64::from(series.scale.gain_milli) / 1_000.0,
             baseline: i32::from(series.scale.baseline),
-            units: unit(series.signal),
+            units: plain_unit(series.signal),
             adc_resolution_bits: 16,
             initial_value: points.get(number).copied().map_or(0, i32::from),
             checksum: Some(checksum(points.iter().skip(number).step_by(group.len()).copied())),

@@ -1,7 +1,7 @@
 //! The header record of EDF+: fields of fixed length in ASCII (sections 2.1.1 and 2.1.3).
 
 use super::super::calendar::Moment;
-use super::super::{Error, Recording, Series, ascii_word};
+use super::super::{Error, Recording, Series, ascii_word, plain_unit};
 use super::Channel;
 use bodywire_proto::observation::Signal;
 
@@ -21,16 +21,6 @@ pub(super) const fn label(series: &Series) -> &'static str {
         Signal::Temperature => "Temp body",
         Signal::InsulinRate => "Insulin rate",
         Signal::HeartRate => "Heart rate",
-    }
-}
-
-const fn unit(signal: Signal) -> &'static str {
-    match signal {
-        Signal::Ecg => "mV",
-        Signal::SpO2 => "%",
-        Signal::Respiration | Signal::HeartRate => "1/min",
-        Signal::Temperature => "degC",
-        Signal::InsulinRate => "U/h",
     }
 }
 
@@ -106,7 +96,7 @@ pub(super) fn write(
         let simulated = if c.series.simulated { " SIMULATED" } else { "" };
         format!("sensor {}{simulated}", c.series.sensor.0)
     });
-    column(NUMBER, "", &|_, c| unit(c.series.signal).to_owned());
+    column(NUMBER, "", &|_, c| plain_unit(c.series.signal).to_owned());
     column(NUMBER, "-1", &|at, _| range(at).0);
     column(NUMBER, "1", &|at, _| range(at).1);
     column(NUMBER, "-32768", &|_, _| i16::MIN.to_string());
