@@ -15,8 +15,8 @@
 //! The paper certifies a doctor "according to the ID" in the message. An ID is no credential; here it is a short-lived
 //! certificate, and a request signed with its key over a challenge of the decider.
 //!
-//! Nothing here verifies a signature, opens a consent or keeps time: whoever calls does, with the bytes given here
-//! (`signed_bytes`), and states the result in [`Facts`]. Class III data is sealed by the sensor ([`crate::consent`]):
+//! [`decide`] verifies no signature, opens no consent and keeps no time: whoever calls does ([`verify`]), and states the
+//! result in [`Facts`]. Class III data is sealed by the sensor ([`crate::consent`]):
 //! a decision opens it only together with the key, which the sensor alone gives away.
 //!
 //! Services do not carry the decision out yet; `docs/access.md` says what exists.
@@ -31,6 +31,7 @@ pub mod reason;
 pub mod relation;
 pub mod request;
 pub mod revocation;
+pub mod verify;
 
 pub use authority::Policy;
 pub use certificate::{Certificate, Role, Validity};
@@ -41,6 +42,7 @@ pub use reason::Reason;
 pub use relation::Relation;
 pub use request::{Purpose, Request};
 pub use revocation::{Revocation, RevocationList};
+pub use verify::IssuerKey;
 
 /// Length of an Ed25519 signature (RFC 8032).
 pub const SIGNATURE_BYTES: usize = 64;
