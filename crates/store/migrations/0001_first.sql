@@ -99,6 +99,80 @@ CREATE TABLE alarm (
     PRIMARY KEY (hub, alarm)
 );
 
+-- Who holds certificates of the house. Nobody is removed: reviews and the ledger name them.
+CREATE TABLE person (
+    person        BYTEA   PRIMARY KEY,         -- 16 random bytes, as in certificates
+    name          BYTEA   NOT NULL,            -- encrypted
+    role          BIGINT  NOT NULL,            -- role code, as in certificates
+    highest       BIGINT  NOT NULL,            -- highest risk class, whatever else allows more
+    added_ms      BIGINT  NOT NULL,
+    left_ms       BIGINT                       -- nothing while they are of the house
+);
+
+-- What persons are to patients, one relation each.
+CREATE TABLE relation (
+    person        BYTEA   NOT NULL REFERENCES person (person),
+    patient       BIGINT  NOT NULL REFERENCES patient (patient),
+    relation      BIGINT  NOT NULL,            -- 1 consulting, 2 on call, 3 treating, 4 the patient themself
+    from_ms       BIGINT  NOT NULL,
+    until_ms      BIGINT,                      -- nothing: until it is taken back
+    PRIMARY KEY (person, patient)
+);
+CREATE INDEX relation_by_patient ON relation (patient);
+
+-- Which role with which relation sees which class of a patient. Without a row the house's default holds.
+CREATE TABLE access_policy (
+    patient       BIGINT  PRIMARY KEY REFERENCES patient (patient),
+    policy        BYTEA   NOT NULL             -- 40 bytes, as in docs/access.md
+);
+
+-- Links that sign somebody in once, with the certificate that goes with each. Kept a while after their end, because
+-- revocation goes by their serials.
+CREATE TABLE invitation (
+    token_hash    BYTEA   PRIMARY KEY,         -- SHA-256 of the token
+    person        BYTEA   NOT NULL REFERENCES person (person),
+    kind          BIGINT  NOT NULL,            -- 1 console, 2 wall display, 3 export
+    serial        BIGINT  NOT NULL UNIQUE,
+    certificate   BYTEA   NOT NULL,            -- 155 bytes
+    code_salt     BYTEA   NOT NULL,            -- 16 random bytes
+    code_hash     BYTEA   NOT NULL,            -- Argon2id, 32 bytes
+    made_ms       BIGINT  NOT NULL,
+    until_ms      BIGINT  NOT NULL,            -- end of the certificate
+    used_ms       BIGINT,
+    revoked_ms    BIGINT
+);
+CREATE INDEX invitation_by_person ON invitation (person);
+
+-- Alarm limits that somebody has set at a bed. They go with the patient.
+CREATE TABLE alarm_limit (
+    hub           BIGINT  NOT NULL,
+    signal        BIGINT  NOT NULL,            -- signal code
+    low           DOUBLE PRECISION,            -- in the signal's unit; nothing: no limit
+    high          DOUBLE PRECISION,
+    priority      BIGINT  NOT NULL,            -- code of the alarm's priority
+    enabled       BIGINT  NOT NULL,            -- 0 is alarm off
+    changed_by    BYTEA   NOT NULL,            -- person, 16 bytes
+    changed_ms    BIGINT  NOT NULL,
+    PRIMARY KEY (hub, signal)
+);
+
+-- Accesses by break-glass, to be looked at afterwards. No foreign keys: a row outlives what it names.
+CREATE TABLE review (
+    hub           BIGINT  NOT NULL,
+    review        BIGINT  NOT NULL,            -- entry of the override's start, in the ledger of the hub's shard
+    patient       BIGINT,                      -- nothing when nobody was known to lie there
+    person        BYTEA   NOT NULL,            -- who broke the glass, 16 bytes
+    opened_ms     BIGINT  NOT NULL,
+    closed_ms     BIGINT,
+    story         BYTEA,                       -- encrypted; nothing after an erasure
+    state         BIGINT  NOT NULL,            -- 1 open, 2 waiting, 3 accepted, 4 questioned
+    reviewer      BYTEA,                       -- person, 16 bytes
+    reviewed_ms   BIGINT,
+    note          BYTEA,                       -- encrypted; nothing after an erasure
+    PRIMARY KEY (hub, review)
+);
+CREATE INDEX review_by_patient ON review (patient);
+
 -- Keys of the payloads in the ledger. Erasing a row erases what was sealed under it.
 CREATE TABLE data_key (
     key_id        BYTEA   PRIMARY KEY,         -- 16 random bytes, in the ledger entry

@@ -4,8 +4,12 @@
 //! The index of reports and vectors is not taken: its rows behind the copy's head register are made anew from the ledger at the
 //! next start, with these keys and stream names, and a row that was there already would stop that.
 //!
+//! Who is who and what was allowed is taken as a whole (`people`).
+//!
 //! Both are under the same key of the database, so that what is encrypted is copied as it is. Whoever was erased is erased
 //! in the copy afterwards ([`Store::reapply_erasures`]).
+
+mod people;
 
 use crate::Store;
 use crate::error::Error;
@@ -14,7 +18,8 @@ use sqlx::{Any, Row, Transaction};
 
 impl Store {
     /// Adds patients, stays, data keys and stream names that `newer` has and this one has not, all or nothing, and revokes
-    /// the sensors that are revoked there. Returns how many data keys came.
+    /// the sensors that are revoked there; persons, relations, policies, certificates, alarm limits and reviews become those of
+    /// `newer`. Returns how many data keys came.
     ///
     /// # Errors
     /// [`Error::Backend`], also for a `newer` that is damaged; then nothing was taken.
@@ -29,6 +34,7 @@ impl Store {
         let keys = read("SELECT key_id, secret, hub, patient, created_ms FROM data_key").await?;
         let streams = read("SELECT stream, hub, sensor, patient FROM stream").await?;
         let revoked = read("SELECT hub, sensor, revoked_ms FROM sensor WHERE revoked_ms IS NOT NULL").await?;
+        let people = people::read(newer).await?;
         let mut transaction = self.pools.begin().await?;
         for row in &patients {
             patient(&mut transaction, row).await?;
@@ -46,6 +52,7 @@ impl Store {
         for row in &revoked {
             revocation(&mut transaction, row).await?;
         }
+        people::replace(&mut transaction, &people).await?;
         transaction.commit().await?;
         Ok(carried)
     }

@@ -11,7 +11,7 @@ use crate::Store;
 use crate::columns::{array, unsigned};
 use crate::error::Error;
 use crate::patient::{PatientId, end_stays, stay_row};
-use crate::vector;
+use crate::{limit, policy, relation, review, vector};
 use sqlx::any::AnyRow;
 use sqlx::{Any, Row, Transaction};
 use std::collections::BTreeMap;
@@ -37,8 +37,9 @@ pub struct ErasedPatient {
 }
 
 impl Store {
-    /// Erases a patient: attributes, data keys, stream names, rows of vectors, and the index and alarms of the stays. Asking again for
-    /// somebody who was erased is no fault; it also takes what has come in between.
+    /// Erases a patient: attributes, data keys, stream names, rows of vectors, the index, alarms and alarm limits of the stays,
+    /// relations, policy, and the words of reviews. Asking again for somebody who was erased is no fault; it also takes what has
+    /// come in between.
     ///
     /// With [`Error::NotWiped`] the rows are gone and a reader kept their copies; ask again.
     pub async fn erase_patient(&self, patient: PatientId, now_ms: u64) -> Result<ErasedPatient, Error> {
@@ -131,6 +132,9 @@ async fn erase(
 ) -> Result<ErasedPatient, Error> {
     erase_index(transaction, patient, open_to).await?;
     vector::erase(transaction, patient).await?;
+    relation::erase(transaction, patient).await?;
+    policy::erase(transaction, patient).await?;
+    review::erase(transaction, patient).await?;
     end_stays(transaction, patient, now_ms).await?;
     remember(transaction, patient, &[], now_ms).await?;
     let keys =
@@ -177,6 +181,7 @@ async fn erase_index(
             .bind(to)
             .execute(&mut **transaction)
             .await?;
+        limit::erase(transaction, stay.hub, from, to).await?;
     }
     if let Some(highest) = highest {
         sqlx::query("DELETE FROM erased_index WHERE ledger_index < $1")

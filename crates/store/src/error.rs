@@ -74,6 +74,12 @@ pub enum Error {
     /// No patient with this number, or an erased one.
     #[error("there is no such patient")]
     NoSuchPatient,
+    /// No person with this number, or one who has left.
+    #[error("there is no such person")]
+    NoSuchPerson,
+    /// A person's code could not be hashed.
+    #[error("a code could not be hashed: {0}")]
+    Code(String),
     /// It is done, but readers kept the write-ahead log from being emptied.
     #[error(
         "done, but the write-ahead log still holds what was there because somebody reads; ask for it again"

@@ -3,6 +3,7 @@
 use crate::Store;
 use crate::columns::{number, unsigned, unsigned_or_none};
 use crate::error::Error;
+use crate::limit;
 use bodywire_proto::wire::HubId;
 use rand::RngExt;
 use sqlx::any::AnyRow;
@@ -182,7 +183,8 @@ async fn begin_stay(
             sqlx::Error::Database(inner) if inner.is_unique_violation() => Error::Occupied { hub: hub.0 },
             _ => Error::Backend(error),
         })?;
-    Ok(())
+    // Limits were set for whoever lay here before.
+    limit::forget(transaction, hub).await
 }
 
 /// Ends a patient's open stays; how many. A clock that was set back does not end one before it began.

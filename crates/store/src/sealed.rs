@@ -45,11 +45,20 @@ const fn by_numbers(
 }
 
 /// All of them.
-pub(crate) const SEALED: [Sealed; 5] = [
+pub(crate) const SEALED: [Sealed; 8] = [
     by_numbers("hub", "rendezvous", "hub.rendezvous", CLINIC, &["hub"]),
     by_numbers("sensor", "wrapping_key", "sensor.wrapping_key", CLINIC, &["hub", "sensor"]),
     by_numbers("pair", "response", "pair.response", PAIRS, &["hub", "sensor", "number"]),
     by_numbers("patient", "attributes", "patient.attributes", CLINIC, &["patient"]),
+    Sealed {
+        table: "person",
+        column: "name",
+        name: "person.name",
+        group: CLINIC,
+        key: RowKey::Name("person"),
+    },
+    by_numbers("review", "story", "review.story", CLINIC, &["hub", "review"]),
+    by_numbers("review", "note", "review.note", CLINIC, &["hub", "review"]),
     Sealed {
         table: "data_key",
         column: "secret",

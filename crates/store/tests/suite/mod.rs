@@ -7,6 +7,8 @@ pub(crate) mod leases;
 pub(crate) mod ledger;
 pub(crate) mod pairs;
 pub(crate) mod patients;
+pub(crate) mod people;
+pub(crate) mod reviews;
 pub(crate) mod vectors;
 
 use bodywire_proto::RiskClass;
@@ -44,6 +46,15 @@ macro_rules! on_this_engine {
             patients { a_patient_is_admitted_moved_and_discharged
                 two_patients_are_not_at_one_hub
                 what_a_patient_said_needs_the_key }
+            people { somebody_is_added_related_and_leaves
+                relations_hold_in_their_time
+                a_policy_is_the_patients_own
+                a_link_signs_in_once
+                revoked_certificates_open_nothing
+                an_older_copy_takes_who_is_who }
+            reviews { an_override_is_closed_and_judged_by_somebody_else
+                limits_go_with_the_patient
+                an_erased_patient_has_no_relations_policy_limits_or_words }
             erasure { everything_of_an_erased_patient_is_gone_and_listed
                 a_list_is_applied_again_after_a_restore
                 nothing_is_added_behind_an_erasure }
