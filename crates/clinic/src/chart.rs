@@ -1,8 +1,8 @@
 //! From a stored report to the screen: numbers, waves, alarms, sensors.
 
 use crate::board::{
-    AlarmId, AlarmInput, Board, CorrelationView, Evidence, NumericView, Priority, RiskClass, SensorView,
-    Signal, WaveChunk,
+    AlarmId, AlarmInput, Board, CorrelationView, Evidence, NumericView, Priority, SensorView, Signal,
+    WaveChunk,
 };
 use crate::sensor_clock::SensorClock;
 use bodywire_proto::consent::{self, Granted};
@@ -11,7 +11,8 @@ use bodywire_proto::prf::Key;
 use bodywire_proto::report::{self, Alarm, Kind, Report, ReportHeader, Session};
 use bodywire_proto::wire::SensorId;
 use bodywire_proto::{Error, risk};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use zeroize::Zeroizing;
 
 /// A report older than this when it arrives comes from the spool: it goes into the record, never onto the live screen.
 pub const LATE_AFTER_MS: u64 = 5_000;
@@ -23,6 +24,8 @@ const FRESH_BACKLOG: u32 = 4;
 const CLOCK_REPORTS: u32 = 8;
 /// A sensor that has not been heard for this long raises a technical alarm: three readings of the slowest sensor.
 pub const SILENT_AFTER_MS: u64 = 15_000;
+/// How long a chart listens before the absence of an alarm says something: a hub repeats what holds every ten seconds.
+const NORMAL_AFTER_MS: u64 = 12_000;
 /// Data keys kept for one class III sensor: its running session and the one before, which may still be in the spool.
 const GRANTS_KEPT: usize = 2;
 
@@ -56,6 +59,10 @@ pub struct Chart {
     heard: BTreeMap<SensorId, u64>,
     /// Fresh reports in a row whose clocks disagreed.
     apart_reports: u32,
+    /// What the hub's detector has found and not taken back.
+    findings: BTreeSet<u8>,
+    /// When the first report of an ECG came.
+    listening_since_ms: Option<u64>,
 }
 
 impl Chart {
@@ -72,6 +79,8 @@ impl Chart {
             clocks: BTreeMap::new(),
             heard: BTreeMap::new(),
             apart_reports: 0,
+            findings: BTreeSet::new(),
+            listening_since_ms: None,
         }
     }
 
@@ -92,7 +101,7 @@ impl Chart {
             Kind::Observations => {
                 let offset_ms = self.clock_offset(report)?;
                 for part in report.parts() {
-                    self.batch(&Batch::parse(part?)?, offset_ms, now_ms, late, None);
+                    self.batch(header.sensor, &Batch::parse(part?)?, (offset_ms, now_ms, late), None);
                 }
                 Ok(Vec::new())
             }
@@ -106,7 +115,7 @@ impl Chart {
             Kind::Session => self.session(header.sensor, report, now_ms).map(|()| Vec::new()),
             Kind::Vector => Ok(Vec::new()),
             Kind::Alarm => Alarm::parse(report.body())
-                .map(|(alarm, strip)| self.alarm(&alarm, strip.as_ref(), header, late && !fresh)),
+                .map(|(alarm, strip)| self.alarm(&alarm, strip.as_ref(), header, (now_ms, late && !fresh))),
         }
     }
 
@@ -123,6 +132,7 @@ impl Chart {
 
     /// Raises a technical alarm for each sensor that has fallen silent. To be called every second or so.
     pub fn listen(&self, now_ms: u64) {
+        self.board.listen_for_condition(now_ms);
         for (sensor, last) in &self.heard {
             if now_ms.saturating_sub(*last) > SILENT_AFTER_MS {
                 let kind = self.sensors.get(sensor).map_or("sensor", |card| card.kind.name());
@@ -170,8 +180,11 @@ impl Chart {
         }
     }
 
-    fn batch(&self, batch: &Batch<'_>, offset_ms: i64, now_ms: u64, late: bool, note: Option<String>) {
+    /// `when` is the offset of the sensor's clock, the clinic's clock, and whether the batch is late.
+    fn batch(&mut self, sensor: SensorId, batch: &Batch<'_>, when: (i64, u64, bool), note: Option<String>) {
+        let (offset_ms, now_ms, late) = when;
         let header = &batch.header;
+        let class = self.sensors.get(&sensor).map_or(risk::RiskClass::III, |card| card.class);
         if header.simulated {
             self.board.note_simulated();
         }
@@ -179,6 +192,7 @@ impl Chart {
         // The sensor's time on the clinic's clock. A sensor whose clock runs ahead must not show numbers from the future.
         let at = |after: u64| (header.time_of(after) / 1_000).saturating_add_signed(offset_ms).min(now_ms);
         if header.signal == observation::Signal::Ecg {
+            self.heard_ecg(now_ms, late);
             let samples: Vec<i16> = batch.samples().collect();
             for (first, samples) in (0..)
                 .step_by(crate::board::MAX_CHUNK_SAMPLES)
@@ -200,15 +214,29 @@ impl Chart {
             return;
         }
         let Some((last, sample)) = (0u64..).zip(batch.samples()).last() else { return };
+        let value = header.scale.value(sample);
         self.board.numeric(NumericView {
             signal,
-            value: Some(header.scale.value(sample)),
+            class: class.into(),
+            sensor: sensor.0,
+            value: Some(value),
             unit: header.signal.unit().to_owned(),
             sensor_time_ms: at(last),
             period_ms: 1_000_000 / header.rate_millihertz.max(1),
             late,
             note: note.or_else(|| header.simulated.then(|| "simulated (HTEST)".to_owned())),
         });
+    }
+
+    /// An ECG arrives, and the hub's detector has found nothing in it: the condition is normal.
+    fn heard_ecg(&mut self, now_ms: u64, late: bool) {
+        if late {
+            return;
+        }
+        let since = *self.listening_since_ms.get_or_insert(now_ms);
+        if self.findings.is_empty() && now_ms.saturating_sub(since) >= NORMAL_AFTER_MS {
+            self.board.found_nothing(now_ms);
+        }
     }
 
     /// Takes a sensor's consent: what it has sealed in that session can be opened until the consent ends.
@@ -226,18 +254,18 @@ impl Chart {
         Ok(())
     }
 
-    fn sealed(&self, sensor: SensorId, part: &[u8], now_ms: u64, late: bool) -> Result<(), Error> {
+    fn sealed(&mut self, sensor: SensorId, part: &[u8], now_ms: u64, late: bool) -> Result<(), Error> {
         let session = consent::session_of(part)?;
         let grants = self.grants.get(&sensor).map_or(&[][..], Vec::as_slice);
         let granted = grants.iter().find(|granted| granted.session == session && granted.until >= now_ms);
         // Without a consent the payload is stored and stays closed.
         let Some(granted) = granted else { return Ok(()) };
-        let mut buffer = vec![0u8; part.len()];
+        let mut buffer = Zeroizing::new(vec![0u8; part.len()]);
         let len = consent::open(granted, sensor, part, &mut buffer)?;
         let batch = Batch::parse(buffer.get(..len).unwrap_or(&[]))?;
         // The hub has not seen the batch, so that its clock offset is not known; the sensor's own clock counts.
-        let note = Some("class III: sealed for the clinic, open by standing consent".to_owned());
-        self.batch(&batch, 0, now_ms, late, note);
+        let note = Some("class III: opened by the sensor's consent".to_owned());
+        self.batch(sensor, &batch, (0, now_ms, late), note);
         Ok(())
     }
 
@@ -252,11 +280,11 @@ impl Chart {
     }
 
     fn alarm(
-        &self,
+        &mut self,
         alarm: &Alarm,
         strip: Option<&Batch<'_>>,
         header: &ReportHeader,
-        late: bool,
+        (now_ms, late): (u64, bool),
     ) -> Vec<AlarmChange> {
         let at_ms = header.hub_time_ms;
         let (name, condition) = (format!("ecg.{}", alarm.condition as u8), alarm.condition);
@@ -265,6 +293,12 @@ impl Chart {
             self.board.event(at_ms, &format!("Late report: {} {what}", condition.text()));
             return Vec::new();
         }
+        if alarm.present {
+            self.findings.insert(condition as u8);
+        } else {
+            self.findings.remove(&(condition as u8));
+        }
+        self.board.found(condition, alarm.present, now_ms);
         if !alarm.present {
             self.board.end_alarm(&name, at_ms);
             return vec![AlarmChange::Ended(condition)];
@@ -285,15 +319,7 @@ impl Chart {
             report::Priority::High => Priority::High,
         };
         let text = condition.text().to_owned();
-        let strip = strip.map(|batch| WaveChunk {
-            signal: Signal::Ecg,
-            start_ms: (batch.header.time_us / 1_000).saturating_add_signed(header.offset_ms),
-            period_us: 1_000_000_000 / batch.header.rate_millihertz.max(1),
-            lsb_per_mv: batch.header.scale.gain_milli as f32 / 1_000.0,
-            baseline: batch.header.scale.baseline,
-            samples: batch.samples().take(crate::board::MAX_CHUNK_SAMPLES).collect(),
-            late: false,
-        });
+        let strip = strip.map(|batch| strip_of(batch, header.offset_ms));
         match self.board.raise_alarm(AlarmInput { condition: name, priority, text, at_ms, evidence, strip }) {
             Ok(id) => vec![AlarmChange::Raised(id, condition)],
             Err(error) => {
@@ -301,6 +327,19 @@ impl Chart {
                 Vec::new()
             }
         }
+    }
+}
+
+/// The ECG in an alarm, as a wave. `offset_ms` is the hub's clock minus the sensor's.
+pub(crate) fn strip_of(batch: &Batch<'_>, offset_ms: i64) -> WaveChunk {
+    WaveChunk {
+        signal: Signal::Ecg,
+        start_ms: (batch.header.time_us / 1_000).saturating_add_signed(offset_ms),
+        period_us: 1_000_000_000 / batch.header.rate_millihertz.max(1),
+        lsb_per_mv: batch.header.scale.gain_milli as f32 / 1_000.0,
+        baseline: batch.header.scale.baseline,
+        samples: batch.samples().take(crate::board::MAX_CHUNK_SAMPLES).collect(),
+        late: false,
     }
 }
 
@@ -323,13 +362,11 @@ const fn shown_as(signal: observation::Signal) -> Option<Signal> {
 
 fn sensor_view(sensor: SensorId, card: &SensorCard, session: Option<(u64, u32)>) -> SensorView {
     SensorView {
+        sensor: sensor.0,
+        signal: shown_as(card.kind),
         name: format!("{}-{}", card.kind.name(), sensor.0),
         kind: card.kind.name().to_owned(),
-        class: match card.class {
-            risk::RiskClass::I => RiskClass::I,
-            risk::RiskClass::II => RiskClass::II,
-            risk::RiskClass::III => RiskClass::III,
-        },
+        class: card.class.into(),
         authenticated_at_ms: session.map(|(at, _)| at),
         bits: session.map_or(0, |(_, bits)| bits),
     }

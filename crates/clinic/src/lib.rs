@@ -13,14 +13,17 @@
 pub mod aggregates;
 mod alarm_log;
 pub mod archive;
+pub mod asks;
 pub mod board;
 pub mod chart;
 mod counters;
 mod erasure;
 mod error;
 pub mod evaluators;
+pub mod gate;
 mod index;
 pub mod ingest;
+pub mod limits;
 pub mod mirrors;
 mod replicas;
 mod scrub;

@@ -12,6 +12,7 @@ use crate::board::{AlarmInput, Board, PathCondition, Priority};
 use crate::chart::{AlarmChange, Chart, LATE_AFTER_MS, SensorCard};
 use crate::counters::{Counters, PathCounters};
 use crate::erasure::Erasures;
+use crate::gate::{Gate, LedgerPlace};
 use crate::index::{row_of, unregistered};
 use crate::ingest::{Arrived, Ingest, PathQuality, Publication, Receipt};
 use crate::mirrors::Mirrors;
@@ -86,6 +87,8 @@ pub struct Config {
     pub ward: Arc<WardKeys>,
     /// Which of those sums may be read.
     pub policy: Policy,
+    /// Who may see which bed; nothing: nobody.
+    pub gate: Option<Gate>,
 }
 
 /// A handle on a running clinic.
@@ -161,7 +164,8 @@ impl Clinic {
         let paths = config.paths.iter().map(|_| PathCounters::default()).collect();
         let counters = Arc::new(Counters { paths, ..Counters::default() });
         let mut unsettled = Unsettled::default();
-        let recovered = unregistered(&mut archive).await?;
+        let (recovered, acts) = unregistered(&mut archive).await?;
+        store.add_acts(config.origin.as_str(), &acts).await?;
         counters.recovered.store(recovered.rows.len() as u64, Ordering::Relaxed);
         if config.acknowledge != Acknowledge::Local && config.mirrors.is_some() {
             unsettled.push(recovered);
@@ -181,7 +185,7 @@ impl Clinic {
                     (row.sensor, SensorCard { kind: row.kind, class: row.class, wrapping_key })
                 })
                 .collect();
-            let mut chart = Chart::new(board.clone(), cards.clone());
+            let mut chart = Chart::new(board.at(hub.0), cards.clone());
             for sensor in cards.keys() {
                 restore_consent(&mut archive, &store, &mut chart, hub, *sensor).await?;
             }
@@ -195,6 +199,15 @@ impl Clinic {
             board.path_state(index, &path.name, PathCondition::Down, "connecting")?;
         }
         let archive = Arc::new(Mutex::new(archive));
+        if let Some(gate) = &config.gate {
+            let place = LedgerPlace {
+                archive: Arc::downgrade(&archive),
+                origin: config.origin.as_str().to_owned(),
+                directory: config.ledger.clone(),
+                key,
+            };
+            gate.set_ledger(place, &store);
+        }
         let aggregates = Aggregates::new(Parts {
             archive: Arc::clone(&archive),
             ward: Arc::clone(&config.ward),

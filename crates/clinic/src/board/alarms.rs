@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::view::RiskClass;
 use super::wave::WaveChunk;
 use crate::Error;
 
@@ -118,6 +119,8 @@ pub struct AlarmView {
     pub evidence: Option<Evidence>,
     /// Whether the ECG that led to it can be asked for.
     pub strip: bool,
+    /// From which class of the bed on it may be shown.
+    pub class: RiskClass,
 }
 
 /// All alarms of a board. Each change returns the views that changed, for the event stream.
@@ -126,14 +129,18 @@ pub(super) struct Alarms {
     by_condition: BTreeMap<String, AlarmView>,
     /// Strips by condition, as frames of a wave; never more than alarms.
     strips: BTreeMap<String, Arc<[u8]>>,
-    last_id: u64,
 }
 
 impl Alarms {
-    /// Raises, renews or escalates. Nothing changed gives an empty list.
-    pub(super) fn raise(&mut self, input: AlarmInput) -> Result<(AlarmId, Vec<AlarmView>), Error> {
+    /// Raises, renews or escalates; a new alarm gets the number `next`. Nothing changed gives an empty list.
+    pub(super) fn raise(
+        &mut self,
+        next: AlarmId,
+        (bed, class): (u16, RiskClass),
+        input: AlarmInput,
+    ) -> Result<(AlarmId, Vec<AlarmView>), Error> {
         // A strip that cannot be drawn does not keep its alarm back.
-        let strip = input.strip.as_ref().and_then(|strip| strip.evidence().ok());
+        let strip = input.strip.as_ref().and_then(|strip| strip.evidence(bed).ok());
         if let Some(alarm) = self.by_condition.get_mut(&input.condition) {
             let before = alarm.clone();
             if let Some(strip) = strip {
@@ -154,9 +161,8 @@ impl Alarms {
             return Ok((alarm.id, changed));
         }
         let mut changed = self.make_room(input.priority)?;
-        self.last_id += 1;
         let alarm = AlarmView {
-            id: AlarmId(self.last_id),
+            id: next,
             condition: input.condition.clone(),
             priority: input.priority,
             state: AlarmState::On,
@@ -166,6 +172,7 @@ impl Alarms {
             acknowledged: None,
             evidence: input.evidence,
             strip: strip.is_some(),
+            class,
         };
         if let Some(strip) = strip {
             self.strips.insert(input.condition.clone(), strip);
@@ -235,10 +242,14 @@ impl Alarms {
     }
 
     /// The ECG that led to an alarm, as a frame of a wave.
-    pub(super) fn strip(&self, id: AlarmId) -> Result<Arc<[u8]>, Error> {
-        let alarm = self.by_condition.values().find(|alarm| alarm.id == id);
-        let strip = alarm.and_then(|alarm| self.strips.get(&alarm.condition));
-        strip.cloned().ok_or(Error::UnknownAlarm(id))
+    pub(super) fn strip(&self, id: AlarmId) -> Option<Arc<[u8]>> {
+        let alarm = self.by_condition.values().find(|alarm| alarm.id == id)?;
+        self.strips.get(&alarm.condition).cloned()
+    }
+
+    /// From which class on an alarm that is not off may be shown.
+    pub(super) fn class(&self, id: AlarmId) -> Option<RiskClass> {
+        self.by_condition.values().find(|alarm| alarm.id == id).map(|alarm| alarm.class)
     }
 }
 
