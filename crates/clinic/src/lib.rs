@@ -22,6 +22,7 @@ pub mod evaluators;
 mod index;
 pub mod ingest;
 pub mod mirrors;
+pub mod record_read;
 mod replicas;
 mod scrub;
 mod sensor_clock;

@@ -9,6 +9,7 @@ mod assets;
 mod events;
 mod guard;
 mod login;
+mod record;
 mod wave_socket;
 
 use std::sync::{Arc, Mutex};
@@ -23,6 +24,7 @@ pub use access::{MAX_LINKS, MAX_SESSIONS, OneTimeLink, SESSION_LIFETIME_MS};
 pub use actions::{DemoCommand, MAX_IDEMPOTENCY_KEY_BYTES, MAX_REMEMBERED_ACTIONS};
 pub use aggregates::MAX_QUERIES;
 pub use events::HEARTBEAT;
+pub use record::{MAX_RECORDS, Opened, answer as record_answer};
 
 use crate::aggregates::{Aggregates, QUERY_BYTES_MAX};
 use crate::board::Board;
