@@ -1,5 +1,6 @@
 //! What can be typed.
 
+mod access;
 mod aggregate;
 mod audit;
 mod backup;
@@ -10,6 +11,11 @@ mod patient;
 mod roles;
 mod sensor;
 
+pub use access::{
+    AccessAddOptions, AccessCommand, AccessHouse, AccessInviteOptions, AccessPersonOptions,
+    AccessPolicyOptions, AccessRelateOptions, AccessRevokeOptions, AccessUnrelateOptions, PolicyPlace,
+};
+pub(crate) use access::{relation_name, role_name};
 pub use aggregate::{
     AggregateCommand, AggregateKeyCommand, AggregateOptions, ClinicPlace, CountOptions, KeyExportOptions,
     KeyJoinOptions, KeySplitOptions,
@@ -91,6 +97,12 @@ pub enum Command {
         /// What to do.
         #[command(subcommand)]
         command: PatientCommand,
+    },
+    /// Who may see what: issuer, persons, relations, policies, links and revocations.
+    Access {
+        /// What to do.
+        #[command(subcommand)]
+        command: AccessCommand,
     },
     /// Figures of the whole ward, worked out by replicas on encrypted vital signs; only the result is decrypted.
     ///

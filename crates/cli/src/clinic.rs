@@ -8,7 +8,7 @@ use crate::exit::Failure;
 use crate::house::{self, ClinicSide};
 use crate::shards::Held;
 use crate::state::{Holder, State, replace_private};
-use crate::{logging, now_ms, ready};
+use crate::{access, logging, now_ms, ready};
 use bodywire_channels::topic::{Rendezvous, Shard};
 use bodywire_clinic::board::{Board, Source};
 use bodywire_clinic::mirrors::{MirrorAddress, Mirrors};
@@ -102,6 +102,7 @@ async fn serve(loaded: &Loaded, output: Output) -> Result<(), Failure> {
     };
     let place = Place::of(loaded, section, &state, held.as_ref())?;
     leave_access(&console, address, &state.queries(place.shard.name()))?;
+    let renewing = tokio::spawn(access::keep_renewed(&state, side.store.clone()).await?);
     loop {
         let hubs = admitted(&side, section).await?;
         let known = fingerprint(&side).await?;
@@ -146,6 +147,7 @@ async fn serve(loaded: &Loaded, output: Output) -> Result<(), Failure> {
             break;
         }
     }
+    renewing.abort();
     if let Some(held) = &held {
         held.release().await?;
     }

@@ -6,8 +6,8 @@ use bodywire_cli::args::{
 };
 use bodywire_cli::exit::Failure;
 use bodywire_cli::{
-    aggregate, attacks, backup, brokers, clinic, config, demo, doctor, ecg, hub, ledger, logging, patient,
-    replica, sensor,
+    access, aggregate, attacks, backup, brokers, clinic, config, demo, doctor, ecg, hub, ledger, logging,
+    patient, replica, sensor,
 };
 use clap::{CommandFactory, Parser};
 use std::process::ExitCode;
@@ -62,6 +62,7 @@ fn run(arguments: Arguments) -> Result<(), Failure> {
             None => ecg::course(&options),
         },
         Command::Patient { command } => patient::run(&command),
+        Command::Access { command } => access::run(&command),
         Command::Aggregate { command } => aggregate::run(&command),
         Command::Audit { command } => match command {
             AuditCommand::List(options) => ledger::audit_list(&options),

@@ -4,10 +4,12 @@
 //! ```text
 //! keys/       of a hub: hub, rendezvous, pairs; of a clinic: clinic, ledger, database, aggregate; 32 bytes each;
 //!             aggregate.pub, no secret
+//! access/     of a clinic: issuer, 32 bytes, secret; issuer.pub; revocations, the list
 //! chips/      by sensor: the silicon of the simulated PUFs
 //! sensors/    by sensor: what each remembers, in two slots; .wrapping: the secret behind the consents of class III
 //! hub/        spool.redb, bodywire.db (in a demo that of the clinic is for both)
-//! clinic/     bodywire.db, ledger/, console-link; queries-SHARD: where aggregates are asked for, and a token for it
+//! clinic/     bodywire.db, ledger/, console-link; queries-SHARD: where aggregates are asked for, and a token for it;
+//!             export-credential: what exports are asked for with
 //! replica/    by ledger: log/, its copy; records/, what was cosigned, and evidence
 //! provisioned appears last, when a demo is complete
 //! roles       appears first, when single roles are to run here

@@ -333,6 +333,12 @@ impl Archive {
             .map_err(|_| Error::Unreadable { index })
     }
 
+    /// Whose data an entry holds: the hub's, and the patient's who lay there. Nothing for streams that are not known here, such as
+    /// those of a patient who was erased.
+    pub fn owner(&self, entry: &Entry) -> Option<(HubId, Option<PatientId>)> {
+        self.owners.get(&entry.stream).map(|(owner, _)| *owner)
+    }
+
     /// An entry and its payload as it is stored.
     fn entry(&self, index: u64) -> Result<(Entry, Vec<u8>), Error> {
         match self.log.read(index) {

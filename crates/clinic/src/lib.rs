@@ -25,6 +25,7 @@ mod index;
 pub mod ingest;
 pub mod limits;
 pub mod mirrors;
+pub mod record_read;
 mod replicas;
 mod scrub;
 mod sensor_clock;

@@ -13,6 +13,7 @@ mod events;
 mod guard;
 mod history;
 mod login;
+mod record;
 mod reviews;
 mod sessions;
 mod shown;
@@ -32,6 +33,7 @@ pub use aggregates::MAX_QUERIES;
 pub use alarms::PAUSE_MAX_S;
 pub use audit::AUDIT_PAGE;
 pub use events::HEARTBEAT;
+pub use record::{MAX_RECORDS, Opened, answer as record_answer};
 pub use sessions::{MAX_LINKS, MAX_SESSIONS, OneTimeLink, SESSION_LIFETIME_MS};
 pub use wave_socket::MAX_BEDS_ON_SOCKET;
 
@@ -70,6 +72,7 @@ struct Inner {
     sockets: Arc<Semaphore>,
     aggregates: Mutex<Option<Aggregates>>,
     queries: Arc<Semaphore>,
+    records: Arc<Semaphore>,
 }
 
 impl Console {
@@ -100,6 +103,7 @@ impl Console {
             sockets: Arc::new(Semaphore::new(MAX_WAVE_SOCKETS)),
             aggregates: Mutex::new(None),
             queries: Arc::new(Semaphore::new(MAX_QUERIES)),
+            records: Arc::new(Semaphore::new(MAX_RECORDS)),
         };
         Self { inner: Arc::new(inner) }
     }
@@ -136,6 +140,7 @@ const ROUTES_OF_SESSIONS: &[(Method, &str, fn() -> MethodRouter<Console>)] = &[
     (Method::Post, "/access/{id}/close", || post(asking::close)),
     (Method::Get, "/beds/{bed}/evidence", || get(asking::evidence)),
     (Method::Get, "/beds/{bed}/trends", || get(history::trends)),
+    (Method::Get, "/beds/{bed}/record", || get(history::record)),
     (Method::Get, "/beds/{bed}/alarms", || get(history::alarms)),
     (Method::Get, "/beds/{bed}/alarms/{number}/strip", || get(history::strip)),
     (Method::Post, "/beds/{bed}/pause", || post(alarms::pause)),

@@ -135,6 +135,50 @@ impl Store {
         rows.iter().map(newest).collect()
     }
 
+    /// Reports of a hub that were made in a time, behind a number and in the order of their numbers; at most `limit`.
+    pub async fn reports_between(
+        &self,
+        hub: HubId,
+        (from_ms, to_ms): (u64, u64),
+        after: Option<u64>,
+        limit: u32,
+    ) -> Result<Vec<ReportRow>, Error> {
+        let rows = sqlx::query(
+            "SELECT hub, number, ledger_index, sensor, kind, hub_time_ms FROM report \
+             WHERE hub = $1 AND number > $2 AND hub_time_ms >= $3 AND hub_time_ms < $4 ORDER BY number LIMIT $5",
+        )
+        .bind(i64::from(hub.0))
+        .bind(after.map_or(-1, u64::cast_signed))
+        .bind(i64::try_from(from_ms).unwrap_or(i64::MAX))
+        .bind(i64::try_from(to_ms).unwrap_or(i64::MAX))
+        .bind(i64::from(limit))
+        .fetch_all(&self.pools.readers)
+        .await?;
+        rows.iter().map(report_row).collect()
+    }
+
+    /// The newest reports of a kind from a sensor that were made from a time on, newest first; at most `limit`.
+    pub async fn reports_since(
+        &self,
+        (hub, sensor): (HubId, SensorId),
+        kind: u8,
+        from_ms: u64,
+        limit: u32,
+    ) -> Result<Vec<ReportRow>, Error> {
+        let rows = sqlx::query(
+            "SELECT hub, number, ledger_index, sensor, kind, hub_time_ms FROM report \
+             WHERE hub = $1 AND sensor = $2 AND kind = $3 AND hub_time_ms >= $4 ORDER BY number DESC LIMIT $5",
+        )
+        .bind(i64::from(hub.0))
+        .bind(i64::from(sensor.0))
+        .bind(i64::from(kind))
+        .bind(i64::try_from(from_ms).unwrap_or(i64::MAX))
+        .bind(i64::from(limit))
+        .fetch_all(&self.pools.readers)
+        .await?;
+        rows.iter().map(report_row).collect()
+    }
+
     /// All reports of a hub, in the order of their numbers.
     pub async fn reports(&self, hub: HubId) -> Result<Vec<ReportRow>, Error> {
         let rows = sqlx::query(

@@ -1,6 +1,7 @@
 //! Hub, clinic, brokers and sensors as processes of their own, with nothing in common but what a card says.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod access;
 mod aggregates;
 mod doctor;
 mod engines;

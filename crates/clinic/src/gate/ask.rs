@@ -291,6 +291,28 @@ impl Gate {
         Ok(())
     }
 
+    /// Whether a consent was given to a question of this session, or beforehand for the emergency that its grant is for.
+    pub(crate) fn answered(
+        &self,
+        credential: &Credential,
+        bed: u16,
+        sensor: SensorId,
+        granted: &bodywire_proto::consent::Granted,
+    ) -> bool {
+        let (state, now) = (self.state(), self.now_ms());
+        let own = |held: &&Held| {
+            held.serial == credential.certificate.serial
+                && held.bed.0 == bed
+                && held.sensor == Some(sensor)
+                && held.terms.highest == RiskClass::III
+                && held.terms.until_ms > now
+        };
+        state.held.iter().filter(own).any(|held| match granted.scope {
+            bodywire_proto::consent::Scope::Answer => held.asked == Some(granted.asked),
+            bodywire_proto::consent::Scope::Emergency => held.purpose.is_emergency(),
+        })
+    }
+
     /// A sensor of a bed does not consent, or does not answer.
     pub fn sensor_declined(&self, bed: u16, sensor: SensorId, asked: [u8; 16], why: &str) {
         self.declined(Bed(bed), sensor, asked, why);

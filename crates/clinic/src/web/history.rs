@@ -16,7 +16,12 @@ use super::guard::refusal;
 use super::sessions::Session;
 use super::shown::class_of;
 use crate::chart::strip_of;
+use super::asking::no_credential;
+use super::record::Opened;
 use crate::gate::Rights;
+use crate::record_read::Wanted;
+use bodywire_proto::access::Bed;
+use bodywire_store::PatientId;
 
 /// Alarm records of one answer.
 const ALARMS_MAX: usize = 100;
@@ -108,6 +113,65 @@ pub(super) async fn strip(
     let strip = Alarm::parse(report.body()).ok().and_then(|(_, strip)| strip);
     let frame = strip.and_then(|batch| strip_of(&batch, report.header.offset_ms).evidence(bed).ok());
     frame.map_or_else(none, |frame| octets(&frame))
+}
+
+#[derive(Deserialize)]
+pub(super) struct Span {
+    from_ms: u64,
+    to_ms: u64,
+    class: Option<String>,
+}
+
+/// Everything that is on record of a bed in a time, for exports. Each such read has an entry of its own.
+pub(super) async fn record(
+    State(console): State<Console>,
+    Extension(session): Extension<Session>,
+    Path(bed): Path<u16>,
+    Query(Span { from_ms, to_ms, class }): Query<Span>,
+) -> Response {
+    let class = match class.as_deref() {
+        Some("I") => RiskClass::I,
+        None | Some("II") => RiskClass::II,
+        Some("III") => RiskClass::III,
+        Some(_) => return refusal(StatusCode::BAD_REQUEST, "class is I, II or III"),
+    };
+    if from_ms >= to_ms {
+        return refusal(StatusCode::BAD_REQUEST, "from_ms must be before to_ms");
+    }
+    // Class III is decided sensor by sensor, below.
+    let what = format!("record {from_ms} to {to_ms}");
+    if let Err(refused) = console.opened(&session, bed, class.min(RiskClass::II), &what).await {
+        return refused;
+    }
+    let gate = console.inner.gate.clone();
+    let Some(credential) = session.credential.clone() else { return no_credential() };
+    let away = || refusal(StatusCode::SERVICE_UNAVAILABLE, "the ledger is away: try again in a few seconds");
+    let Some((ledger, store)) = gate.ledger().zip(gate.database()) else { return away() };
+    let Some(archive) = ledger.archive.upgrade() else { return away() };
+    let Ok(place) = std::sync::Arc::clone(&console.inner.records).try_acquire_owned() else {
+        return refusal(StatusCode::SERVICE_UNAVAILABLE, "too many records are being read: try again later");
+    };
+    let read = match gate.note_read(&credential, bed, &what).await {
+        Ok(read) => read,
+        Err(error) => return refusal(StatusCode::SERVICE_UNAVAILABLE, &error.to_string()),
+    };
+    let (label, patient) = gate.with_directory(|directory| {
+        let place = directory.beds.get(&Bed(bed));
+        let patient = place.and_then(|place| place.patient).map(|patient| PatientId(patient.0));
+        (place.map_or_else(String::new, |place| place.label.clone()), patient)
+    });
+    let (stands_gate, stands_credential) = (gate.clone(), credential.clone());
+    let opened = Opened {
+        wanted: Wanted { hub: HubId(bed), patient, from_ms, to_ms, class },
+        label,
+        house: ledger.origin,
+        read,
+        counts: Box::new(move |sensor, granted| gate.answered(&credential, bed, sensor, granted)),
+        stands: Box::new(move || {
+            stands_gate.rights(Some(&stands_credential)).reach(bed, class.min(RiskClass::II), 0)
+        }),
+    };
+    super::record::answer(opened, archive, store, console.now_ms(), place)
 }
 
 impl Console {

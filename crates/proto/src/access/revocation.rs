@@ -115,6 +115,11 @@ impl<'a> RevocationList<'a> {
         self.serials.binary_search(&serial.to_be_bytes()).is_ok()
     }
 
+    /// The serials that it names, ascending.
+    pub fn serials(&self) -> impl Iterator<Item = u64> + use<'a> {
+        self.serials.iter().map(|serial| u64::from_be_bytes(*serial))
+    }
+
     /// What it says about a certificate at `now_ms`, milliseconds since 1970. A list of another issuer says nothing.
     pub fn about(&self, certificate: &Certificate, now_ms: u64) -> Revocation {
         if self.issuer != certificate.issuer {

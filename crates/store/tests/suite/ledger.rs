@@ -30,9 +30,15 @@ pub(crate) async fn a_report_is_indexed_once(place: &impl Place) {
     store.index_reports(&[newer], &[], None).await.unwrap();
     assert_eq!(store.last_report(HUB, SENSOR, 1).await.unwrap(), Some(newer));
     assert_eq!(store.last_report(HUB, SENSOR, 2).await.unwrap(), None);
-    let alarm = ReportRow { number: 9, ledger_index: 12, kind: 4, ..row };
+    let alarm = ReportRow { number: 9, ledger_index: 12, kind: 4, hub_time_ms: 2_000, ..row };
     store.index_reports(&[alarm], &[], None).await.unwrap();
     assert_eq!(store.newest_reports(4).await.unwrap(), [(HUB, SENSOR, 7)]);
+    let between = async |times, after, limit| store.reports_between(HUB, times, after, limit).await.unwrap();
+    assert_eq!(between((1_000, 2_000), None, 9).await, [row, newer]);
+    assert_eq!(between((1_000, u64::MAX), Some(5), 1).await, [newer]);
+    assert_eq!(between((1_001, 9_000), None, 9).await, [alarm]);
+    let since = async |kind, from_ms| store.reports_since((HUB, SENSOR), kind, from_ms, 9).await.unwrap();
+    assert_eq!((since(1, 1_000).await, since(4, 2_001).await), (vec![newer, row], vec![]));
 }
 
 pub(crate) async fn the_index_and_the_head_advance_together_or_not_at_all(place: &impl Place) {
