@@ -27,7 +27,8 @@ use bodywire_proto::access::{
     Bed, Certificate, Condition as Patient, Issuer, PatientNumber, Person, Policy, Purpose, Relation,
     Request, Role as Holder, SIGNATURE_BYTES, revocation,
 };
-use bodywire_proto::consent::{Sealer, grant};
+use bodywire_proto::ask::{Ask, Reason, Refused};
+use bodywire_proto::consent::{Occasion, Sealer, grant};
 use bodywire_proto::handshake::{HubInput, HubOutput, Profile, SensorInput, SensorOutput};
 use bodywire_proto::observation::{BatchHeader, Scale, Signal, emit};
 use bodywire_proto::receipt::Receipt;
@@ -161,7 +162,13 @@ fn proto_seeds() -> Result<Seeds, Box<dyn Error>> {
     let receipt = Receipt { next: 12 }.emit();
     let records = [writer.seal(&batch)?, writer.seal(b"")?, writer.seal(&[9; 40])?, writer.seal(&receipt)?];
     let granted = proto::granted();
-    let consent = grant(&proto::wrapping_key(), proto::SENSOR, granted.session, granted.until, &granted.key)?;
+    let give = |occasion| {
+        grant(&proto::wrapping_key(), proto::SENSOR, granted.session, granted.until, occasion, &granted.key)
+    };
+    let (consent, released) = (give(Occasion::Request(granted.asked))?, give(Occasion::Emergency)?);
+    let ask = Ask { certificate: [0x11; 155], request: [0x22; 143], until_ms: granted.until };
+    let (first, second) = ask.to_halves()?;
+    let refused = Refused { asked: ask.asked(), reason: Reason::Wearer };
     let mut sealed = vec![0; 300];
     let written =
         Sealer::new(granted.key.clone(), proto::SENSOR, granted.session).seal(&batch, &mut sealed)?;
@@ -184,6 +191,7 @@ fn proto_seeds() -> Result<Seeds, Box<dyn Error>> {
         report(Kind::Alarm, &alarm.to_bytes()?)?,
         report(Kind::Session, &session.to_bytes()?)?,
         report(Kind::Vector, &[&window.to_bytes()[..], &[0x66; 60]].concat())?,
+        report(Kind::Declined, &refused.to_bytes()?)?,
     ];
     Ok(vec![
         ("proto_frames", frames),
@@ -193,7 +201,15 @@ fn proto_seeds() -> Result<Seeds, Box<dyn Error>> {
         ("proto_record", vec![joined(records.iter().rev().map(|frame| frame.as_bytes()))]),
         ("proto_batch", vec![batch]),
         ("proto_report", reports),
-        ("proto_consent", vec![consent.to_vec()]),
+        (
+            "proto_ask",
+            vec![
+                ask.to_order(proto::SENSOR)?.to_vec(),
+                joined([&first[..], &second]),
+                joined([refused.to_payload()?]),
+            ],
+        ),
+        ("proto_consent", vec![consent.to_vec(), released.to_vec()]),
         ("proto_sealed", vec![sealed]),
         ("proto_stored", stored),
         ("proto_access", access_seeds()?),

@@ -30,6 +30,7 @@ pub const TARGETS: [Target; 39] = [
     Target { name: "proto_record", run: proto::record },
     Target { name: "proto_batch", run: proto::batch },
     Target { name: "proto_report", run: proto::report },
+    Target { name: "proto_ask", run: proto::ask },
     Target { name: "proto_consent", run: proto::consent },
     Target { name: "proto_sealed", run: proto::sealed },
     Target { name: "proto_stored", run: proto::stored },
