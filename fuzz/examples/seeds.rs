@@ -9,6 +9,7 @@
 use bodywire_aggregate::{Owner, custody};
 use bodywire_channels::ack::{AckWriter, Status};
 use bodywire_channels::disperse::disperse;
+use bodywire_channels::downlink::OrderWriter;
 use bodywire_channels::state::State;
 use bodywire_channels::{MessageId, Priority};
 use bodywire_cli::config::{example, keys::Role};
@@ -285,6 +286,8 @@ fn channels_seeds() -> Result<Seeds, Box<dyn Error>> {
     let stored = vec![MessageId(0), MessageId(7)];
     let status =
         Status { received: [9, 9, 8, 0, 0, 0, 0, 0], stored, incomplete: vec![(MessageId(8), 0b101)] };
+    let mut writer = OrderWriter::new(channels::keys().clone());
+    let orders = [writer.seal(b"")?, writer.seal(&[0x44; 309])?];
     let acks = [acks.seal(&Status::default())?, acks.seal(&status)?];
     let state = State { online: true, connection: 77 }.to_bytes(&channels::rendezvous(), 1)?;
     Ok(vec![
@@ -294,6 +297,7 @@ fn channels_seeds() -> Result<Seeds, Box<dyn Error>> {
         ),
         ("channels_start", vec![channels::WORLD.started.start.clone()]),
         ("channels_prekey", vec![channels::WORLD.prekey.published().to_vec()]),
+        ("channels_order", vec![on_path(0, &orders[0][0]), on_path(2, &orders[1][2])]),
         ("channels_ack", vec![on_path(0, &acks[0][0]), on_path(2, &acks[1][2])]),
         ("channels_shard", vec![b"ward-4b".to_vec()]),
         ("channels_state", vec![on_path(1, &state)]),

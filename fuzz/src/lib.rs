@@ -39,6 +39,7 @@ pub const TARGETS: [Target; 39] = [
     Target { name: "channels_start", run: channels::start },
     Target { name: "channels_prekey", run: channels::prekey },
     Target { name: "channels_ack", run: channels::ack },
+    Target { name: "channels_order", run: channels::order },
     Target { name: "channels_shard", run: channels::shard },
     Target { name: "channels_state", run: channels::state },
     Target { name: "cli_config", run: cli::config },
