@@ -5,7 +5,7 @@ use crate::board::{
     Signal, WaveChunk,
 };
 use crate::sensor_clock::SensorClock;
-use bodywire_proto::consent::{self, Granted};
+use bodywire_proto::consent::{self, Granted, Scope};
 use bodywire_proto::observation::{self, Batch};
 use bodywire_proto::prf::Key;
 use bodywire_proto::report::{self, Alarm, Kind, Report, ReportHeader, Session};
@@ -23,8 +23,9 @@ const FRESH_BACKLOG: u32 = 4;
 const CLOCK_REPORTS: u32 = 8;
 /// A sensor that has not been heard for this long raises a technical alarm: three readings of the slowest sensor.
 pub const SILENT_AFTER_MS: u64 = 15_000;
-/// Data keys kept for one class III sensor: its running session and the one before, which may still be in the spool.
-const GRANTS_KEPT: usize = 2;
+/// Consents kept for one class III sensor: those of its running session, which may answer four requests and be for emergencies,
+/// too, and of the session before, which may still be in the spool.
+const GRANTS_KEPT: usize = 10;
 
 /// A sensor as it was enrolled.
 #[derive(Debug, Clone)]
@@ -33,8 +34,8 @@ pub struct SensorCard {
     pub kind: observation::Signal,
     /// Its risk class.
     pub class: risk::RiskClass,
-    /// Opens its consents.
-    pub wrapping_key: Key,
+    /// Opens its consents (class III).
+    pub wrapping_key: Option<Key>,
 }
 
 /// An alarm that a report has raised or ended, for the record.
@@ -104,7 +105,7 @@ impl Chart {
             }
             Kind::Consent => self.consent(header.sensor, report.body(), now_ms).map(|()| Vec::new()),
             Kind::Session => self.session(header.sensor, report, now_ms).map(|()| Vec::new()),
-            Kind::Vector => Ok(Vec::new()),
+            Kind::Vector | Kind::Declined => Ok(Vec::new()),
             Kind::Alarm => Alarm::parse(report.body())
                 .map(|(alarm, strip)| self.alarm(&alarm, strip.as_ref(), header, late && !fresh)),
         }
@@ -215,12 +216,13 @@ impl Chart {
     pub fn consent(&mut self, sensor: SensorId, body: &[u8], now_ms: u64) -> Result<(), Error> {
         let card =
             self.sensors.get(&sensor).ok_or(Error::Misuse("a consent of a sensor that is not enrolled"))?;
-        let granted = consent::open_grant(&card.wrapping_key, sensor, body)?;
+        let missing = Error::Misuse("a consent of a sensor whose card came without a wrapping key");
+        let granted = consent::open_grant(card.wrapping_key.as_ref().ok_or(missing)?, sensor, body)?;
         if granted.until < now_ms {
             return Err(Error::Malformed { what: "consent", why: "has ended" });
         }
         let grants = self.grants.entry(sensor).or_default();
-        grants.retain(|other| other.session != granted.session);
+        grants.retain(|other| (other.session, other.asked) != (granted.session, granted.asked));
         grants.insert(0, granted);
         grants.truncate(GRANTS_KEPT);
         Ok(())
@@ -229,14 +231,18 @@ impl Chart {
     fn sealed(&self, sensor: SensorId, part: &[u8], now_ms: u64, late: bool) -> Result<(), Error> {
         let session = consent::session_of(part)?;
         let grants = self.grants.get(&sensor).map_or(&[][..], Vec::as_slice);
-        let granted = grants.iter().find(|granted| granted.session == session && granted.until >= now_ms);
+        // What was released for emergencies is not shown without one.
+        let holds = |granted: &&Granted| {
+            granted.session == session && granted.until > now_ms && granted.scope == Scope::Request
+        };
+        let granted = grants.iter().find(holds);
         // Without a consent the payload is stored and stays closed.
         let Some(granted) = granted else { return Ok(()) };
         let mut buffer = vec![0u8; part.len()];
         let len = consent::open(granted, sensor, part, &mut buffer)?;
         let batch = Batch::parse(buffer.get(..len).unwrap_or(&[]))?;
         // The hub has not seen the batch, so that its clock offset is not known; the sensor's own clock counts.
-        let note = Some("class III: sealed for the clinic, open by standing consent".to_owned());
+        let note = Some("class III: sealed by the sensor, open by its consent".to_owned());
         self.batch(&batch, 0, now_ms, late, note);
         Ok(())
     }

@@ -13,6 +13,7 @@
 pub mod aggregates;
 mod alarm_log;
 pub mod archive;
+pub mod asks;
 pub mod board;
 pub mod chart;
 mod counters;
@@ -29,6 +30,7 @@ pub mod service;
 mod settle;
 pub mod web;
 
+pub use asks::SensorAsk;
 pub use counters::{Counters, PathCounters};
 pub use error::Error;
 pub use service::{Clinic, Config, Handle, HubCard};

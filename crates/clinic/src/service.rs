@@ -8,6 +8,7 @@ use crate::Error;
 use crate::aggregates::{Aggregates, Parts, Policy, WardKeys};
 use crate::alarm_log::AlarmLog;
 use crate::archive::{Appended, Archive, Item};
+use crate::asks::{Asks, SensorAsk};
 use crate::board::{AlarmInput, Board, PathCondition, Priority};
 use crate::chart::{AlarmChange, Chart, LATE_AFTER_MS, SensorCard};
 use crate::counters::{Counters, PathCounters};
@@ -86,6 +87,8 @@ pub struct Config {
     pub ward: Arc<WardKeys>,
     /// Which of those sums may be read.
     pub policy: Policy,
+    /// Requests that class III sensors have to answer, when anybody can ask.
+    pub asks: Option<mpsc::Receiver<SensorAsk>>,
 }
 
 /// A handle on a running clinic.
@@ -119,6 +122,7 @@ pub struct Clinic {
     up: Vec<bool>,
     /// What each hub has said of its connections.
     presence: BTreeMap<(usize, HubId), State>,
+    asks: Asks,
     alarm_log: AlarmLog,
     replicas: Option<Replicas>,
     unsettled: Unsettled,
@@ -139,7 +143,7 @@ pub struct Clinic {
 
 impl Clinic {
     /// Opens the ledger, brings the index up to date with it, and reads who is enrolled.
-    pub async fn open(config: Config, store: Store, board: Board) -> Result<(Self, Recovery), Error> {
+    pub async fn open(mut config: Config, store: Store, board: Board) -> Result<(Self, Recovery), Error> {
         let now = now_ms();
         let key = VerifierKey::new(config.origin.as_str(), config.ledger_key.verifying_key())?;
         let witnessed = match &config.mirrors {
@@ -207,6 +211,7 @@ impl Clinic {
             clock: now_ms,
         });
         let clinic = Self {
+            asks: Asks::new(config.asks.take()),
             alarm_log: AlarmLog::new(&board),
             replicas: None,
             unsettled,
@@ -273,6 +278,7 @@ impl Clinic {
                 Some((path, event)) = events.recv() => self.path_event(path, event, &mut arrived)?,
                 _ = tick.tick() => self.timers(&mut arrived).await?,
                 () = vouched(&mut self.replicas) => {}
+                ask = self.asks.next() => self.ask(&ask),
                 _ = stop.changed() => {}
             }
             while arrived.len() < COMMIT_MESSAGES_MAX
@@ -437,6 +443,19 @@ impl Clinic {
             }
         }
         Ok(())
+    }
+
+    /// Has a sensor asked, from now on.
+    fn ask(&mut self, ask: &SensorAsk) {
+        self.asks.take(self.started.elapsed(), ask);
+        self.give_orders();
+    }
+
+    fn give_orders(&mut self) {
+        for (hub, order) in self.asks.due(self.started.elapsed()) {
+            let publications = self.ingest.order(HubNumber(hub.0), &order);
+            self.publish(publications);
+        }
     }
 
     fn publish(&self, publications: Vec<Publication>) {
@@ -606,6 +625,7 @@ impl Clinic {
     }
 
     async fn show(&mut self, row: &ReportRow, item: &Item) -> Result<(), Error> {
+        self.asks.hear(item.hub, &item.report);
         let Some(chart) = self.charts.get_mut(&item.hub) else { return Ok(()) };
         let shown = Report::parse(&item.report).and_then(|report| chart.show(&report, now_ms()));
         match shown {
@@ -685,6 +705,7 @@ impl Clinic {
         arrived.extend(std::iter::from_fn(|| self.ingest.poll()));
         let complaints = self.ingest.complain(now);
         self.publish(complaints);
+        self.give_orders();
         self.judge_paths(now)?;
         self.count_paths();
         self.charts.values().for_each(|chart| chart.listen(now_ms()));
