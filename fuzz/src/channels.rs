@@ -1,10 +1,10 @@
 //! The channels: whatever a broker hands over.
 
+use bodywire_channels::downlink::{CONTENT_BYTES_MAX, OrderReader};
 use bodywire_channels::reassemble::Reassembler;
 use bodywire_channels::session::{self, HubNumber, Prekey, Started};
 use bodywire_channels::state::State;
 use bodywire_channels::topic::{Rendezvous, Shard};
-use bodywire_channels::downlink::{CONTENT_BYTES_MAX, OrderReader};
 use bodywire_channels::{Cipher, MessageId, SessionKeys, Spread, ack};
 use core::time::Duration;
 use ed25519_dalek::SigningKey;

@@ -22,7 +22,7 @@ pub struct Target {
 }
 
 /// Every target.
-pub const TARGETS: [Target; 39] = [
+pub const TARGETS: [Target; 41] = [
     Target { name: "proto_frames", run: proto::frames },
     Target { name: "proto_sensor_handshake", run: proto::sensor_handshake },
     Target { name: "proto_hub_handshake", run: proto::hub_handshake },

@@ -233,9 +233,7 @@ pub fn report(data: &[u8]) -> bool {
 
 /// Why a key was not given, as a report says it.
 fn refused(data: &[u8]) -> bool {
-    Refused::parse(data)
-        .map(|refused| assert!(refused.to_bytes().is_ok_and(|bytes| bytes == data)))
-        .is_ok()
+    Refused::parse(data).map(|refused| assert!(refused.to_bytes().is_ok_and(|bytes| bytes == data))).is_ok()
 }
 
 /// An order to a hub; or what a sensor is told, the halves of asks one after the other, and what it answers.

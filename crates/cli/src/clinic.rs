@@ -120,6 +120,7 @@ async fn serve(loaded: &Loaded, output: Output) -> Result<(), Failure> {
             acknowledge: section.acknowledge,
             ward: Arc::clone(&side.ward),
             policy: section.policy,
+            asks: None,
         };
         let (clinic, _) = Clinic::open(config, side.store.clone(), board.clone()).await?;
         let handle = clinic.handle();
@@ -265,7 +266,7 @@ async fn fingerprint(side: &ClinicSide) -> Result<u64, Failure> {
     }
     for row in side.store.sensors().await? {
         (row.hub.0, row.sensor.0, row.kind.code(), row.class.code()).hash(&mut hasher);
-        row.wrapping_key.as_bytes().hash(&mut hasher);
+        row.wrapping_key.as_ref().map(|key| *key.as_bytes()).hash(&mut hasher);
     }
     Ok(hasher.finish())
 }

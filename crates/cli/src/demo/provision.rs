@@ -3,16 +3,19 @@
 use crate::exit::Failure;
 use crate::house::{self, HUB, House, PAIRS_COMPARED};
 use crate::now_ms;
-use crate::state::State;
+use crate::state::{State, create_directory};
 use bodywire_hub::bedside::SensorProfile;
 use bodywire_hub::enrolment::{challenges, enroll};
 use bodywire_hub::spool::Spool;
 use bodywire_proto::RiskClass;
+use bodywire_proto::access::IssuerKey;
 use bodywire_proto::handshake::{Profile, enrolled};
 use bodywire_proto::observation::Signal;
 use bodywire_proto::prf::Key;
 use bodywire_proto::wire::{SensorId, Suite};
 use bodywire_store::{SensorRow, Store};
+use data_encoding::HEXLOWER;
+use ed25519_dalek::SigningKey;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 /// Pairs enrolled for each sensor: each start of the demo uses one for each.
@@ -67,6 +70,15 @@ pub(super) async fn open(state: &State, quiet: bool) -> Result<Provisioned, Fail
     Ok(Provisioned { house, spool, sensors })
 }
 
+/// The public key of the demo's issuer of certificates. It is made when there is none yet.
+pub(super) fn demo_issuer_key(state: &State) -> Result<IssuerKey, Failure> {
+    create_directory(&state.root().join("access"))?;
+    let public = SigningKey::from_bytes(&state.secret("access/issuer")?).verifying_key().to_bytes();
+    state.kept("access/issuer.pub", || Ok(format!("{}\n", HEXLOWER.encode(&public)).into_bytes()))?;
+    IssuerKey::from_bytes(&public)
+        .ok_or_else(|| Failure::Failed("the issuer's key is weak; report this as a defect".to_owned()))
+}
+
 async fn enroll_sensors(state: &State, store: &Store, spool: &Spool, quiet: bool) -> Result<(), Failure> {
     let total = u64::from(PAIRS_PER_SENSOR) * SENSORS.len() as u64;
     let target = if quiet { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() };
@@ -87,7 +99,7 @@ async fn enroll_sensors(state: &State, store: &Store, spool: &Spool, quiet: bool
             kind: profile.kind,
             class: profile.class,
             profile: PROFILE,
-            wrapping_key: Key::new(house::draw()),
+            wrapping_key: (profile.class == RiskClass::III).then(|| Key::new(house::draw())),
             enrolled_ms: now_ms().cast_signed(),
             quality: read.quality,
             revoked_ms: None,

@@ -141,7 +141,8 @@ impl Ward {
         let board = Board::new(now_ms(), source);
         board.set_patient("402", "Demo patient");
         let condition = Condition::new();
-        let mut bed = Bed::new(options, &state, &sensors, &condition)?;
+        let issuer = provision::demo_issuer_key(&state)?;
+        let mut bed = Bed::new(options, &state, &sensors, &condition, &issuer)?;
         let described = |(i, broker): (usize, &Broker)| {
             let crate::args::BrokerAddress { host, port } = broker.address();
             bodywire_paths::Broker::plain(format!("path {}", i + 1), host.as_str(), *port)
@@ -162,6 +163,7 @@ impl Ward {
             ward: Arc::clone(&ward),
             // One bed has no cohort; the console says so.
             policy: Policy { cohort_min: 1, ..Policy::default() },
+            asks: None,
         };
         let (clinic, _) = Clinic::open(clinic_config, store.clone(), board.clone()).await?;
         let clinic_handle = clinic.handle();
@@ -177,6 +179,7 @@ impl Ward {
             sensors: SENSORS.to_vec(),
             report_age: REPORT_AGE,
             aggregation: Some(Aggregation { key: ward.public.clone(), window: WINDOW }),
+            issuer: Some(issuer),
         };
         let pairs = Pairs::open(
             &state.used_pairs(),
