@@ -5,7 +5,9 @@ use crate::board::{
     WaveChunk,
 };
 use crate::sensor_clock::SensorClock;
-use bodywire_proto::consent::{self, Granted};
+use bodywire_proto::access::Condition;
+use bodywire_proto::ask::Refused;
+use bodywire_proto::consent::{self, ASKED_BYTES, Granted, Scope};
 use bodywire_proto::observation::{self, Batch};
 use bodywire_proto::prf::Key;
 use bodywire_proto::report::{self, Alarm, Kind, Report, ReportHeader, Session};
@@ -26,8 +28,9 @@ const CLOCK_REPORTS: u32 = 8;
 pub const SILENT_AFTER_MS: u64 = 15_000;
 /// How long a chart listens before the absence of an alarm says something: a hub repeats what holds every ten seconds.
 const NORMAL_AFTER_MS: u64 = 12_000;
-/// Data keys kept for one class III sensor: its running session and the one before, which may still be in the spool.
-const GRANTS_KEPT: usize = 2;
+/// Consents kept for one class III sensor: those of its running session, which may answer four requests and be for emergencies,
+/// too, and of the session before, which may still be in the spool.
+const GRANTS_KEPT: usize = 10;
 
 /// A sensor as it was enrolled.
 #[derive(Debug, Clone)]
@@ -36,8 +39,8 @@ pub struct SensorCard {
     pub kind: observation::Signal,
     /// Its risk class.
     pub class: risk::RiskClass,
-    /// Opens its consents.
-    pub wrapping_key: Key,
+    /// Opens its consents (class III).
+    pub wrapping_key: Option<Key>,
 }
 
 /// An alarm that a report has raised or ended, for the record.
@@ -48,6 +51,32 @@ pub enum AlarmChange {
     /// The condition is over.
     Ended(report::Condition),
 }
+
+/// What a class III sensor has said to a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SensorAnswer {
+    /// It has released the key of its session.
+    Released {
+        /// The sensor.
+        sensor: SensorId,
+        /// The request that it answers; nothing: beforehand, for emergencies.
+        asked: Option<[u8; ASKED_BYTES]>,
+        /// Until when, milliseconds since 1970.
+        until_ms: u64,
+    },
+    /// It, or its hub, declines.
+    Declined {
+        /// The sensor.
+        sensor: SensorId,
+        /// The request.
+        asked: [u8; ASKED_BYTES],
+        /// In words.
+        why: &'static str,
+    },
+}
+
+/// Answers that wait to be taken: a hub sends one at a time.
+const ANSWERS_MAX: usize = 64;
 
 /// The patient's chart of one hub.
 pub struct Chart {
@@ -63,6 +92,7 @@ pub struct Chart {
     findings: BTreeSet<u8>,
     /// When the first report of an ECG came.
     listening_since_ms: Option<u64>,
+    answers: Vec<SensorAnswer>,
 }
 
 impl Chart {
@@ -81,6 +111,7 @@ impl Chart {
             apart_reports: 0,
             findings: BTreeSet::new(),
             listening_since_ms: None,
+            answers: Vec::new(),
         }
     }
 
@@ -113,9 +144,25 @@ impl Chart {
             }
             Kind::Consent => self.consent(header.sensor, report.body(), now_ms).map(|()| Vec::new()),
             Kind::Session => self.session(header.sensor, report, now_ms).map(|()| Vec::new()),
+            Kind::Declined => {
+                let Refused { asked, reason } = Refused::parse(report.body())?;
+                self.answer(SensorAnswer::Declined { sensor: header.sensor, asked, why: reason.text() });
+                Ok(Vec::new())
+            }
             Kind::Vector => Ok(Vec::new()),
             Kind::Alarm => Alarm::parse(report.body())
                 .map(|(alarm, strip)| self.alarm(&alarm, strip.as_ref(), header, (now_ms, late && !fresh))),
+        }
+    }
+
+    /// What class III sensors have said since the last call.
+    pub fn answers(&mut self) -> Vec<SensorAnswer> {
+        std::mem::take(&mut self.answers)
+    }
+
+    fn answer(&mut self, answer: SensorAnswer) {
+        if self.answers.len() < ANSWERS_MAX {
+            self.answers.push(answer);
         }
     }
 
@@ -243,12 +290,15 @@ impl Chart {
     pub fn consent(&mut self, sensor: SensorId, body: &[u8], now_ms: u64) -> Result<(), Error> {
         let card =
             self.sensors.get(&sensor).ok_or(Error::Misuse("a consent of a sensor that is not enrolled"))?;
-        let granted = consent::open_grant(&card.wrapping_key, sensor, body)?;
+        let missing = Error::Misuse("a consent of a sensor whose card came without a wrapping key");
+        let granted = consent::open_grant(card.wrapping_key.as_ref().ok_or(missing)?, sensor, body)?;
         if granted.until < now_ms {
             return Err(Error::Malformed { what: "consent", why: "has ended" });
         }
+        let asked = (granted.scope == Scope::Request).then_some(granted.asked);
+        self.answer(SensorAnswer::Released { sensor, asked, until_ms: granted.until });
         let grants = self.grants.entry(sensor).or_default();
-        grants.retain(|other| other.session != granted.session);
+        grants.retain(|other| (other.session, other.asked) != (granted.session, granted.asked));
         grants.insert(0, granted);
         grants.truncate(GRANTS_KEPT);
         Ok(())
@@ -257,14 +307,21 @@ impl Chart {
     fn sealed(&mut self, sensor: SensorId, part: &[u8], now_ms: u64, late: bool) -> Result<(), Error> {
         let session = consent::session_of(part)?;
         let grants = self.grants.get(&sensor).map_or(&[][..], Vec::as_slice);
-        let granted = grants.iter().find(|granted| granted.session == session && granted.until >= now_ms);
+        // What was released for emergencies is not opened without one.
+        let emergency = self.board.condition(now_ms) == Condition::Emergency;
+        let holds = |granted: &&Granted| {
+            granted.session == session
+                && granted.until > now_ms
+                && (granted.scope == Scope::Request || emergency)
+        };
+        let granted = grants.iter().find(holds);
         // Without a consent the payload is stored and stays closed.
         let Some(granted) = granted else { return Ok(()) };
         let mut buffer = Zeroizing::new(vec![0u8; part.len()]);
         let len = consent::open(granted, sensor, part, &mut buffer)?;
         let batch = Batch::parse(buffer.get(..len).unwrap_or(&[]))?;
         // The hub has not seen the batch, so that its clock offset is not known; the sensor's own clock counts.
-        let note = Some("class III: opened by the sensor's consent".to_owned());
+        let note = Some("class III: sealed by the sensor, open by its consent".to_owned());
         self.batch(sensor, &batch, (0, now_ms, late), note);
         Ok(())
     }

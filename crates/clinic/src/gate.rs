@@ -47,7 +47,7 @@ use tokio::sync::{mpsc, watch};
 
 pub use ask::{Answer, Asked, NotAsked};
 pub use emergency::{Closed, OpenGlass};
-pub use held::{AccessView, BedRights, GRANTS_MAX, Rights, name_of, purpose_name};
+pub use held::{AccessView, BedRights, GRANTS_MAX, Rights, purpose_name};
 pub use record::{LedgerPlace, RECORD_WITHIN, Recorded, Unrecorded};
 pub use renew::Doors;
 pub use review::{NOTE_CHARS_MAX, REVIEWS_SHOWN, ReviewView};
@@ -68,8 +68,6 @@ pub struct Parts {
     pub clock: fn() -> u64,
     /// 32 fresh random bytes.
     pub random: fn() -> [u8; 32],
-    /// Where requests to sensors go.
-    pub asks: mpsc::Sender<SensorAsk>,
 }
 
 /// The gate of one clinic. Clones share state.
@@ -85,7 +83,8 @@ struct Inner {
     recorder: Recorder,
     clock: fn() -> u64,
     random: fn() -> [u8; 32],
-    asks: mpsc::Sender<SensorAsk>,
+    /// Where requests to sensors go, while a clinic takes them.
+    asks: Mutex<Option<mpsc::Sender<SensorAsk>>>,
     changed: watch::Sender<u64>,
     /// Database for the reviews, when it is there.
     store: Mutex<Option<Store>>,
@@ -109,7 +108,7 @@ impl Gate {
     /// A gate that knows nobody yet: all beds are closed.
     #[must_use]
     pub fn new(parts: Parts) -> Self {
-        let Parts { board, issuers, journal, clock, random, asks } = parts;
+        let Parts { board, issuers, journal, clock, random } = parts;
         let recorder = Recorder::new(journal, board.clone());
         Self {
             inner: Arc::new(Inner {
@@ -119,7 +118,7 @@ impl Gate {
                 recorder,
                 clock,
                 random,
-                asks,
+                asks: Mutex::default(),
                 changed: watch::Sender::new(0),
                 store: Mutex::default(),
             }),
@@ -130,6 +129,14 @@ impl Gate {
     pub fn set_ledger(&self, ledger: LedgerPlace, store: &Store) {
         self.inner.recorder.set_ledger(ledger, store);
         *self.inner.store.lock().unwrap_or_else(PoisonError::into_inner) = Some(store.clone());
+    }
+
+    /// From now on requests that only a sensor can answer come here.
+    #[must_use]
+    pub fn questions(&self) -> mpsc::Receiver<SensorAsk> {
+        let (sender, receiver) = mpsc::channel(ASKS_QUEUE);
+        *self.inner.asks.lock().unwrap_or_else(PoisonError::into_inner) = Some(sender);
+        receiver
     }
 
     /// Takes what the database says now. Grants that do not stand on it any more end.
@@ -325,6 +332,7 @@ impl Gate {
             credentials.retain(|serial, _| waits(serial));
             ended
         };
+        self.give_up(now);
         for held in &ended {
             self.end(held, now).await;
         }

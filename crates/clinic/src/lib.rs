@@ -33,6 +33,7 @@ pub mod service;
 mod settle;
 pub mod web;
 
+pub use asks::SensorAsk;
 pub use counters::{Counters, PathCounters};
 pub use error::Error;
 pub use service::{Clinic, Config, Handle, HubCard};

@@ -1,8 +1,9 @@
 //! `bodywire access`: the house's issuer of certificates, and what it says about persons.
 //!
-//! [`issuer`] is the key, [`person`], [`relation`] and [`policy`] are the ward's lists, [`invite`] makes certificates with the
+//! [`issuer`] is the key, [`gate`] what a clinic that runs makes of it all, [`person`], [`relation`] and [`policy`] are the ward's lists, [`invite`] makes certificates with the
 //! links that carry them, [`revocation`] the list of those that were taken back.
 
+pub(crate) mod gate;
 mod invite;
 mod issuer;
 mod person;
@@ -11,12 +12,9 @@ mod relation;
 mod revocation;
 
 pub(crate) use invite::ExportCredential;
-#[allow(unused_imports, reason = "the demo's")]
 pub(crate) use invite::{Invited, invite};
-#[allow(unused_imports, reason = "the demo's")]
-pub(crate) use issuer::{issuer, kept_issuer};
+pub(crate) use issuer::issuer;
 pub(crate) use revocation::keep_renewed;
-#[allow(unused_imports, reason = "the demo's")]
 pub(crate) use revocation::renew;
 
 use crate::args::AccessCommand;

@@ -3,7 +3,7 @@
 use super::act::Act;
 use super::credential::{CODE_ATTEMPTS_MAX, Coded, Credential};
 use super::directory::role_name;
-use super::held::{AccessView, GRANTS_MAX, Held, Waiting, name_of, purpose_name};
+use super::held::{AccessView, GRANTS_MAX, Held, Waiting, purpose_name};
 use super::record::{Recorded, Unrecorded};
 use super::released::Release;
 use super::step::{StepView, steps, withheld_text};
@@ -15,12 +15,18 @@ use bodywire_proto::access::grant::DecisionRecord;
 use bodywire_proto::access::request::{Challenge, REQUEST_BYTES};
 use bodywire_proto::access::verify::{digest, signed_by};
 use bodywire_proto::access::{Bed, Decision, Facts, Purpose, Reason, Request, Revocation, decide};
+use bodywire_proto::ask::PATIENCE;
+use bodywire_proto::ask::name_of;
+use bodywire_proto::consent::{Granted, Scope};
 use bodywire_proto::risk::RiskClass;
 use bodywire_proto::wire::{HubId, SensorId};
 use std::collections::BTreeSet;
 
 /// Characters of a reason in words: less says nothing, more is not read.
 const STATEMENT_CHARS: std::ops::RangeInclusive<usize> = 5..=200;
+
+/// An answer that was given in time may still be in the hub's spool, milliseconds.
+const ANSWER_ON_ITS_WAY_MS: u64 = 5_000;
 
 /// What somebody asks.
 #[derive(Debug, Clone)]
@@ -215,6 +221,7 @@ impl Gate {
                     asked,
                     until_ms: terms.until_ms,
                 }),
+                asked: None,
                 entry: None,
                 read: BTreeSet::new(),
             }
@@ -239,8 +246,22 @@ impl Gate {
             request,
             until_ms: waiting.until_ms,
         };
-        if self.inner.asks.try_send(ask).is_err() {
+        let asks = self.inner.asks.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
+        if asks.is_none_or(|asks| asks.try_send(ask).is_err()) {
             self.declined(bed, waiting.sensor, waiting.asked, "the clinic is starting; ask again");
+        }
+    }
+
+    /// Sensors that have not answered in time are not waited for any longer.
+    pub(super) fn give_up(&self, now_ms: u64) {
+        let patience = u64::try_from(PATIENCE.as_millis()).unwrap_or(u64::MAX) + ANSWER_ON_ITS_WAY_MS;
+        let late: Vec<(Bed, Waiting)> = {
+            let state = self.state();
+            let late = state.held.iter().filter(|held| now_ms.saturating_sub(held.from_ms) > patience);
+            late.filter_map(|held| Some((held.bed, held.waiting.clone()?))).collect()
+        };
+        for (bed, waiting) in late {
+            self.declined(bed, waiting.sensor, waiting.asked, "no answer; it or its hub is away");
         }
     }
 
@@ -282,6 +303,7 @@ impl Gate {
             held.waiting = None;
             if let (Decision::Grant(terms), Some(renewed)) = (decision, renewed) {
                 (held.terms, held.sensor, held.entry) = (terms, renewed.sensor, recorded.entry);
+                held.asked = Some(asked);
             }
         }
         for step in steps.into_iter().filter(|step| matches!(step.step, "sensor" | "answer")) {
@@ -297,7 +319,7 @@ impl Gate {
         credential: &Credential,
         bed: u16,
         sensor: SensorId,
-        granted: &bodywire_proto::consent::Granted,
+        granted: &Granted,
     ) -> bool {
         let (state, now) = (self.state(), self.now_ms());
         let own = |held: &&Held| {
@@ -308,8 +330,8 @@ impl Gate {
                 && held.terms.until_ms > now
         };
         state.held.iter().filter(own).any(|held| match granted.scope {
-            bodywire_proto::consent::Scope::Answer => held.asked == Some(granted.asked),
-            bodywire_proto::consent::Scope::Emergency => held.purpose.is_emergency(),
+            Scope::Request => held.asked == Some(granted.asked),
+            Scope::Emergency => held.purpose.is_emergency(),
         })
     }
 

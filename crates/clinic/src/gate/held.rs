@@ -2,7 +2,6 @@
 
 use super::directory::Directory;
 use bodywire_proto::access::decide::Terms;
-use bodywire_proto::access::verify::digest;
 use bodywire_proto::access::{Bed, PatientNumber, Person, Purpose, Relation, Request, RevocationList, Role};
 use bodywire_proto::risk::RiskClass;
 use bodywire_proto::wire::SensorId;
@@ -30,6 +29,8 @@ pub(super) struct Held {
     pub(super) withheld: Option<&'static str>,
     /// While the sensor is asked: its request, to decide again when it has answered.
     pub(super) waiting: Option<Waiting>,
+    /// The question that its sensor has answered.
+    pub(super) asked: Option<[u8; 16]>,
     /// The entry on record.
     pub(super) entry: Option<u64>,
     /// What was read under it.
@@ -44,12 +45,6 @@ pub(super) struct Waiting {
     /// First half of the SHA-256 of the request's bytes: what the sensor's answer names.
     pub(super) asked: [u8; 16],
     pub(super) until_ms: u64,
-}
-
-/// First half of the SHA-256 of a request.
-pub fn name_of(request: &[u8]) -> [u8; 16] {
-    let [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, ..] = digest(&[request]);
-    [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p]
 }
 
 /// A grant as the screen shows it.

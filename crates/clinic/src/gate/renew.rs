@@ -34,7 +34,7 @@ impl Gate {
             .patients()
             .await?
             .into_iter()
-            .filter_map(|row| Some((row.patient.0, String::from_utf8_lossy(&row.attributes?).into_owned())))
+            .filter_map(|row| Some((row.patient.0, label_of(&row.attributes?)?)))
             .collect();
         for hub in store.hubs().await? {
             let patient = store.patient_at(hub.hub).await?;
@@ -103,6 +103,15 @@ impl Gate {
         self.inner.board.at(bed.0).set_limit(limit, Some(changed), changed_ms);
         Ok(())
     }
+}
+
+/// What the screen calls a patient, of the attributes that were given at the admission: the field `label` of a JSON object, or
+/// the text itself.
+fn label_of(attributes: &[u8]) -> Option<String> {
+    if let Ok(value) = serde_json::from_slice::<serde_json::Value>(attributes) {
+        return value.get("label").and_then(serde_json::Value::as_str).map(str::to_owned);
+    }
+    std::str::from_utf8(attributes).ok().map(str::to_owned)
 }
 
 const fn priority_of(code: u8) -> Option<Priority> {

@@ -12,12 +12,12 @@ use serde_json::json;
 
 use super::Console;
 use super::alarms::octets;
+use super::asking::no_credential;
 use super::guard::refusal;
+use super::record::Opened;
 use super::sessions::Session;
 use super::shown::class_of;
 use crate::chart::strip_of;
-use super::asking::no_credential;
-use super::record::Opened;
 use crate::gate::Rights;
 use crate::record_read::Wanted;
 use bodywire_proto::access::Bed;

@@ -6,9 +6,9 @@ use axum::http::StatusCode;
 use bodywire_clinic::board::{
     AlarmInput, Board, Evidence, NumericView, Priority, RiskClass, SensorView, Signal,
 };
-use bodywire_clinic::gate::name_of;
 use bodywire_ledger::EntryKind;
 use bodywire_proto::access::{Purpose, Relation, Role};
+use bodywire_proto::ask::name_of;
 use bodywire_proto::report::Condition as Found;
 use bodywire_proto::risk;
 use serde_json::Value;

@@ -6,7 +6,7 @@ use bodywire_clinic::board::{Board, Source};
 use bodywire_clinic::gate::credential::Credential;
 use bodywire_clinic::gate::directory::{BedPlace, Directory, SensorPlace};
 use bodywire_clinic::gate::journal::Journal;
-use bodywire_clinic::gate::{ASKS_QUEUE, Gate, LedgerPlace, Parts};
+use bodywire_clinic::gate::{Gate, LedgerPlace, Parts};
 use bodywire_ledger::{Origin, VerifierKey};
 use bodywire_proto::access::certificate::{Certificate, LIFETIME_MAX_MS, Role};
 use bodywire_proto::access::verify::{digest, name_of};
@@ -84,12 +84,12 @@ impl House {
         let store = Store::open(&location, &DatabaseKey::new([1; 32])).await.unwrap();
         let board = Board::new(clock(), Source::Simulated);
         let issuer = SigningKey::from_bytes(&[2; 32]);
-        let (asks_in, asks) = mpsc::channel(ASKS_QUEUE);
         let issuers = vec![IssuerKey::from_bytes(&issuer.verifying_key().to_bytes()).unwrap()];
         let journal =
             Journal::open(&directory.path().join("journal"), SigningKey::from_bytes(&[3; 32])).unwrap();
         let random = || rand::random();
-        let gate = Gate::new(Parts { board: board.clone(), issuers, journal, clock, random, asks: asks_in });
+        let gate = Gate::new(Parts { board: board.clone(), issuers, journal, clock, random });
+        let asks = gate.questions();
         let archive = open_ledger(&directory, &store).await;
         let mut house = Self { board, gate, store, archive, asks, directory, issuer, list: 0 };
         house.ledger_is_there();
