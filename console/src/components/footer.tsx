@@ -1,5 +1,5 @@
 import type { Source } from "../api/types";
-import { source } from "../state/board";
+import { source } from "../state/ward";
 
 function sourceText({ kind, name }: Source): string {
   if (kind === "simulated") return "SIMULATED DATA (HTEST)";
