@@ -16,6 +16,7 @@ import { GlassDialog } from "./glass-dialog";
 import { Header } from "./header";
 import { LostFrame } from "./lost-frame";
 import { NoSession } from "./no-session";
+import { PrintSheet } from "./print-sheet";
 import { ReviewsPage } from "./reviews-page";
 import { WardPage } from "./ward-page";
 
@@ -39,6 +40,7 @@ export function App() {
       <GlassDialog />
       <ClosingCard />
       <Announcer />
+      <PrintSheet />
     </div>
   );
 }

@@ -1,3 +1,4 @@
+import { useEffect } from "preact/hooks";
 import { bed as chosen } from "../state/page";
 import type { BedState } from "../state/bed-state";
 import { demo, wall } from "../state/session";
@@ -6,6 +7,7 @@ import { DemoControls } from "./demo-controls";
 import { Numerics } from "./numerics";
 import { PageTitle } from "./page-title";
 import { BedPanels } from "./bed-panels";
+import { frozenAtMs } from "../wave/waves";
 import { Waves } from "./waves";
 
 function OpenBed({ bed }: { bed: BedState }) {
@@ -19,6 +21,8 @@ function OpenBed({ bed }: { bed: BedState }) {
 
 export function BedPage() {
   const bed = chosen.value;
+  // Frozen is what a person looks at: another bed, or this one seen again, runs.
+  useEffect(() => () => void (frozenAtMs.value = null), [bed?.bed]);
   return (
     <main class="bed-view">
       <PageTitle text="Bed view" hidden />
