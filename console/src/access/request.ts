@@ -28,17 +28,15 @@ export interface AccessRequest {
   class: RiskClass;
   purpose: Purpose;
   timeMs: number;
-  // The reason in words; it travels beside the request.
-  statement: string | null;
+  // Hash of the reason in words, which travel beside the request; null is no reason.
+  statement: Uint8Array | null;
 }
 export type Sign = (bytes: Uint8Array<ArrayBuffer>) => Promise<ArrayBuffer>;
 
-async function statementHash(statement: string | null): Promise<Uint8Array> {
-  if (statement === null) return new Uint8Array(STATEMENT_BYTES);
-  return new Uint8Array(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(statement)));
-}
+export const statementHash = async (words: string): Promise<Uint8Array> =>
+  new Uint8Array(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(words)));
 
-async function fieldsOf(request: AccessRequest): Promise<Uint8Array> {
+function fieldsOf(request: AccessRequest): Uint8Array {
   const fields = new Uint8Array(FIELDS_BYTES);
   const view = new DataView(fields.buffer);
   view.setUint8(0, VERSION);
@@ -50,13 +48,13 @@ async function fieldsOf(request: AccessRequest): Promise<Uint8Array> {
   view.setUint8(37, CLASSES[request.class]);
   view.setUint8(38, PURPOSES[request.purpose]);
   view.setBigUint64(39, BigInt(Math.round(request.timeMs)));
-  fields.set(await statementHash(request.statement), 47);
+  fields.set(request.statement ?? new Uint8Array(STATEMENT_BYTES), 47);
   return fields;
 }
 
 // The signed request. The signature is Ed25519 over the context and the fields.
 export async function signedRequest(request: AccessRequest, sign: Sign): Promise<Uint8Array> {
-  const fields = await fieldsOf(request);
+  const fields = fieldsOf(request);
   const signed = new Uint8Array(CONTEXT.length + FIELDS_BYTES);
   signed.set(CONTEXT);
   signed.set(fields, CONTEXT.length);

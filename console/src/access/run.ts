@@ -8,7 +8,7 @@ import { serverNow } from "../state/clock";
 import { certificate, person, reaches } from "../state/session";
 import { sign } from "./credential";
 import { fromHex, toHex } from "./hex";
-import { CHALLENGE_BYTES, type Purpose, signedRequest } from "./request";
+import { CHALLENGE_BYTES, type Purpose, signedRequest, statementHash } from "./request";
 
 export interface Wish {
   class: RiskClass;
@@ -46,7 +46,7 @@ async function decide(bed: BedState, wish: Wish): Promise<Outcome> {
     {
       challenge: fromHex(challenge, CHALLENGE_BYTES), serial, patient: bed.patientNumber.peek(), bed: bed.bed,
       sensor: wish.sensor?.number ?? 0, class: wish.class, purpose: wish.purpose, timeMs: serverNow(),
-      statement: wish.statement ?? null,
+      statement: wish.statement ? await statementHash(wish.statement) : null,
     },
     sign,
   );
