@@ -59,7 +59,7 @@ function TileFoot({ bed }: { bed: BedState }) {
       <span class={up < paths.length ? "warn" : ""}>paths {up}/{paths.length}{up < paths.length && " ▲"}</span>
       {authenticated > 0 && <span>auth ✓ {ageText(now.value - authenticated)}</span>}
       {book && <span class={book.damage ? "bad" : ""}>ledger {book.damage ? "✗ DAMAGED" : "✓"}</span>}
-      {bed.load.value && <span>{bed.load.value.per_hour.toFixed(1)} alarms per hour</span>}
+      {bed.load.value && <span><span class="visually-hidden">alarms: </span>{bed.load.value.per_hour.toFixed(1)} per hour</span>}
     </div>
   );
 }

@@ -11,8 +11,9 @@ const STRIPS: Partial<Record<Signal, { label: string; scale: string; look: Look 
   pleth: { label: "Pleth", scale: "25 mm/s", look: { colour: "#7cc7ff", zero: 0.88, pxPerUnit: fill, minRowPx: Infinity } },
   resp: { label: "Resp", scale: "25 mm/s", look: { colour: "#e9e4d0", zero: 0.5, pxPerUnit: (h) => 0.4 * h, minRowPx: Infinity } },
 };
-// A tile shows one row, a few seconds long.
-const TILE_KEEP_MS = 40_000;
+// A tile shows one low row, a few seconds long: R waves need the room above.
+const TILE_LOOK: Partial<Look> = { minRowPx: Infinity, keepMs: 40_000 };
+const TILE_ECG_ZERO = 0.78;
 
 interface Props {
   bed: number;
@@ -27,7 +28,7 @@ export function WaveStrip({ bed, name, tile }: Props) {
   const strip = STRIPS[name]!;
   useEffect(() => {
     const canvas = trace.current!;
-    const look = tile ? { ...strip.look, minRowPx: Infinity, keepMs: TILE_KEEP_MS } : strip.look;
+    const look = tile ? { ...strip.look, ...TILE_LOOK, ...(name === "ecg" && { zero: TILE_ECG_ZERO }) } : strip.look;
     const sweep = new Sweep(grid.current!, canvas, look);
     const resized = new ResizeObserver(() => sweep.resize(canvas.clientWidth, canvas.clientHeight));
     resized.observe(canvas);
