@@ -11,13 +11,10 @@ mod relation;
 mod revocation;
 
 pub(crate) use invite::ExportCredential;
-#[allow(unused_imports, reason = "the demo's")]
-pub(crate) use invite::{Invited, invite};
-#[allow(unused_imports, reason = "the demo's")]
-pub(crate) use issuer::{issuer, kept_issuer};
 pub(crate) use revocation::keep_renewed;
-#[allow(unused_imports, reason = "the demo's")]
-pub(crate) use revocation::renew;
+// What a demo calls that makes its issuer and its persons by itself.
+#[allow(unused_imports, reason = "no demo does yet")]
+pub(crate) use {invite::Invited, invite::invite, issuer::issuer, issuer::kept_issuer, revocation::renew};
 
 use crate::args::AccessCommand;
 use crate::config::files::Loaded;
