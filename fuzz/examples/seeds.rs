@@ -9,6 +9,7 @@
 use bodywire_aggregate::{Owner, custody};
 use bodywire_channels::ack::{AckWriter, Status};
 use bodywire_channels::disperse::disperse;
+use bodywire_channels::downlink::OrderWriter;
 use bodywire_channels::state::State;
 use bodywire_channels::{MessageId, Priority};
 use bodywire_cli::config::{example, keys::Role};
@@ -27,7 +28,8 @@ use bodywire_proto::access::{
     Bed, Certificate, Condition as Patient, Issuer, PatientNumber, Person, Policy, Purpose, Relation,
     Request, Role as Holder, SIGNATURE_BYTES, revocation,
 };
-use bodywire_proto::consent::{Sealer, grant};
+use bodywire_proto::ask::{Ask, Reason, Refused};
+use bodywire_proto::consent::{Occasion, Sealer, grant};
 use bodywire_proto::handshake::{HubInput, HubOutput, Profile, SensorInput, SensorOutput};
 use bodywire_proto::observation::{BatchHeader, Scale, Signal, emit};
 use bodywire_proto::receipt::Receipt;
@@ -161,7 +163,13 @@ fn proto_seeds() -> Result<Seeds, Box<dyn Error>> {
     let receipt = Receipt { next: 12 }.emit();
     let records = [writer.seal(&batch)?, writer.seal(b"")?, writer.seal(&[9; 40])?, writer.seal(&receipt)?];
     let granted = proto::granted();
-    let consent = grant(&proto::wrapping_key(), proto::SENSOR, granted.session, granted.until, &granted.key)?;
+    let give = |occasion| {
+        grant(&proto::wrapping_key(), proto::SENSOR, granted.session, granted.until, occasion, &granted.key)
+    };
+    let (consent, released) = (give(Occasion::Request(granted.asked))?, give(Occasion::Emergency)?);
+    let ask = Ask { certificate: [0x11; 155], request: [0x22; 143], until_ms: granted.until };
+    let (first, second) = ask.to_halves()?;
+    let refused = Refused { asked: ask.asked(), reason: Reason::Wearer };
     let mut sealed = vec![0; 300];
     let written =
         Sealer::new(granted.key.clone(), proto::SENSOR, granted.session).seal(&batch, &mut sealed)?;
@@ -184,6 +192,7 @@ fn proto_seeds() -> Result<Seeds, Box<dyn Error>> {
         report(Kind::Alarm, &alarm.to_bytes()?)?,
         report(Kind::Session, &session.to_bytes()?)?,
         report(Kind::Vector, &[&window.to_bytes()[..], &[0x66; 60]].concat())?,
+        report(Kind::Declined, &refused.to_bytes()?)?,
     ];
     Ok(vec![
         ("proto_frames", frames),
@@ -193,7 +202,15 @@ fn proto_seeds() -> Result<Seeds, Box<dyn Error>> {
         ("proto_record", vec![joined(records.iter().rev().map(|frame| frame.as_bytes()))]),
         ("proto_batch", vec![batch]),
         ("proto_report", reports),
-        ("proto_consent", vec![consent.to_vec()]),
+        (
+            "proto_ask",
+            vec![
+                ask.to_order(proto::SENSOR)?.to_vec(),
+                joined([&first[..], &second]),
+                joined([refused.to_payload()?]),
+            ],
+        ),
+        ("proto_consent", vec![consent.to_vec(), released.to_vec()]),
         ("proto_sealed", vec![sealed]),
         ("proto_stored", stored),
         ("proto_access", access_seeds()?),
@@ -269,6 +286,8 @@ fn channels_seeds() -> Result<Seeds, Box<dyn Error>> {
     let stored = vec![MessageId(0), MessageId(7)];
     let status =
         Status { received: [9, 9, 8, 0, 0, 0, 0, 0], stored, incomplete: vec![(MessageId(8), 0b101)] };
+    let mut writer = OrderWriter::new(channels::keys().clone());
+    let orders = [writer.seal(b"")?, writer.seal(&[0x44; 309])?];
     let acks = [acks.seal(&Status::default())?, acks.seal(&status)?];
     let state = State { online: true, connection: 77 }.to_bytes(&channels::rendezvous(), 1)?;
     Ok(vec![
@@ -278,6 +297,7 @@ fn channels_seeds() -> Result<Seeds, Box<dyn Error>> {
         ),
         ("channels_start", vec![channels::WORLD.started.start.clone()]),
         ("channels_prekey", vec![channels::WORLD.prekey.published().to_vec()]),
+        ("channels_order", vec![on_path(0, &orders[0][0]), on_path(2, &orders[1][2])]),
         ("channels_ack", vec![on_path(0, &acks[0][0]), on_path(2, &acks[1][2])]),
         ("channels_shard", vec![b"ward-4b".to_vec()]),
         ("channels_state", vec![on_path(1, &state)]),

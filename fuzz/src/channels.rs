@@ -1,5 +1,6 @@
 //! The channels: whatever a broker hands over.
 
+use bodywire_channels::downlink::{CONTENT_BYTES_MAX, OrderReader};
 use bodywire_channels::reassemble::Reassembler;
 use bodywire_channels::session::{self, HubNumber, Prekey, Started};
 use bodywire_channels::state::State;
@@ -83,6 +84,15 @@ pub fn prekey(data: &[u8]) -> bool {
     let clinic = WORLD.clinic_key.verifying_key();
     let mut rng = super::proto::seeded(4);
     session::start(HUB, &WORLD.hub_key, &clinic, data, Spread::TWO_OF_THREE, NOW_MS, &mut rng).is_ok()
+}
+
+/// An order behind the number of its path; none opens twice.
+pub fn order(data: &[u8]) -> bool {
+    let Some((path, bytes)) = data.split_first() else { return false };
+    let mut reader = OrderReader::default();
+    let opened = reader.open(keys(), usize::from(*path), bytes);
+    assert!(reader.open(keys(), usize::from(*path), bytes).is_err(), "an order opened twice");
+    opened.is_ok_and(|content| content.len() <= CONTENT_BYTES_MAX)
 }
 
 /// An acknowledgement behind the number of its path.

@@ -22,7 +22,7 @@ pub struct Target {
 }
 
 /// Every target.
-pub const TARGETS: [Target; 39] = [
+pub const TARGETS: [Target; 41] = [
     Target { name: "proto_frames", run: proto::frames },
     Target { name: "proto_sensor_handshake", run: proto::sensor_handshake },
     Target { name: "proto_hub_handshake", run: proto::hub_handshake },
@@ -30,6 +30,7 @@ pub const TARGETS: [Target; 39] = [
     Target { name: "proto_record", run: proto::record },
     Target { name: "proto_batch", run: proto::batch },
     Target { name: "proto_report", run: proto::report },
+    Target { name: "proto_ask", run: proto::ask },
     Target { name: "proto_consent", run: proto::consent },
     Target { name: "proto_sealed", run: proto::sealed },
     Target { name: "proto_stored", run: proto::stored },
@@ -38,6 +39,7 @@ pub const TARGETS: [Target; 39] = [
     Target { name: "channels_start", run: channels::start },
     Target { name: "channels_prekey", run: channels::prekey },
     Target { name: "channels_ack", run: channels::ack },
+    Target { name: "channels_order", run: channels::order },
     Target { name: "channels_shard", run: channels::shard },
     Target { name: "channels_state", run: channels::state },
     Target { name: "cli_config", run: cli::config },

@@ -4,7 +4,8 @@ use bodywire_proto::Error;
 use bodywire_proto::access::grant::DecisionRecord;
 use bodywire_proto::access::revocation::{self, RevocationList};
 use bodywire_proto::access::{Certificate, Policy, Request, SIGNATURE_BYTES};
-use bodywire_proto::consent::{self, DataKey, Granted};
+use bodywire_proto::ask::{Ask, Halves, ORDER_BYTES, Refused};
+use bodywire_proto::consent::{self, DataKey, Granted, Scope};
 use bodywire_proto::handshake::hardened::{Chain, HubChain};
 use bodywire_proto::handshake::{
     HubHandshake, HubInput, HubOutput, HubRecord, HubSecret, Profile, SensorHandshake, SensorInput,
@@ -86,7 +87,8 @@ pub fn wrapping_key() -> Key {
 
 /// A consent as the clinic has opened it.
 pub fn granted() -> Granted {
-    Granted { session: 9, until: 2_000_000_000_000, key: DataKey::new([2; 16]) }
+    let (scope, asked) = (Scope::Request, [7; 16]);
+    Granted { session: 9, until: 2_000_000_000_000, scope, asked, key: DataKey::new([2; 16]) }
 }
 
 /// One handshake message of any profile.
@@ -225,12 +227,42 @@ pub fn report(data: &[u8]) -> bool {
         Kind::Vector => Window::parse(report.body())
             .map(|(window, vector)| assert_eq!([&window.to_bytes()[..], vector].concat(), report.body()))
             .is_ok(),
+        Kind::Declined => refused(report.body()),
     }
+}
+
+/// Why a key was not given, as a report says it.
+fn refused(data: &[u8]) -> bool {
+    Refused::parse(data).map(|refused| assert!(refused.to_bytes().is_ok_and(|bytes| bytes == data))).is_ok()
+}
+
+/// An order to a hub; or what a sensor is told, the halves of asks one after the other, and what it answers.
+pub fn ask(data: &[u8]) -> bool {
+    if let Ok((sensor, ask)) = Ask::from_order(data) {
+        assert!(data.len() == ORDER_BYTES && ask.to_order(sensor).is_ok_and(|order| order == data));
+        return true;
+    }
+    let mut halves = Halves::default();
+    let mut found = false;
+    for piece in super::pieces(data) {
+        if let Ok(Some(ask)) = halves.push(piece) {
+            assert!(ask.to_halves().is_ok_and(|(first, second)| piece == first || piece == second));
+            found = true;
+        }
+        if let Ok(refused) = Refused::from_payload(piece) {
+            assert!(refused.to_payload().is_ok_and(|payload| payload == piece));
+            found = true;
+        }
+    }
+    found
 }
 
 /// A sensor's consent.
 pub fn consent(data: &[u8]) -> bool {
-    consent::open_grant(&wrapping_key(), SENSOR, data).is_ok()
+    let claimed = consent::Claimed::parse(data);
+    let opened = consent::open_grant(&wrapping_key(), SENSOR, data).is_ok();
+    assert!(claimed.is_ok() || !opened, "it opens, and says nothing");
+    opened
 }
 
 /// A payload that only the clinic opens.

@@ -51,11 +51,13 @@ pub(crate) struct PathKeys {
     pub(crate) fragment: Aead,
     /// Seals acknowledgements, clinic to hub.
     pub(crate) ack: Aead,
+    /// Seals orders, clinic to hub.
+    pub(crate) order: Aead,
     /// The session's name on this path.
     pub(crate) pseudonym: [u8; PSEUDONYM_BYTES],
     /// Topic level of the fragments on this path.
     pub(crate) fragment_topic: [u8; crate::topic::OPAQUE_BYTES],
-    /// Topic level of the acknowledgements on this path.
+    /// Topic level of the acknowledgements and orders on this path.
     pub(crate) ack_topic: [u8; crate::topic::OPAQUE_BYTES],
 }
 
@@ -83,6 +85,7 @@ impl SessionKeys {
                 header: Aes256::new(&exported.derive(&format!("path {i} header"))?.0.into()),
                 fragment: Aead::new(&exported.derive(&format!("path {i} fragment"))?)?,
                 ack: Aead::new(&exported.derive(&format!("path {i} ack"))?)?,
+                order: Aead::new(&exported.derive(&format!("path {i} order"))?)?,
                 pseudonym: exported.expand(&format!("path {name} pseudonym"))?,
                 fragment_topic: exported.expand(&format!("path {i} fragment topic"))?,
                 ack_topic: exported.expand(&format!("path {i} ack topic"))?,

@@ -4,7 +4,8 @@
 //! end, masked, cut with a threshold code and sealed once more for each path ([`disperse`]), so that a path sees
 //! nothing, fewer than `k` paths learn nothing even with the end-to-end key, and `n - k` paths may be dead or lie.
 //! The receiving side puts messages together under limits ([`reassemble`]) and acknowledges what is safely stored
-//! ([`ack`]); the sending side repeats what was not acknowledged ([`sender`]).
+//! ([`ack`]); the sending side repeats what was not acknowledged ([`sender`]). The clinic tells a hub what to do by orders
+//! ([`downlink`]).
 //!
 //! Source: paper M, section 3.2 and Fig. 4 (session number, block identification, message password); Krawczyk, "Secret
 //! Sharing Made Short", CRYPTO 1993. The crate knows no medicine and may be used by any program that speaks MQTT. It
@@ -20,6 +21,7 @@
 pub mod ack;
 mod aead;
 pub mod disperse;
+pub mod downlink;
 mod erasure;
 mod error;
 pub mod fragment;

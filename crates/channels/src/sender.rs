@@ -7,6 +7,7 @@
 
 use crate::ack::{self, Status};
 use crate::disperse::disperse;
+use crate::downlink::OrderReader;
 use crate::error::{Error, Refusal};
 use crate::fragment::{FIRST_PREVIEW, MESSAGES_PER_SESSION_MAX, MessageId};
 use crate::health::{Counts, Health};
@@ -53,6 +54,8 @@ pub enum Input<'a> {
     PathDown(usize),
     /// Bytes from the acknowledgement topic of a path, not trusted.
     Ack(usize, &'a [u8]),
+    /// Bytes from the same topic that say that they are an order ([`crate::downlink::is_order`]), not trusted.
+    Order(usize, &'a [u8]),
     /// [`Sender::next_timeout`] has passed.
     Timeout,
 }
@@ -80,6 +83,8 @@ pub enum Output {
     Confirmed,
     /// The clinic has stored the message.
     Acknowledged(Token),
+    /// The clinic wants something done, told once.
+    Ordered(Vec<u8>),
 }
 
 /// What has become of a message's fragment on its path.
@@ -113,6 +118,7 @@ pub struct Sender {
     next_id: u64,
     next_preview: u64,
     in_flight: BTreeMap<MessageId, InFlight>,
+    orders: OrderReader,
     outputs: VecDeque<Output>,
     resent: u64,
     sent: Counts,
@@ -133,6 +139,7 @@ impl Sender {
             next_id: 0,
             next_preview: 0,
             in_flight: BTreeMap::new(),
+            orders: OrderReader::default(),
             outputs: VecDeque::new(),
             resent: 0,
             sent: [0; PATHS_MAX],
@@ -197,6 +204,7 @@ impl Sender {
             Input::PathUp(path) => self.path_up(path),
             Input::PathDown(path) => self.path_down(path),
             Input::Ack(path, bytes) => self.acknowledged(now, path, bytes),
+            Input::Order(path, bytes) => self.ordered(path, bytes),
             Input::Timeout => {
                 self.timeout(now, rng);
                 Ok(())
@@ -285,6 +293,16 @@ impl Sender {
         }
         for (id, arrived) in status.incomplete {
             self.complete(now, id, arrived);
+        }
+        Ok(())
+    }
+
+    fn ordered(&mut self, path: usize, bytes: &[u8]) -> Result<(), Error> {
+        match self.orders.open(&self.keys, path, bytes) {
+            Ok(content) => self.outputs.push_back(Output::Ordered(content)),
+            // Its copy on another path came first.
+            Err(Refusal::Replayed) => {}
+            Err(refusal) => return Err(refusal.into()),
         }
         Ok(())
     }
@@ -455,6 +473,20 @@ mod tests {
         assert_eq!(s.resent(), 3);
         let next = s.next_timeout().unwrap();
         assert!((RESEND_MIN * 5 / 2..=RESEND_MIN * 3).contains(&next), "{next:?}");
+    }
+
+    #[test]
+    fn an_order_comes_out_once_and_confirms_nothing() {
+        let (mut s, mut rng) = sender();
+        let orders = crate::downlink::OrderWriter::new(keys()).seal(b"ask").unwrap();
+        for (path, order) in orders.iter().enumerate() {
+            s.handle(Duration::ZERO, Input::Order(path, order), &mut rng).unwrap();
+        }
+        assert!(s.handle(Duration::ZERO, Input::Order(0, &orders[1]), &mut rng).is_err());
+        let told = |o: &Output| matches!(o, Output::Ordered(content) if content == b"ask");
+        let outputs = drain(&mut s);
+        assert_eq!(outputs.iter().filter(|o| told(o)).count(), 1);
+        assert!(!outputs.contains(&Output::Confirmed) && !s.ready(Priority::Routine));
     }
 
     #[test]

@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! bw/1/<shard>/<opaque>/f      fragments, hub to clinic            <opaque> from the session, one for each path
-//! bw/1/<shard>/<opaque>/a      acknowledgements, clinic to hub     the same
+//! bw/1/<shard>/<opaque>/a      acknowledgements and orders,        the same
+//!                              clinic to hub
 //! bw/1/<shard>/<opaque>/i      start of a session, hub to clinic   <opaque> from the hub's rendezvous secret
 //! bw/1/<shard>/<opaque>/p      prekey, clinic to hub, retained     the same
 //! bw/1/<shard>/<opaque>/s      state of the hub's connection       the same
@@ -64,7 +65,7 @@ impl Shard {
         keys.paths.get(path).map(|p| self.topic(&p.fragment_topic, "f"))
     }
 
-    /// Where the acknowledgements of a session go on `path`.
+    /// Where the acknowledgements and orders of a session go on `path`.
     pub fn acks(&self, keys: &SessionKeys, path: usize) -> Option<String> {
         keys.paths.get(path).map(|p| self.topic(&p.ack_topic, "a"))
     }

@@ -2,6 +2,7 @@
 
 use crate::ack::{AckWriter, Status};
 use crate::disperse::{combine, disperse};
+use crate::downlink::OrderWriter;
 use crate::keys::{Secret, SessionKeys};
 use crate::state::State;
 use crate::topic::{Rendezvous, Shard};
@@ -67,6 +68,8 @@ fn vectors() -> Vec<(String, String)> {
         Status { received: [3, 3, 2, 0, 0, 0, 0, 0], stored, incomplete: vec![(MessageId(6), 0b101)] };
     let acks = AckWriter::new(keys(Spread::TWO_OF_THREE)).seal(&status).unwrap();
     line("acknowledgement on path 1", &acks[1]);
+    let orders = OrderWriter::new(keys(Spread::TWO_OF_THREE)).seal(b"lights out").unwrap();
+    line("order on path 2", &orders[2]);
     let hub = Rendezvous::new([0x33; 32]);
     let state = State { online: true, connection: 0x0123_4567_89ab_cdef };
     line("state on path 0", &state.to_bytes(&hub, 0).unwrap());

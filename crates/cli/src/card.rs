@@ -2,8 +2,9 @@
 //! that only its owner may read, because the names and the wrapping keys in it are secret.
 //!
 //! TOML, version 1: `version`, `hub`, `verify_key`, `rendezvous`, and for each `[[sensor]]` its `number`, `kind`, `class`,
-//! `profile`, `wrapping_key`, `enrolled_ms`, `reliability`, `uniformity`, `uniqueness` and `revoked_ms`; the last two may
-//! be absent. Bytes are hexadecimal.
+//! `profile`, `wrapping_key`, `enrolled_ms`, `reliability`, `uniformity`, `uniqueness` and `revoked_ms`; the last two and
+//! the wrapping key may be absent. The key is that of a class III sensor, and comes from the sensor's own memory: the hub's
+//! database does not have it. A card without it leaves the clinic the one that it has. Bytes are hexadecimal.
 
 use crate::args::{class_named, profile_named, signal_name, signal_named};
 use bodywire_proto::prf::Key;
@@ -45,7 +46,8 @@ struct WrittenSensor {
     kind: String,
     class: String,
     profile: String,
-    wrapping_key: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    wrapping_key: Option<String>,
     enrolled_ms: i64,
     reliability: f64,
     uniformity: f64,
@@ -132,7 +134,12 @@ fn row(hub: HubId, written: &WrittenSensor) -> Result<SensorRow, String> {
         kind: signal_named(&written.kind).map_err(of)?,
         class: class_named(&written.class).map_err(of)?,
         profile: profile_named(&written.profile).map_err(of)?,
-        wrapping_key: Key::new(bytes("wrapping_key", &written.wrapping_key).map_err(of)?),
+        wrapping_key: written
+            .wrapping_key
+            .as_ref()
+            .map(|text| bytes("wrapping_key", text).map(Key::new))
+            .transpose()
+            .map_err(of)?,
         enrolled_ms: written.enrolled_ms,
         quality: PufQuality {
             reliability: written.reliability,
@@ -149,7 +156,7 @@ fn written(row: &SensorRow) -> WrittenSensor {
         kind: signal_name(row.kind).to_owned(),
         class: format!("{:?}", row.class),
         profile: row.profile.name().to_owned(),
-        wrapping_key: HEX.encode(row.wrapping_key.as_bytes()),
+        wrapping_key: row.wrapping_key.as_ref().map(|key| HEX.encode(key.as_bytes())),
         enrolled_ms: row.enrolled_ms,
         reliability: row.quality.reliability,
         uniformity: row.quality.uniformity,
@@ -173,7 +180,7 @@ mod tests {
             kind: Signal::InsulinRate,
             class,
             profile: Profile::Paper,
-            wrapping_key: Key::new([0xcd; 32]),
+            wrapping_key: (class == RiskClass::III).then(|| Key::new([0xcd; 32])),
             enrolled_ms: 1_000,
             quality: PufQuality { reliability: 0.97, uniformity: 0.5, uniqueness: revoked_ms.map(|_| 0.49) },
             revoked_ms,
@@ -191,7 +198,8 @@ mod tests {
         let again = Card::parse(&text).unwrap();
         assert_eq!(*again.emit().unwrap(), *text);
         assert_eq!((again.hub.hub, again.hub.rendezvous, again.sensors.len()), (HubId(7), [0xab; 32], 2));
-        assert_eq!(again.sensors[1].wrapping_key, Key::new([0xcd; 32]));
+        assert_eq!(again.sensors[1].wrapping_key, Some(Key::new([0xcd; 32])));
+        assert_eq!((text.matches("wrapping_key").count(), &again.sensors[0].wrapping_key), (1, &None));
     }
 
     #[test]

@@ -11,6 +11,7 @@ use crate::state::{Holder, State, replace_private};
 use crate::{access, logging, now_ms, ready};
 use bodywire_channels::topic::{Rendezvous, Shard};
 use bodywire_clinic::board::{Board, Source};
+use bodywire_clinic::gate::{Doors, Gate};
 use bodywire_clinic::mirrors::{MirrorAddress, Mirrors};
 use bodywire_clinic::web::{Console, OneTimeLink, router};
 use bodywire_clinic::{Clinic, Config, Counters, Handle, HubCard};
@@ -70,8 +71,8 @@ async fn serve(loaded: &Loaded, output: Output) -> Result<(), Failure> {
     let paths = loaded.brokers()?;
     let (state, side) = open(loaded).await?;
     let board = Board::new(now_ms(), Source::Live);
-    board.set_patient(&section.bed, "");
-    let (console, address) = serve_console(section, &board).await?;
+    let gate = access::gate::open(&state, &board, &side.key)?;
+    let (console, address) = serve_console(section, &board, &gate).await?;
     leave_link(&console, address, &state)?;
     let mut renewed = signal(SignalKind::hangup()).map_err(|error| Failure::Failed(error.to_string()))?;
     let totals = Counters::default();
@@ -103,6 +104,9 @@ async fn serve(loaded: &Loaded, output: Output) -> Result<(), Failure> {
     let place = Place::of(loaded, section, &state, held.as_ref())?;
     leave_access(&console, address, &state.queries(place.shard.name()))?;
     let renewing = tokio::spawn(access::keep_renewed(&state, side.store.clone()).await?);
+    let (stop_gate, gate_stop) = watch::channel(false);
+    let doors = doors(&side, section).await?;
+    let keeping = access::gate::keep(&gate, &state, side.store.clone(), doors, gate_stop).await?;
     loop {
         let hubs = admitted(&side, section).await?;
         let known = fingerprint(&side).await?;
@@ -121,6 +125,7 @@ async fn serve(loaded: &Loaded, output: Output) -> Result<(), Failure> {
             acknowledge: section.acknowledge,
             ward: Arc::clone(&side.ward),
             policy: section.policy,
+            gate: Some(gate.clone()),
         };
         let (clinic, _) = Clinic::open(config, side.store.clone(), board.clone()).await?;
         let handle = clinic.handle();
@@ -148,6 +153,10 @@ async fn serve(loaded: &Loaded, output: Output) -> Result<(), Failure> {
         }
     }
     renewing.abort();
+    stop_gate.send_replace(true);
+    for task in keeping {
+        task.await?;
+    }
     if let Some(held) = &held {
         held.release().await?;
     }
@@ -267,12 +276,23 @@ async fn fingerprint(side: &ClinicSide) -> Result<u64, Failure> {
     }
     for row in side.store.sensors().await? {
         (row.hub.0, row.sensor.0, row.kind.code(), row.class.code()).hash(&mut hasher);
-        row.wrapping_key.as_bytes().hash(&mut hasher);
+        row.wrapping_key.as_ref().map(|key| *key.as_bytes()).hash(&mut hasher);
     }
     Ok(hasher.finish())
 }
 
-async fn serve_console(section: &ClinicSection, board: &Board) -> Result<(Console, SocketAddr), Failure> {
+/// What stands on the doors: a clinic of one bed may name it, all others have the numbers of their hubs.
+async fn doors(side: &ClinicSide, section: &ClinicSection) -> Result<Doors, Failure> {
+    let hubs = admitted(side, section).await?;
+    let only = hubs.first().filter(|_| hubs.len() == 1 && !section.bed.is_empty());
+    Ok(only.map(|card| (card.hub, section.bed.clone())).into_iter().collect())
+}
+
+async fn serve_console(
+    section: &ClinicSection,
+    board: &Board,
+    gate: &Gate,
+) -> Result<(Console, SocketAddr), Failure> {
     let refused = |error: std::io::Error| Failure::Configuration {
         what: format!("clinic.listen {}", section.listen),
         why: error.to_string(),
@@ -281,7 +301,7 @@ async fn serve_console(section: &ClinicSection, board: &Board) -> Result<(Consol
     let listener = TcpListener::bind(section.listen).await.map_err(refused)?;
     let address = listener.local_addr().map_err(refused)?;
     let hosts = [&section.hosts[..], &[address.to_string()]].concat();
-    let console = Console::new(board.clone(), hosts, house::draw, None, now_ms);
+    let console = Console::new(board.clone(), gate.clone(), hosts, house::draw, None, now_ms);
     let routes = router(console.clone());
     tokio::spawn(async move {
         if let Err(error) = axum::serve(listener, routes).await {

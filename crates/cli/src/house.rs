@@ -4,10 +4,12 @@
 use crate::args::StateOption;
 use crate::config::files::Loaded;
 use crate::exit::Failure;
+use crate::issuer_key;
 use crate::state::{Holder, State};
 use bodywire_aggregate::{Owner, PublicKey, SecretKey};
 use bodywire_channels::topic::Rendezvous;
 use bodywire_clinic::aggregates::WardKeys;
+use bodywire_proto::access::IssuerKey;
 use bodywire_proto::wire::{HubId, SensorId};
 use bodywire_sim::puf::{NOISE_TYPICAL, SramPuf};
 use bodywire_store::{DatabaseKey, HubRow, Location, SensorRow, Store};
@@ -54,6 +56,8 @@ pub(crate) struct HubSide {
     pub(crate) store: Store,
     pub(crate) key: SigningKey,
     pub(crate) rendezvous: Rendezvous,
+    /// Whose certificates count at its class III sensors.
+    pub(crate) issuer: Option<IssuerKey>,
 }
 
 impl HubSide {
@@ -61,13 +65,13 @@ impl HubSide {
     pub(crate) async fn of(options: &StateOption) -> Result<(State, Self), Failure> {
         let Some(file) = &options.config else {
             let state = State::open(&options.state, Holder::Hub)?;
-            let side = Self::open(&state, None, None).await?;
+            let side = Self::open(&state, None, None, None).await?;
             return Ok((state, side));
         };
         let loaded = Loaded::read(file)?;
         let hub = loaded.config.hub.as_ref().ok_or_else(|| loaded.missing("hub", "hub"))?;
         let state = State::open(&loaded.state(), Holder::Hub)?;
-        let side = Self::open(&state, Some(hub.number), loaded.hub_database()?).await?;
+        let side = Self::open(&state, Some(hub.number), loaded.hub_database()?, Some(&loaded)).await?;
         Ok((state, side))
     }
 
@@ -77,6 +81,7 @@ impl HubSide {
         state: &State,
         wanted: Option<HubId>,
         server: Option<Location>,
+        loaded: Option<&Loaded>,
     ) -> Result<Self, Failure> {
         state.set_of_roles()?;
         // A demo has one database for both sides.
@@ -99,7 +104,12 @@ impl HubSide {
                 next: "name another directory in state.dir, or keep the number".to_owned(),
             });
         }
-        Ok(Self { hub, store, key, rendezvous: Rendezvous::new(rendezvous) })
+        // A hub must not open consents. Databases from before still have the keys; a demo's is the clinic's, too.
+        if !state.is_provisioned() {
+            store.forget_wrapping_keys(hub).await?;
+        }
+        let issuer = issuer_key::of_hub(state, loaded)?;
+        Ok(Self { hub, store, key, rendezvous: Rendezvous::new(rendezvous), issuer })
     }
 
     /// Its row, with which a clinic knows it.

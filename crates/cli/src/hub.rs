@@ -7,6 +7,7 @@ use crate::config::files::Loaded;
 use crate::exit::Failure;
 use crate::house::HubSide;
 use crate::radio::udp::{self, Radio};
+use crate::sensor::sealed;
 use crate::state::{Holder, State, replace_private};
 use crate::{logging, ready};
 use bodywire_aggregate::PublicKey;
@@ -17,6 +18,7 @@ use bodywire_hub::service::{FRAMES_QUEUE, Heard};
 use bodywire_hub::spool::Spool;
 use bodywire_hub::{Aggregation, Config, Counters, Hub, Pairs};
 use bodywire_paths::Broker;
+use bodywire_proto::RiskClass;
 use bodywire_proto::handshake::Profile;
 use ed25519_dalek::{SigningKey, VerifyingKey};
 use serde_json::json;
@@ -58,7 +60,7 @@ async fn told_by_file(loaded: &Loaded) -> Result<Told, Failure> {
     let section = loaded.config.hub.as_ref().ok_or_else(|| loaded.missing("hub", "hub"))?;
     let brokers = loaded.brokers()?;
     let state = State::open(&loaded.state(), Holder::Hub)?;
-    let side = HubSide::open(&state, Some(section.number), loaded.hub_database()?).await?;
+    let side = HubSide::open(&state, Some(section.number), loaded.hub_database()?, Some(loaded)).await?;
     Ok(Told {
         side,
         state,
@@ -96,7 +98,7 @@ async fn told_by_options(options: &HubOptions) -> Result<Told, Failure> {
         Broker::plain(format!("path {}", i + 1), broker.host.as_str(), broker.port)
     };
     let state = State::open(&options.house.state, Holder::Hub)?;
-    let side = HubSide::open(&state, None, None).await?;
+    let side = HubSide::open(&state, None, None, None).await?;
     let clinic = if state.has("keys/clinic") {
         SigningKey::from_bytes(&state.secret("keys/clinic")?).verifying_key()
     } else if options.brokers.is_empty() {
@@ -155,7 +157,13 @@ async fn serve(
             .collect(),
         report_age,
         aggregation,
+        issuer: side.issuer,
     };
+    if config.issuer.is_none() && rows.iter().any(|row| row.class == RiskClass::III) {
+        logging::say(
+            "nobody can ask for class III data: copy the clinic's access/issuer.pub, or name it in hub.issuer_file",
+        );
+    }
     let radio = Radio::bind(listen, air.weather(), air.seed).await?;
     let address = radio.address().map_err(|error| Failure::Failed(error.to_string()))?;
     let (transmit, heard) = udp::serve(radio);
@@ -234,8 +242,14 @@ fn summary(counters: &Counters, output: Output) -> String {
 /// Writes what a clinic has to know of this hub and its sensors.
 pub fn card(options: &HubCardOptions) -> Result<(), Failure> {
     crate::block_on(async {
-        let (_state, side) = HubSide::of(&options.house).await?;
-        let card = Card { hub: side.row().await?, sensors: side.sensors().await? };
+        let (state, side) = HubSide::of(&options.house).await?;
+        let mut sensors = side.sensors().await?;
+        for row in &mut sensors {
+            if let Some(key) = sealed::wrapping_key(&state, row.sensor)? {
+                row.wrapping_key = Some(key);
+            }
+        }
+        let card = Card { hub: side.row().await?, sensors };
         side.store.close().await;
         let text = card.emit().map_err(Failure::Failed)?;
         replace_private(&options.file, text.as_bytes())?;

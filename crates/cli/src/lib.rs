@@ -22,6 +22,7 @@ pub mod exit;
 pub mod export;
 mod house;
 pub mod hub;
+mod issuer_key;
 pub mod ledger;
 pub mod logging;
 mod metrics;

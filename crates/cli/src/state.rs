@@ -6,9 +6,12 @@
 //!             aggregate.pub, no secret
 //! access/     of a clinic: issuer, 32 bytes, secret; issuer.pub; revocations, the list
 //! chips/      by sensor: the silicon of the simulated PUFs
-//! sensors/    by sensor: what each remembers, in two slots; .wrapping: the secret behind the consents of class III
+//! sensors/    by sensor: what each remembers, in two slots; of class III also .wrapping, the secret behind its consents,
+//!             .issuer, .emergency and .answers
+//! access/     issuer.pub: whose certificates count
 //! hub/        spool.redb, bodywire.db (in a demo that of the clinic is for both)
 //! clinic/     bodywire.db, ledger/, console-link; queries-SHARD: where aggregates are asked for, and a token for it;
+//!             access-journal: accesses in an emergency that the ledger has not taken yet;
 //!             export-credential: what exports are asked for with
 //! replica/    by ledger: log/, its copy; records/, what was cosigned, and evidence
 //! provisioned appears last, when a demo is complete
@@ -17,6 +20,8 @@
 //! ```
 
 use crate::exit::Failure;
+use crate::issuer_key;
+use bodywire_proto::access::IssuerKey;
 use bodywire_proto::handshake::{SensorRecord, SensorSecret, Stored};
 use bodywire_proto::wire::SensorId;
 use rand::Rng;
@@ -143,6 +148,11 @@ impl State {
     }
 
     /// Where a running clinic leaves the console's one-time link.
+    /// Records of access that wait for a ledger.
+    pub(crate) fn access_journal(&self) -> PathBuf {
+        self.root.join("clinic/access-journal")
+    }
+
     pub(crate) fn console_link(&self) -> PathBuf {
         self.root.join("clinic/console-link")
     }
@@ -225,12 +235,24 @@ impl State {
         write_private(&self.root.join(name), bytes)
     }
 
+    /// The issuer's public key, when this directory was given it.
+    pub(crate) fn issuer(&self) -> Result<Option<IssuerKey>, Failure> {
+        if !self.has(ISSUER) {
+            return Ok(None);
+        }
+        let path = self.root.join(ISSUER);
+        let content = fs::read(&path).map_err(Failure::state(&path))?;
+        issuer_key::parse(&content).map(Some).ok_or_else(|| issuer_key::refused(&path))
+    }
+
     /// A sensor's non-volatile memory.
     pub(crate) fn memory(&self, sensor: SensorId) -> Result<Memory, Failure> {
         Memory::open(&self.root.join("sensors").join(sensor.0.to_string()))
     }
 }
 
+/// The issuer's public key: 64 hexadecimal digits.
+const ISSUER: &str = "access/issuer.pub";
 /// What the names of files with the access to queries begin with.
 const QUERIES: &str = "queries-";
 

@@ -1,7 +1,7 @@
 //! The record of alarms: raised and ended by reports, acknowledged by people at the board.
 
 use crate::Error;
-use crate::board::{AlarmState, AlarmView, Board, Since};
+use crate::board::{AlarmState, AlarmView, Board, Event, Since};
 use crate::chart::AlarmChange;
 use bodywire_proto::report::Condition;
 use bodywire_proto::wire::HubId;
@@ -69,10 +69,19 @@ impl AlarmLog {
 
     /// Writes down what people have acknowledged since the last call.
     pub(crate) async fn write(&mut self, board: &Board, store: &Store) -> Result<(), Error> {
-        let Since::Events(events) = board.events_since(self.read_to) else {
-            self.read_to = board.snapshot().last_event_id;
-            return Ok(());
-        };
+        loop {
+            let Since::Events(events) = board.events_since(self.read_to) else {
+                self.read_to = board.snapshot().last_event_id;
+                return Ok(());
+            };
+            if events.is_empty() {
+                return Ok(());
+            }
+            self.take(events, store).await?;
+        }
+    }
+
+    async fn take(&mut self, events: Vec<Event>, store: &Store) -> Result<(), Error> {
         for event in events {
             self.read_to = event.id;
             if event.kind != "alarm" {

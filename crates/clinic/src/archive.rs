@@ -259,6 +259,33 @@ impl Archive {
         Ok(entries.start)
     }
 
+    /// The text of a record of the clinic's own, as [`Self::note`] has sealed it.
+    ///
+    /// # Errors
+    /// [`Error::Erased`] and [`Error::Unreadable`]; for an entry of another kind the text is not one.
+    pub(crate) async fn noted(&mut self, index: u64) -> Result<(Entry, Vec<u8>), Error> {
+        let (entry, payload) = self.entry(index)?;
+        let text = self.unseal(index, &entry, &payload).await?;
+        Ok((entry, text))
+    }
+
+    /// Kind and text of a record of access.
+    ///
+    /// # Errors
+    /// As [`Self::read`]; [`Error::NoReport`] for an entry that is none.
+    pub async fn act(&mut self, index: u64) -> Result<(EntryKind, Vec<u8>), Error> {
+        let kind = self.kind(index)?;
+        if !crate::gate::act::ACT_KINDS.contains(&kind) {
+            return Err(Error::NoReport { index });
+        }
+        Ok((kind, self.noted(index).await?.1))
+    }
+
+    /// The kind of an entry.
+    pub(crate) fn kind(&self, index: u64) -> Result<EntryKind, Error> {
+        Ok(self.log.entry(index)?.kind)
+    }
+
     /// Appends records of the clinic's own.
     pub(crate) fn record(&mut self, drafts: Vec<Draft>) -> Result<(), Error> {
         tokio::task::block_in_place(|| self.log.append(drafts))?;
@@ -288,17 +315,22 @@ impl Archive {
         if entry.kind != EntryKind::Telemetry {
             return Err(Error::NoReport { index });
         }
+        let ((hub, _), sensor) = *self.owners.get(&entry.stream).ok_or(Error::UnknownStream { index })?;
+        let report = self.unseal(index, &entry, &payload).await?;
+        Ok((hub, sensor, entry, report))
+    }
+
+    /// Opens what is sealed in an entry.
+    async fn unseal(&mut self, index: u64, entry: &Entry, payload: &[u8]) -> Result<Vec<u8>, Error> {
         if !self.opened.contains_key(&entry.key) {
             let secret = self.store.data_key(entry.key.0).await?.ok_or(Error::Erased { index })?;
             self.opened.insert(entry.key, Aes256Gcm::new(&secret.into()));
         }
-        let ((hub, _), sensor) = *self.owners.get(&entry.stream).ok_or(Error::UnknownStream { index })?;
         let cipher = self.opened.get(&entry.key).ok_or(Error::Erased { index })?;
         let (counter, sealed) = payload.split_first_chunk::<8>().ok_or(Error::Unreadable { index })?;
-        let report = cipher
+        cipher
             .decrypt(&nonce(*counter), Payload { msg: sealed, aad: &entry.stream.0 })
-            .map_err(|_| Error::Unreadable { index })?;
-        Ok((hub, sensor, entry, report))
+            .map_err(|_| Error::Unreadable { index })
     }
 
     /// Whose data an entry holds: the hub's, and the patient's who lay there. Nothing for streams that are not known here, such as

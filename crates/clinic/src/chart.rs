@@ -1,17 +1,20 @@
 //! From a stored report to the screen: numbers, waves, alarms, sensors.
 
 use crate::board::{
-    AlarmId, AlarmInput, Board, CorrelationView, Evidence, NumericView, Priority, RiskClass, SensorView,
-    Signal, WaveChunk,
+    AlarmId, AlarmInput, Board, CorrelationView, Evidence, NumericView, Priority, SensorView, Signal,
+    WaveChunk,
 };
 use crate::sensor_clock::SensorClock;
-use bodywire_proto::consent::{self, Granted};
+use bodywire_proto::access::Condition;
+use bodywire_proto::ask::Refused;
+use bodywire_proto::consent::{self, ASKED_BYTES, Granted, Scope};
 use bodywire_proto::observation::{self, Batch};
 use bodywire_proto::prf::Key;
 use bodywire_proto::report::{self, Alarm, Kind, Report, ReportHeader, Session};
 use bodywire_proto::wire::SensorId;
 use bodywire_proto::{Error, risk};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use zeroize::Zeroizing;
 
 /// A report older than this when it arrives comes from the spool: it goes into the record, never onto the live screen.
 pub const LATE_AFTER_MS: u64 = 5_000;
@@ -23,8 +26,11 @@ const FRESH_BACKLOG: u32 = 4;
 const CLOCK_REPORTS: u32 = 8;
 /// A sensor that has not been heard for this long raises a technical alarm: three readings of the slowest sensor.
 pub const SILENT_AFTER_MS: u64 = 15_000;
-/// Data keys kept for one class III sensor: its running session and the one before, which may still be in the spool.
-const GRANTS_KEPT: usize = 2;
+/// How long a chart listens before the absence of an alarm says something: a hub repeats what holds every ten seconds.
+const NORMAL_AFTER_MS: u64 = 12_000;
+/// Consents kept for one class III sensor: those of its running session, which may answer four requests and be for emergencies,
+/// too, and of the session before, which may still be in the spool.
+const GRANTS_KEPT: usize = 10;
 
 /// A sensor as it was enrolled.
 #[derive(Debug, Clone)]
@@ -33,8 +39,8 @@ pub struct SensorCard {
     pub kind: observation::Signal,
     /// Its risk class.
     pub class: risk::RiskClass,
-    /// Opens its consents.
-    pub wrapping_key: Key,
+    /// Opens its consents (class III).
+    pub wrapping_key: Option<Key>,
 }
 
 /// An alarm that a report has raised or ended, for the record.
@@ -46,6 +52,32 @@ pub enum AlarmChange {
     Ended(report::Condition),
 }
 
+/// What a class III sensor has said to a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SensorAnswer {
+    /// It has released the key of its session.
+    Released {
+        /// The sensor.
+        sensor: SensorId,
+        /// The request that it answers; nothing: beforehand, for emergencies.
+        asked: Option<[u8; ASKED_BYTES]>,
+        /// Until when, milliseconds since 1970.
+        until_ms: u64,
+    },
+    /// It, or its hub, declines.
+    Declined {
+        /// The sensor.
+        sensor: SensorId,
+        /// The request.
+        asked: [u8; ASKED_BYTES],
+        /// In words.
+        why: &'static str,
+    },
+}
+
+/// Answers that wait to be taken: a hub sends one at a time.
+const ANSWERS_MAX: usize = 64;
+
 /// The patient's chart of one hub.
 pub struct Chart {
     board: Board,
@@ -56,6 +88,11 @@ pub struct Chart {
     heard: BTreeMap<SensorId, u64>,
     /// Fresh reports in a row whose clocks disagreed.
     apart_reports: u32,
+    /// What the hub's detector has found and not taken back.
+    findings: BTreeSet<u8>,
+    /// When the first report of an ECG came.
+    listening_since_ms: Option<u64>,
+    answers: Vec<SensorAnswer>,
 }
 
 impl Chart {
@@ -72,6 +109,9 @@ impl Chart {
             clocks: BTreeMap::new(),
             heard: BTreeMap::new(),
             apart_reports: 0,
+            findings: BTreeSet::new(),
+            listening_since_ms: None,
+            answers: Vec::new(),
         }
     }
 
@@ -92,7 +132,7 @@ impl Chart {
             Kind::Observations => {
                 let offset_ms = self.clock_offset(report)?;
                 for part in report.parts() {
-                    self.batch(&Batch::parse(part?)?, offset_ms, now_ms, late, None);
+                    self.batch(header.sensor, &Batch::parse(part?)?, (offset_ms, now_ms, late), None);
                 }
                 Ok(Vec::new())
             }
@@ -104,9 +144,25 @@ impl Chart {
             }
             Kind::Consent => self.consent(header.sensor, report.body(), now_ms).map(|()| Vec::new()),
             Kind::Session => self.session(header.sensor, report, now_ms).map(|()| Vec::new()),
+            Kind::Declined => {
+                let Refused { asked, reason } = Refused::parse(report.body())?;
+                self.answer(SensorAnswer::Declined { sensor: header.sensor, asked, why: reason.text() });
+                Ok(Vec::new())
+            }
             Kind::Vector => Ok(Vec::new()),
             Kind::Alarm => Alarm::parse(report.body())
-                .map(|(alarm, strip)| self.alarm(&alarm, strip.as_ref(), header, late && !fresh)),
+                .map(|(alarm, strip)| self.alarm(&alarm, strip.as_ref(), header, (now_ms, late && !fresh))),
+        }
+    }
+
+    /// What class III sensors have said since the last call.
+    pub fn answers(&mut self) -> Vec<SensorAnswer> {
+        std::mem::take(&mut self.answers)
+    }
+
+    fn answer(&mut self, answer: SensorAnswer) {
+        if self.answers.len() < ANSWERS_MAX {
+            self.answers.push(answer);
         }
     }
 
@@ -123,6 +179,7 @@ impl Chart {
 
     /// Raises a technical alarm for each sensor that has fallen silent. To be called every second or so.
     pub fn listen(&self, now_ms: u64) {
+        self.board.listen_for_condition(now_ms);
         for (sensor, last) in &self.heard {
             if now_ms.saturating_sub(*last) > SILENT_AFTER_MS {
                 let kind = self.sensors.get(sensor).map_or("sensor", |card| card.kind.name());
@@ -170,8 +227,11 @@ impl Chart {
         }
     }
 
-    fn batch(&self, batch: &Batch<'_>, offset_ms: i64, now_ms: u64, late: bool, note: Option<String>) {
+    /// `when` is the offset of the sensor's clock, the clinic's clock, and whether the batch is late.
+    fn batch(&mut self, sensor: SensorId, batch: &Batch<'_>, when: (i64, u64, bool), note: Option<String>) {
+        let (offset_ms, now_ms, late) = when;
         let header = &batch.header;
+        let class = self.sensors.get(&sensor).map_or(risk::RiskClass::III, |card| card.class);
         if header.simulated {
             self.board.note_simulated();
         }
@@ -179,6 +239,7 @@ impl Chart {
         // The sensor's time on the clinic's clock. A sensor whose clock runs ahead must not show numbers from the future.
         let at = |after: u64| (header.time_of(after) / 1_000).saturating_add_signed(offset_ms).min(now_ms);
         if header.signal == observation::Signal::Ecg {
+            self.heard_ecg(now_ms, late);
             let samples: Vec<i16> = batch.samples().collect();
             for (first, samples) in (0..)
                 .step_by(crate::board::MAX_CHUNK_SAMPLES)
@@ -200,9 +261,12 @@ impl Chart {
             return;
         }
         let Some((last, sample)) = (0u64..).zip(batch.samples()).last() else { return };
+        let value = header.scale.value(sample);
         self.board.numeric(NumericView {
             signal,
-            value: Some(header.scale.value(sample)),
+            class: class.into(),
+            sensor: sensor.0,
+            value: Some(value),
             unit: header.signal.unit().to_owned(),
             sensor_time_ms: at(last),
             period_ms: 1_000_000 / header.rate_millihertz.max(1),
@@ -211,33 +275,54 @@ impl Chart {
         });
     }
 
+    /// An ECG arrives, and the hub's detector has found nothing in it: the condition is normal.
+    fn heard_ecg(&mut self, now_ms: u64, late: bool) {
+        if late {
+            return;
+        }
+        let since = *self.listening_since_ms.get_or_insert(now_ms);
+        if self.findings.is_empty() && now_ms.saturating_sub(since) >= NORMAL_AFTER_MS {
+            self.board.found_nothing(now_ms);
+        }
+    }
+
     /// Takes a sensor's consent: what it has sealed in that session can be opened until the consent ends.
     pub fn consent(&mut self, sensor: SensorId, body: &[u8], now_ms: u64) -> Result<(), Error> {
         let card =
             self.sensors.get(&sensor).ok_or(Error::Misuse("a consent of a sensor that is not enrolled"))?;
-        let granted = consent::open_grant(&card.wrapping_key, sensor, body)?;
+        let missing = Error::Misuse("a consent of a sensor whose card came without a wrapping key");
+        let granted = consent::open_grant(card.wrapping_key.as_ref().ok_or(missing)?, sensor, body)?;
         if granted.until < now_ms {
             return Err(Error::Malformed { what: "consent", why: "has ended" });
         }
+        let asked = (granted.scope == Scope::Request).then_some(granted.asked);
+        self.answer(SensorAnswer::Released { sensor, asked, until_ms: granted.until });
         let grants = self.grants.entry(sensor).or_default();
-        grants.retain(|other| other.session != granted.session);
+        grants.retain(|other| (other.session, other.asked) != (granted.session, granted.asked));
         grants.insert(0, granted);
         grants.truncate(GRANTS_KEPT);
         Ok(())
     }
 
-    fn sealed(&self, sensor: SensorId, part: &[u8], now_ms: u64, late: bool) -> Result<(), Error> {
+    fn sealed(&mut self, sensor: SensorId, part: &[u8], now_ms: u64, late: bool) -> Result<(), Error> {
         let session = consent::session_of(part)?;
         let grants = self.grants.get(&sensor).map_or(&[][..], Vec::as_slice);
-        let granted = grants.iter().find(|granted| granted.session == session && granted.until >= now_ms);
+        // What was released for emergencies is not opened without one.
+        let emergency = self.board.condition(now_ms) == Condition::Emergency;
+        let holds = |granted: &&Granted| {
+            granted.session == session
+                && granted.until > now_ms
+                && (granted.scope == Scope::Request || emergency)
+        };
+        let granted = grants.iter().find(holds);
         // Without a consent the payload is stored and stays closed.
         let Some(granted) = granted else { return Ok(()) };
-        let mut buffer = vec![0u8; part.len()];
+        let mut buffer = Zeroizing::new(vec![0u8; part.len()]);
         let len = consent::open(granted, sensor, part, &mut buffer)?;
         let batch = Batch::parse(buffer.get(..len).unwrap_or(&[]))?;
         // The hub has not seen the batch, so that its clock offset is not known; the sensor's own clock counts.
-        let note = Some("class III: sealed for the clinic, open by standing consent".to_owned());
-        self.batch(&batch, 0, now_ms, late, note);
+        let note = Some("class III: sealed by the sensor, open by its consent".to_owned());
+        self.batch(sensor, &batch, (0, now_ms, late), note);
         Ok(())
     }
 
@@ -252,11 +337,11 @@ impl Chart {
     }
 
     fn alarm(
-        &self,
+        &mut self,
         alarm: &Alarm,
         strip: Option<&Batch<'_>>,
         header: &ReportHeader,
-        late: bool,
+        (now_ms, late): (u64, bool),
     ) -> Vec<AlarmChange> {
         let at_ms = header.hub_time_ms;
         let (name, condition) = (format!("ecg.{}", alarm.condition as u8), alarm.condition);
@@ -265,6 +350,12 @@ impl Chart {
             self.board.event(at_ms, &format!("Late report: {} {what}", condition.text()));
             return Vec::new();
         }
+        if alarm.present {
+            self.findings.insert(condition as u8);
+        } else {
+            self.findings.remove(&(condition as u8));
+        }
+        self.board.found(condition, alarm.present, now_ms);
         if !alarm.present {
             self.board.end_alarm(&name, at_ms);
             return vec![AlarmChange::Ended(condition)];
@@ -285,15 +376,7 @@ impl Chart {
             report::Priority::High => Priority::High,
         };
         let text = condition.text().to_owned();
-        let strip = strip.map(|batch| WaveChunk {
-            signal: Signal::Ecg,
-            start_ms: (batch.header.time_us / 1_000).saturating_add_signed(header.offset_ms),
-            period_us: 1_000_000_000 / batch.header.rate_millihertz.max(1),
-            lsb_per_mv: batch.header.scale.gain_milli as f32 / 1_000.0,
-            baseline: batch.header.scale.baseline,
-            samples: batch.samples().take(crate::board::MAX_CHUNK_SAMPLES).collect(),
-            late: false,
-        });
+        let strip = strip.map(|batch| strip_of(batch, header.offset_ms));
         match self.board.raise_alarm(AlarmInput { condition: name, priority, text, at_ms, evidence, strip }) {
             Ok(id) => vec![AlarmChange::Raised(id, condition)],
             Err(error) => {
@@ -301,6 +384,19 @@ impl Chart {
                 Vec::new()
             }
         }
+    }
+}
+
+/// The ECG in an alarm, as a wave. `offset_ms` is the hub's clock minus the sensor's.
+pub(crate) fn strip_of(batch: &Batch<'_>, offset_ms: i64) -> WaveChunk {
+    WaveChunk {
+        signal: Signal::Ecg,
+        start_ms: (batch.header.time_us / 1_000).saturating_add_signed(offset_ms),
+        period_us: 1_000_000_000 / batch.header.rate_millihertz.max(1),
+        lsb_per_mv: batch.header.scale.gain_milli as f32 / 1_000.0,
+        baseline: batch.header.scale.baseline,
+        samples: batch.samples().take(crate::board::MAX_CHUNK_SAMPLES).collect(),
+        late: false,
     }
 }
 
@@ -323,13 +419,11 @@ const fn shown_as(signal: observation::Signal) -> Option<Signal> {
 
 fn sensor_view(sensor: SensorId, card: &SensorCard, session: Option<(u64, u32)>) -> SensorView {
     SensorView {
+        sensor: sensor.0,
+        signal: shown_as(card.kind),
         name: format!("{}-{}", card.kind.name(), sensor.0),
         kind: card.kind.name().to_owned(),
-        class: match card.class {
-            risk::RiskClass::I => RiskClass::I,
-            risk::RiskClass::II => RiskClass::II,
-            risk::RiskClass::III => RiskClass::III,
-        },
+        class: card.class.into(),
         authenticated_at_ms: session.map(|(at, _)| at),
         bits: session.map_or(0, |(_, bits)| bits),
     }

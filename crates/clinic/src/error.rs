@@ -58,6 +58,10 @@ pub enum Error {
     #[error(transparent)]
     Aggregate(#[from] bodywire_aggregate::Error),
 
+    /// An access cannot be recorded now.
+    #[error(transparent)]
+    Unrecorded(crate::gate::Unrecorded),
+
     /// A payload could not be sealed, which no input can cause.
     #[error("a payload could not be sealed; report this as a defect")]
     Sealing,

@@ -2,9 +2,11 @@
 
 use crate::Error;
 use crate::archive::{Archive, FLAG_LATE, Item};
+use crate::gate::act::{ACT_KINDS, Act};
+use crate::gate::record::row_of as row_of_act;
 use crate::settle::Batch;
 use bodywire_proto::report::{Kind, OF_THE_BED, Report};
-use bodywire_store::ReportRow;
+use bodywire_store::{ActRow, ReportRow};
 
 /// The row of a report that lies at `ledger_index`.
 pub(crate) fn row_of(ledger_index: u64, item: &Item) -> Option<ReportRow> {
@@ -20,7 +22,8 @@ pub(crate) fn row_of(ledger_index: u64, item: &Item) -> Option<ReportRow> {
 }
 
 /// What a crash left in the ledger only: the head, and the rows to index. What has been erased since is left out.
-pub(crate) async fn unregistered(archive: &mut Archive) -> Result<Batch, Error> {
+pub(crate) async fn unregistered(archive: &mut Archive) -> Result<(Batch, Vec<ActRow>), Error> {
+    let mut acts = Vec::new();
     let mut batch = Batch::of_head(archive.head()?);
     for index in archive.registered()..archive.size() {
         match archive.read(index).await {
@@ -30,7 +33,10 @@ pub(crate) async fn unregistered(archive: &mut Archive) -> Result<Batch, Error> 
                 let item = Item { hub, number, sensor, hub_time_ms: entry.time_ms, late, report };
                 batch.rows.extend(row_of(index, &item));
             }
-            Err(Error::NoReport { .. }) => unregistered_vector(archive, index, &mut batch).await?,
+            Err(Error::NoReport { .. }) => {
+                unregistered_vector(archive, index, &mut batch).await?;
+                acts.extend(unregistered_act(archive, index).await?);
+            }
             Err(Error::Erased { .. }) => {}
             // An older database was restored: whose data it is stood in the lost one only. That must not keep the ward dark.
             Err(Error::UnknownStream { .. }) => {
@@ -39,7 +45,20 @@ pub(crate) async fn unregistered(archive: &mut Archive) -> Result<Batch, Error> 
             Err(error) => return Err(error),
         }
     }
-    Ok(batch)
+    Ok((batch, acts))
+}
+
+/// The row of an entry that is a record of access.
+async fn unregistered_act(archive: &mut Archive, index: u64) -> Result<Option<ActRow>, Error> {
+    let kind = archive.kind(index)?;
+    if !ACT_KINDS.contains(&kind) {
+        return Ok(None);
+    }
+    match archive.noted(index).await {
+        Ok((_, text)) => Ok(Act::parse(&text).map(|act| row_of_act(kind, index, &act))),
+        Err(Error::Erased { .. } | Error::Unreadable { .. }) => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 /// The same of one entry that is no sealed report: a vector, or a record of the ledger's own.

@@ -1,6 +1,7 @@
 //! From fragments to messages, and from stored messages to acknowledgements. No input or output of its own.
 
 use bodywire_channels::ack::{AckWriter, IDS_PER_ACK_MAX, Status};
+use bodywire_channels::downlink::OrderWriter;
 use bodywire_channels::health::{Counts, Health};
 use bodywire_channels::reassemble::{Delivered, Outcome, Reassembler, SessionNumber};
 use bodywire_channels::sender::RESEND_MIN;
@@ -67,6 +68,7 @@ struct Session {
     hub: HubNumber,
     keys: SessionKeys,
     acks: AckWriter,
+    orders: OrderWriter,
 }
 
 /// The clinic's end of all sessions.
@@ -170,7 +172,8 @@ impl Ingest {
             let known = self.reassembler.find(&accepted.keys);
             if let Some(number) = added {
                 let (hub, keys) = (accepted.hub, accepted.keys);
-                self.sessions.insert(number, Session { hub, acks: AckWriter::new(keys.clone()), keys });
+                let (acks, orders) = (AckWriter::new(keys.clone()), OrderWriter::new(keys.clone()));
+                self.sessions.insert(number, Session { hub, keys, acks, orders });
             }
             Ok(known)
         });
@@ -286,6 +289,18 @@ impl Ingest {
         self.sessions.retain(|number, session| reassembler.find(&session.keys) == Some(*number));
         let sessions = &self.sessions;
         self.in_hand.retain(|receipt| sessions.contains_key(&receipt.session));
+    }
+
+    /// What to publish so that a hub gets an order: on every path of the session that it began last. Nothing for a hub
+    /// without a session, and for content that is too long.
+    pub fn order(&mut self, hub: HubNumber, content: &[u8]) -> Vec<Publication> {
+        let newest = self.sessions.iter_mut().rev().find(|(_, session)| session.hub == hub);
+        let Some((_, session)) = newest else { return Vec::new() };
+        let payloads = session.orders.seal(content).unwrap_or_default();
+        let publication = |(path, payload)| {
+            Some(Publication { path, topic: self.shard.acks(&session.keys, path)?, payload })
+        };
+        payloads.into_iter().enumerate().filter_map(publication).collect()
     }
 
     fn seal_ack(
@@ -468,6 +483,24 @@ mod tests {
             .filter_map(|o| if let Output::Fragment { path, .. } = o { Some(path) } else { None })
             .collect();
         assert_eq!(again, [0, 2]);
+    }
+
+    #[test]
+    fn an_order_reaches_the_hub_of_its_session_once() {
+        let mut w = world();
+        assert!(w.ingest.order(HUB, b"ask").is_empty(), "no session yet");
+        w.open_session();
+        assert!(w.ingest.order(HubNumber(2), b"ask").is_empty());
+        assert!(w.ingest.order(HUB, &[0; 513]).is_empty());
+        let order = w.ingest.order(HUB, b"ask");
+        assert_eq!(order.len(), 3);
+        for Publication { path, topic, payload } in &order {
+            assert!(topic.ends_with("/a"));
+            w.sender.handle(T0, Input::Order(*path, payload), &mut w.rng).unwrap();
+        }
+        assert_eq!(w.outputs(), [Output::Ordered(b"ask".to_vec())]);
+        // What comes back to the clinic is nothing there.
+        assert!(w.ingest.fragment(T0, 0, &order[0].payload).is_empty() && w.ingest.poll().is_none());
     }
 
     #[test]

@@ -13,14 +13,17 @@
 pub mod aggregates;
 mod alarm_log;
 pub mod archive;
+pub mod asks;
 pub mod board;
 pub mod chart;
 mod counters;
 mod erasure;
 mod error;
 pub mod evaluators;
+pub mod gate;
 mod index;
 pub mod ingest;
+pub mod limits;
 pub mod mirrors;
 pub mod record_read;
 mod replicas;
@@ -30,6 +33,7 @@ pub mod service;
 mod settle;
 pub mod web;
 
+pub use asks::SensorAsk;
 pub use counters::{Counters, PathCounters};
 pub use error::Error;
 pub use service::{Clinic, Config, Handle, HubCard};

@@ -8,10 +8,12 @@ use crate::Error;
 use crate::aggregates::{Aggregates, Parts, Policy, WardKeys};
 use crate::alarm_log::AlarmLog;
 use crate::archive::{Appended, Archive, Item};
+use crate::asks::{Asks, SensorAsk};
 use crate::board::{AlarmInput, Board, PathCondition, Priority};
-use crate::chart::{AlarmChange, Chart, LATE_AFTER_MS, SensorCard};
+use crate::chart::{AlarmChange, Chart, LATE_AFTER_MS, SensorAnswer, SensorCard};
 use crate::counters::{Counters, PathCounters};
 use crate::erasure::Erasures;
+use crate::gate::{Gate, LedgerPlace};
 use crate::index::{row_of, unregistered};
 use crate::ingest::{Arrived, Ingest, PathQuality, Publication, Receipt};
 use crate::mirrors::Mirrors;
@@ -86,6 +88,8 @@ pub struct Config {
     pub ward: Arc<WardKeys>,
     /// Which of those sums may be read.
     pub policy: Policy,
+    /// Who may see which bed; nothing: nobody.
+    pub gate: Option<Gate>,
 }
 
 /// A handle on a running clinic.
@@ -119,6 +123,7 @@ pub struct Clinic {
     up: Vec<bool>,
     /// What each hub has said of its connections.
     presence: BTreeMap<(usize, HubId), State>,
+    asks: Asks,
     alarm_log: AlarmLog,
     replicas: Option<Replicas>,
     unsettled: Unsettled,
@@ -161,7 +166,8 @@ impl Clinic {
         let paths = config.paths.iter().map(|_| PathCounters::default()).collect();
         let counters = Arc::new(Counters { paths, ..Counters::default() });
         let mut unsettled = Unsettled::default();
-        let recovered = unregistered(&mut archive).await?;
+        let (recovered, acts) = unregistered(&mut archive).await?;
+        store.add_acts(config.origin.as_str(), &acts).await?;
         counters.recovered.store(recovered.rows.len() as u64, Ordering::Relaxed);
         if config.acknowledge != Acknowledge::Local && config.mirrors.is_some() {
             unsettled.push(recovered);
@@ -181,7 +187,7 @@ impl Clinic {
                     (row.sensor, SensorCard { kind: row.kind, class: row.class, wrapping_key })
                 })
                 .collect();
-            let mut chart = Chart::new(board.clone(), cards.clone());
+            let mut chart = Chart::new(board.at(hub.0), cards.clone());
             for sensor in cards.keys() {
                 restore_consent(&mut archive, &store, &mut chart, hub, *sensor).await?;
             }
@@ -195,6 +201,15 @@ impl Clinic {
             board.path_state(index, &path.name, PathCondition::Down, "connecting")?;
         }
         let archive = Arc::new(Mutex::new(archive));
+        if let Some(gate) = &config.gate {
+            let place = LedgerPlace {
+                archive: Arc::downgrade(&archive),
+                origin: config.origin.as_str().to_owned(),
+                directory: config.ledger.clone(),
+                key,
+            };
+            gate.set_ledger(place, &store);
+        }
         let aggregates = Aggregates::new(Parts {
             archive: Arc::clone(&archive),
             ward: Arc::clone(&config.ward),
@@ -207,6 +222,7 @@ impl Clinic {
             clock: now_ms,
         });
         let clinic = Self {
+            asks: Asks::new(config.gate.as_ref().map(Gate::questions)),
             alarm_log: AlarmLog::new(&board),
             replicas: None,
             unsettled,
@@ -273,6 +289,7 @@ impl Clinic {
                 Some((path, event)) = events.recv() => self.path_event(path, event, &mut arrived)?,
                 _ = tick.tick() => self.timers(&mut arrived).await?,
                 () = vouched(&mut self.replicas) => {}
+                ask = self.asks.next() => self.ask(&ask),
                 _ = stop.changed() => {}
             }
             while arrived.len() < COMMIT_MESSAGES_MAX
@@ -437,6 +454,19 @@ impl Clinic {
             }
         }
         Ok(())
+    }
+
+    /// Has a sensor asked, from now on.
+    fn ask(&mut self, ask: &SensorAsk) {
+        self.asks.take(self.started.elapsed(), ask);
+        self.give_orders();
+    }
+
+    fn give_orders(&mut self) {
+        for (hub, order) in self.asks.due(self.started.elapsed()) {
+            let publications = self.ingest.order(HubNumber(hub.0), &order);
+            self.publish(publications);
+        }
     }
 
     fn publish(&self, publications: Vec<Publication>) {
@@ -606,8 +636,11 @@ impl Clinic {
     }
 
     async fn show(&mut self, row: &ReportRow, item: &Item) -> Result<(), Error> {
+        self.asks.hear(item.hub, &item.report);
         let Some(chart) = self.charts.get_mut(&item.hub) else { return Ok(()) };
         let shown = Report::parse(&item.report).and_then(|report| chart.show(&report, now_ms()));
+        let answers = chart.answers();
+        self.tell_gate(item.hub, answers).await;
         match shown {
             Ok(changes) => {
                 for change in changes {
@@ -625,6 +658,21 @@ impl Clinic {
             }
         }
         Ok(())
+    }
+
+    /// Tells the gate what class III sensors have said.
+    async fn tell_gate(&self, hub: HubId, answers: Vec<SensorAnswer>) {
+        let Some(gate) = &self.config.gate else { return };
+        for answer in answers {
+            match answer {
+                SensorAnswer::Released { sensor, asked, until_ms } => {
+                    gate.sensor_released(hub.0, sensor, asked, until_ms).await;
+                }
+                SensorAnswer::Declined { sensor, asked, why } => {
+                    gate.sensor_declined(hub.0, sensor, asked, why);
+                }
+            }
+        }
     }
 
     /// Brings the counters by path up to date.
@@ -685,6 +733,7 @@ impl Clinic {
         arrived.extend(std::iter::from_fn(|| self.ingest.poll()));
         let complaints = self.ingest.complain(now);
         self.publish(complaints);
+        self.give_orders();
         self.judge_paths(now)?;
         self.count_paths();
         self.charts.values().for_each(|chart| chart.listen(now_ms()));

@@ -2,14 +2,22 @@
 //!
 //! `docs/console-api.md` describes the routes as they are. The router holds no socket: the caller binds and serves it.
 
-mod access;
 mod actions;
 mod aggregates;
+mod alarms;
+mod asking;
 mod assets;
+mod audit;
+mod devices;
 mod events;
 mod guard;
+mod history;
 mod login;
 mod record;
+mod reviews;
+mod sessions;
+mod shown;
+mod ward;
 mod wave_socket;
 
 use std::sync::{Arc, Mutex};
@@ -17,28 +25,33 @@ use std::sync::{Arc, Mutex};
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware;
-use axum::routing::{get, post};
+use axum::routing::{MethodRouter, get, post, put};
 use tokio::sync::{Semaphore, mpsc};
 
-pub use access::{MAX_LINKS, MAX_SESSIONS, OneTimeLink, SESSION_LIFETIME_MS};
 pub use actions::{DemoCommand, MAX_IDEMPOTENCY_KEY_BYTES, MAX_REMEMBERED_ACTIONS};
 pub use aggregates::MAX_QUERIES;
+pub use alarms::PAUSE_MAX_S;
+pub use audit::AUDIT_PAGE;
 pub use events::HEARTBEAT;
 pub use record::{MAX_RECORDS, Opened, answer as record_answer};
+pub use sessions::{MAX_LINKS, MAX_SESSIONS, OneTimeLink, SESSION_LIFETIME_MS};
+pub use wave_socket::MAX_BEDS_ON_SOCKET;
 
 use crate::aggregates::{Aggregates, QUERY_BYTES_MAX};
 use crate::board::Board;
-use access::Access;
+use crate::gate::Gate;
 use actions::Remembered;
+use sessions::Access;
 
-/// Open event streams: every screen of a ward and some phones; each holds one task.
-pub const MAX_EVENT_STREAMS: usize = 32;
+/// Open event streams: every screen and phone of a large house. Each holds one task and [`crate::board::MAX_EVENTS_AT_ONCE`]
+/// events at most.
+pub const MAX_EVENT_STREAMS: usize = 1_024;
 
-/// Open wave sockets, one per screen.
-pub const MAX_WAVE_SOCKETS: usize = 32;
+/// Open wave sockets, one per screen that shows waves; each may hold [`MAX_BEDS_ON_SOCKET`] beds.
+pub const MAX_WAVE_SOCKETS: usize = 64;
 
-/// Body of an action: the largest is a path number in JSON.
-pub const MAX_BODY_BYTES: usize = 1024;
+/// Body of an action: the largest is a request for access with its reason in words, each character four bytes.
+pub const MAX_BODY_BYTES: usize = 2_048;
 
 /// What the router serves. Clones share state; build the router from one and keep another to add links.
 #[derive(Clone)]
@@ -48,6 +61,7 @@ pub struct Console {
 
 struct Inner {
     board: Board,
+    gate: Gate,
     access: Mutex<Access>,
     secrets: Box<dyn Fn() -> [u8; 32] + Send + Sync>,
     hosts: Vec<String>,
@@ -58,10 +72,11 @@ struct Inner {
     sockets: Arc<Semaphore>,
     aggregates: Mutex<Option<Aggregates>>,
     queries: Arc<Semaphore>,
+    records: Arc<Semaphore>,
 }
 
 impl Console {
-    /// A console for one board.
+    /// A console for one ward, whose beds the gate opens.
     ///
     /// `hosts` are the values of the `Host` header to answer to, such as `console.ward.example:8443`; the localhost forms
     /// are always answered. `secrets` gives 32 fresh random bytes per call. `clock` gives milliseconds since the Unix
@@ -69,6 +84,7 @@ impl Console {
     #[must_use]
     pub fn new(
         board: Board,
+        gate: Gate,
         hosts: Vec<String>,
         secrets: impl Fn() -> [u8; 32] + Send + Sync + 'static,
         demo: Option<mpsc::Sender<DemoCommand>>,
@@ -76,6 +92,7 @@ impl Console {
     ) -> Self {
         let inner = Inner {
             board,
+            gate,
             access: Mutex::new(Access::default()),
             secrets: Box::new(secrets),
             hosts: hosts.into_iter().map(|host| host.to_ascii_lowercase()).collect(),
@@ -86,6 +103,7 @@ impl Console {
             sockets: Arc::new(Semaphore::new(MAX_WAVE_SOCKETS)),
             aggregates: Mutex::new(None),
             queries: Arc::new(Semaphore::new(MAX_QUERIES)),
+            records: Arc::new(Semaphore::new(MAX_RECORDS)),
         };
         Self { inner: Arc::new(inner) }
     }
@@ -109,15 +127,59 @@ impl Console {
     }
 }
 
+/// Every route under `/api/v1`, with what it is for. The router is made from this table, and so are the description of the
+/// interface and the table of attempts on it.
+const ROUTES_OF_SESSIONS: &[(Method, &str, fn() -> MethodRouter<Console>)] = &[
+    (Method::Get, "/session", || get(ward::session)),
+    (Method::Get, "/ward", || get(ward::ward)),
+    (Method::Get, "/events", || get(events::stream)),
+    (Method::Get, "/wave", || get(wave_socket::open)),
+    (Method::Post, "/access/challenge", || post(asking::challenge)),
+    (Method::Post, "/access", || post(asking::ask)),
+    (Method::Get, "/access", || get(asking::grants)),
+    (Method::Post, "/access/{id}/close", || post(asking::close)),
+    (Method::Get, "/beds/{bed}/evidence", || get(asking::evidence)),
+    (Method::Get, "/beds/{bed}/trends", || get(history::trends)),
+    (Method::Get, "/beds/{bed}/record", || get(history::record)),
+    (Method::Get, "/beds/{bed}/alarms", || get(history::alarms)),
+    (Method::Get, "/beds/{bed}/alarms/{number}/strip", || get(history::strip)),
+    (Method::Post, "/beds/{bed}/pause", || post(alarms::pause)),
+    (Method::Put, "/beds/{bed}/limits", || put(alarms::set_limit)),
+    (Method::Post, "/alarms/{id}/acknowledge", || post(alarms::acknowledge)),
+    (Method::Get, "/alarms/{id}/strip", || get(alarms::strip)),
+    (Method::Get, "/audit", || get(audit::list)),
+    (Method::Get, "/audit/{index}/proof", || get(audit::proof)),
+    (Method::Get, "/reviews", || get(reviews::list)),
+    (Method::Post, "/reviews/{id}", || post(reviews::decide)),
+    (Method::Get, "/devices", || get(devices::list)),
+    (Method::Post, "/demo/{command}", || post(actions::demo)),
+];
+
+/// How a route is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Method {
+    /// `GET`.
+    Get,
+    /// `POST`.
+    Post,
+    /// `PUT`.
+    Put,
+}
+
+/// Method and path of every route under `/api/v1`.
+pub fn routes() -> impl Iterator<Item = (Method, String)> {
+    let aggregates = [(Method::Get, "/aggregates"), (Method::Post, "/aggregates")];
+    let of_sessions = ROUTES_OF_SESSIONS.iter().map(|(method, path, _)| (*method, *path));
+    of_sessions.chain(aggregates).map(|(method, path)| (method, format!("/api/v1{path}")))
+}
+
 /// All routes of the console.
 pub fn router(console: Console) -> Router {
-    let api = Router::new()
-        .route("/snapshot", get(events::snapshot))
-        .route("/events", get(events::stream))
-        .route("/wave", get(wave_socket::open))
-        .route("/alarms/{id}/acknowledge", post(actions::acknowledge))
-        .route("/alarms/{id}/strip", get(actions::strip))
-        .route("/demo/{command}", post(actions::demo))
+    let mut api = Router::new();
+    for (_, path, handler) in ROUTES_OF_SESSIONS {
+        api = api.route(path, handler());
+    }
+    let api = api
         .fallback(guard::nothing_here)
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
         .layer(middleware::from_fn_with_state(console.clone(), guard::require_session));

@@ -5,13 +5,14 @@ use bodywire_ecg::decide::{EmergencyReason, State, UndeterminedReason, Verdict};
 use bodywire_ecg::monitor::{Event, Monitor};
 use bodywire_ecg::qualify::PoorReason;
 use bodywire_ecg::settings::Settings;
+use bodywire_proto::ask::{Refused, TYPE_REFUSAL};
 use bodywire_proto::observation::{self, BATCH_HEADER_BYTES, Batch, BatchHeader, Scale, Signal};
 use bodywire_proto::report::{self, Alarm, Condition, Kind, ReportHeader, Session};
 use bodywire_proto::window::Window;
 use bodywire_proto::wire::SensorId;
 use bodywire_proto::{Error, RiskClass, consent};
 use rand_core::CryptoRng;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 /// Observations are sent when the oldest has waited this long, unless the hub is told otherwise: short enough for a live
@@ -28,6 +29,10 @@ const STRIP_RATE_HZ: f64 = 125.0;
 const STRIP_BYTES_MAX: usize = BATCH_HEADER_BYTES + 3 * 2_000;
 /// Steps of a strip per millivolt, times 1,000: microvolts.
 const STRIP_GAIN_MILLI: u32 = 1_000_000;
+
+/// Consents of a sensor that are told apart from their repetitions: those of a session that answers as many requests as a
+/// sensor keeps open, for emergencies too, and of the session before.
+const CONSENTS_REMEMBERED: usize = 10;
 
 /// A condition that holds is said again this often, so that a clinic that was away or has restarted raises it too.
 pub const ALARM_REPEAT_S: u64 = 10;
@@ -63,6 +68,8 @@ struct Bed {
     profile: SensorProfile,
     observations: Waiting,
     sealed: Waiting,
+    /// The last consents, which a sensor repeats because nobody acknowledges them.
+    consents: VecDeque<Vec<u8>>,
     watch: Option<Box<EcgWatch>>,
 }
 
@@ -83,8 +90,8 @@ impl Bedside {
         aggregation: Option<Aggregation>,
     ) -> Self {
         let bed = |profile: SensorProfile| {
-            let (observations, sealed) = Default::default();
-            (profile.sensor, Bed { profile, observations, sealed, watch: None })
+            let (observations, sealed, consents) = Default::default();
+            (profile.sensor, Bed { profile, observations, sealed, consents, watch: None })
         };
         let beds = profiles.into_iter().map(bed).collect();
         Self { report_age, beds, ready: Vec::new(), vitals: aggregation.map(Vitals::new) }
@@ -96,10 +103,15 @@ impl Bedside {
             self.beds.get_mut(&sensor).ok_or(Error::Misuse("a payload of a sensor that is not enrolled"))?;
         match (payload.first(), bed.profile.class) {
             (Some(&consent::TYPE_CONSENT), RiskClass::III) => {
-                let body = payload.to_vec();
-                self.ready.push(Draft { kind: Kind::Consent, sensor, offset_ms: 0, body });
+                if !bed.consents.iter().any(|before| before == payload) {
+                    bed.consents.truncate(CONSENTS_REMEMBERED - 1);
+                    bed.consents.push_front(payload.to_vec());
+                    let body = payload.to_vec();
+                    self.ready.push(Draft { kind: Kind::Consent, sensor, offset_ms: 0, body });
+                }
                 Ok(())
             }
+            (Some(&TYPE_REFUSAL), RiskClass::III) => self.refused(sensor, &Refused::from_payload(payload)?),
             (Some(&consent::TYPE_SEALED), RiskClass::III) => {
                 if bed.sealed.add(payload, now_ms, 0) {
                     self.flush_sensor(sensor);
@@ -161,6 +173,16 @@ impl Bedside {
         let noise_bits = u16::try_from(noise_bits).unwrap_or(u16::MAX);
         let body = Session { epoch, class: bed.profile.class, bits, noise_bits }.to_bytes()?.to_vec();
         self.ready.push(Draft { kind: Kind::Session, sensor, offset_ms: 0, body });
+        Ok(())
+    }
+
+    /// The key of a sensor was not given.
+    ///
+    /// # Errors
+    /// None that a caller can cause.
+    pub fn refused(&mut self, sensor: SensorId, refused: &Refused) -> Result<(), Error> {
+        let body = refused.to_bytes()?.to_vec();
+        self.ready.push(Draft { kind: Kind::Declined, sensor, offset_ms: 0, body });
         Ok(())
     }
 

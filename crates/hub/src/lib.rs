@@ -7,6 +7,7 @@
 //! [`link`] and [`bedside`] are state machines without input or output; [`spool`] is what survives a crash;
 //! [`service`] moves bytes between them and wakes timers.
 
+pub mod asks;
 pub mod bedside;
 pub mod enrolment;
 mod error;

@@ -40,7 +40,7 @@ pub struct Link {
     sensor: SensorId,
     handshake: HubHandshake,
     records: Option<Reader>,
-    /// The way down, for receipts.
+    /// The way down, for receipts and asks.
     down: Option<RecordWriter>,
     /// When the next receipt may go out, and whether one is owed.
     receipt_due: Duration,
@@ -122,6 +122,18 @@ impl Link {
     /// The next thing to do, or `None`.
     pub fn poll(&mut self) -> Option<Output> {
         self.outputs.pop_front()
+    }
+
+    /// Seals a payload for the sensor and puts it on the air; nothing without a session.
+    ///
+    /// # Errors
+    /// [`Error::Limit`] for one that is too long.
+    pub fn tell(&mut self, payload: &[u8]) -> Result<(), Error> {
+        if let Some(down) = &mut self.down {
+            let frame = down.seal(payload)?;
+            self.outputs.push_back(Output::Send(Box::new(frame)));
+        }
+        Ok(())
     }
 
     /// Tells the sensor that it is heard, now and then.

@@ -192,7 +192,7 @@ mod tests {
                 sensor,
                 kind: Signal::Ecg,
                 class: RiskClass::II,
-                wrapping_key: Key::new([5; 32]),
+                wrapping_key: Some(Key::new([5; 32])),
                 enrolled_ms: 1_000,
                 profile: Profile::Hardened(Suite::Polar256),
                 quality: PufQuality { reliability: 0.96, uniformity: 0.5, uniqueness: None },

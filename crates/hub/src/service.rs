@@ -1,5 +1,8 @@
 //! The hub as a service: moves bytes between link, bedside, spool and paths, and wakes their timers.
 
+mod asking;
+
+use crate::asks::Asks;
 use crate::bedside::{Bedside, SensorProfile};
 use crate::error::Error;
 use crate::link::{Link, Output as LinkOutput};
@@ -10,8 +13,9 @@ use bodywire_channels::sender::{Input, Output, Sender, Token};
 use bodywire_channels::session::{self, HubNumber};
 use bodywire_channels::state::State;
 use bodywire_channels::topic::{Rendezvous, Shard};
-use bodywire_channels::{Priority, Spread, ack};
+use bodywire_channels::{Priority, Spread, ack, downlink};
 use bodywire_paths::{Broker, Delivery, Event as PathEvent, Path, Publication, Will};
+use bodywire_proto::access::IssuerKey;
 use bodywire_proto::puf::Challenge;
 use bodywire_proto::report::{self, Kind, Report, ReportHeader};
 use bodywire_proto::wire::{Frame, HubId, SensorId, claimed_sensor};
@@ -63,6 +67,8 @@ pub struct Config {
     pub report_age: Duration,
     /// How its vital signs go into the ward's sums, if they do.
     pub aggregation: Option<Aggregation>,
+    /// Whose certificates count when somebody asks a class III sensor. Without it every ask is refused.
+    pub issuer: Option<IssuerKey>,
 }
 
 /// What a hub has done so far; read by whoever runs it.
@@ -134,6 +140,7 @@ pub struct Hub {
     /// When the database is asked next who was revoked.
     revocation_due: Duration,
     bedside: Bedside,
+    asks: Asks,
     paths: Vec<Path>,
     up: Vec<bool>,
     sender: Option<Sender>,
@@ -159,6 +166,7 @@ impl Hub {
         let links = spool.sensors()?.into_iter().map(|record| (record.sensor, Link::new(record))).collect();
         let sensors = config.sensors.iter().copied();
         let bedside = Bedside::new(sensors, config.report_age, config.aggregation.clone());
+        let asks = Asks::new(config.issuer);
         let paths = config.paths.iter().map(|_| PathCounters::default()).collect();
         let connections = config.paths.iter().map(|_| rand::rng().next_u64()).collect();
         let counters = Arc::new(Counters { paths, ..Counters::default() });
@@ -174,6 +182,7 @@ impl Hub {
             sensor_at: BTreeMap::new(),
             revocation_due: Duration::ZERO,
             bedside,
+            asks,
             paths: Vec::new(),
             sender: None,
             prekey: None,
@@ -244,7 +253,8 @@ impl Hub {
         let now = self.now();
         let sender = self.sender.as_ref().and_then(Sender::next_timeout);
         let links = self.links.values().filter_map(Link::next_timeout);
-        let next = links.chain(sender).map(|due| due.saturating_sub(now)).min().unwrap_or(TICK);
+        let asks = self.asks.next_timeout();
+        let next = links.chain(sender).chain(asks).map(|due| due.saturating_sub(now)).min().unwrap_or(TICK);
         let reports = self
             .bedside
             .next_due_ms()
@@ -268,6 +278,7 @@ impl Hub {
             self.refused_if(refused);
             self.drain_link(sensor).await?;
         }
+        self.ask_sensors().await?;
         if self.sender.as_ref().is_some_and(|sender| sender.is_spent(now))
             && let Some(prekey) = self.prekey.take()
         {
@@ -359,7 +370,11 @@ impl Hub {
                     self.bedside.established(sensor, epoch, bits, noise_bits)?;
                 }
                 LinkOutput::Payload(payload) => {
-                    let taken = self.bedside.payload(sensor, now_ms(), &payload);
+                    let taken = match self.asks.hear(sensor, &payload) {
+                        Ok(true) => self.bedside.payload(sensor, now_ms(), &payload),
+                        Ok(false) => Ok(()),
+                        Err(error) => Err(error),
+                    };
                     self.refused_if(link_result(taken));
                 }
                 LinkOutput::Failed(error) => tracing::warn!(%error, "a handshake failed"),
@@ -474,6 +489,7 @@ impl Hub {
                 }
                 Output::Confirmed => tracing::info!("the clinic has confirmed the session"),
                 Output::Acknowledged(Token(number)) => acknowledged.push(number),
+                Output::Ordered(content) => self.ordered(&content)?,
             }
         }
         if !acknowledged.is_empty() {
@@ -503,6 +519,9 @@ impl Hub {
                 self.sender_input(|| Input::PathDown(path))
             }
             PathEvent::Message { topic, payload } if topic.ends_with("/p") => self.prekey(payload),
+            PathEvent::Message { payload, .. } if downlink::is_order(&payload) => {
+                self.sender_input(|| Input::Order(path, &payload))
+            }
             PathEvent::Message { payload, .. } => {
                 let known = self.sender.as_ref().is_some_and(|s| ack::open(s.keys(), path, &payload).is_ok());
                 self.refused_if(!known);
@@ -679,6 +698,7 @@ mod tests {
             sensors: Vec::new(),
             report_age: crate::bedside::REPORT_AGE,
             aggregation: None,
+            issuer: None,
         };
         let spool = Spool::open(&directory.join("spool.redb")).unwrap();
         let record = directory.join("pairs");

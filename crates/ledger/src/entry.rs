@@ -57,11 +57,15 @@ pub enum EntryKind {
     AggregateQuery,
     /// What came of it; appended before the result is returned.
     AggregateResult,
+    /// Somebody changed a setting that alarms or access depend on: a limit, a policy.
+    Setting,
+    /// An access in an emergency was reviewed.
+    Review,
 }
 
 impl EntryKind {
     /// Every kind, in the order of its code.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 16] = [
         Self::Telemetry,
         Self::HomomorphicVector,
         Self::Grant,
@@ -76,9 +80,11 @@ impl EntryKind {
         Self::EpochLink,
         Self::AggregateQuery,
         Self::AggregateResult,
+        Self::Setting,
+        Self::Review,
     ];
 
-    /// The type byte, 1 to 14.
+    /// The type byte, 1 to 16.
     #[must_use]
     pub const fn code(self) -> u8 {
         match self {
@@ -96,6 +102,8 @@ impl EntryKind {
             Self::EpochLink => 12,
             Self::AggregateQuery => 13,
             Self::AggregateResult => 14,
+            Self::Setting => 15,
+            Self::Review => 16,
         }
     }
 
@@ -117,6 +125,8 @@ impl EntryKind {
             Self::EpochLink => "epoch-link",
             Self::AggregateQuery => "aggregate-query",
             Self::AggregateResult => "aggregate-result",
+            Self::Setting => "setting",
+            Self::Review => "review",
         }
     }
 

@@ -2,13 +2,18 @@
 //!
 //! The sensor draws a data key for each session. Whoever reads the payload needs that key, and only the sensor gives
 //! it away: its consent is the key, wrapped under a key that the sensor and the clinic were given in the secure room.
-//! The hub has neither.
+//! The hub has neither. A consent says what it was given for: one request ([`crate::ask`]), or detected emergencies.
 //!
 //! ```text
-//! consent   0x43 'C' | session 4 | until 8 | wrapped key 16 | tag 16     associated data: sensor 2 ‖ the fields before
+//! consent   0x43 'C' | session 4 | until 8 | scope 1 | asked 16 | wrapped key 16 | tag 16
+//!           its key: PRF(wrapping key, "consent 2", sensor 2 ‖ the fields before the wrapped key)[..16]
+//!           associated data: the same fields
 //! sealed    0x53 'S' | session 4 | counter 4 | ciphertext | tag 16
 //! nonce     purpose 1 | zero 3 | session 4 | zero 4 | counter 4
 //! ```
+//!
+//! Several requests may be answered in one session. Each consent has a key of its own, derived from all that it says, so
+//! that no two of them share a key and a nonce.
 
 use crate::error::{Error, Misbehaviour};
 use crate::prf::Key;
@@ -22,7 +27,9 @@ pub const TYPE_CONSENT: u8 = 0x43;
 /// First byte of a sealed payload.
 pub const TYPE_SEALED: u8 = 0x53;
 /// Length of a consent.
-pub const CONSENT_BYTES: usize = 1 + 4 + 8 + 16 + 16;
+pub const CONSENT_BYTES: usize = 1 + 4 + 8 + 1 + 16 + 16 + 16;
+/// Length of the name of a request: the first half of its SHA-256.
+pub const ASKED_BYTES: usize = 16;
 /// What sealing adds to a payload.
 pub const SEALED_OVERHEAD_BYTES: usize = 1 + 4 + 4 + 16;
 
@@ -51,20 +58,56 @@ fn nonce(purpose: u8, session: u32, counter: u32) -> [u8; 16] {
     [purpose, 0, 0, 0, s0, s1, s2, s3, 0, 0, 0, 0, c0, c1, c2, c3]
 }
 
-/// The sensor's consent: its data key for `session`, to be used until `until` (milliseconds since 1970).
+/// What a consent was given for, on the wire.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum Scope {
+    /// The answer to one request.
+    Request = 1,
+    /// Detected emergencies only, released beforehand.
+    Emergency = 2,
+}
+
+/// What a sensor gives its key for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Occasion {
+    /// One request, by its name ([`crate::ask::name_of`]).
+    Request([u8; ASKED_BYTES]),
+    /// Detected emergencies.
+    Emergency,
+}
+
+impl Occasion {
+    const fn fields(self) -> (Scope, [u8; ASKED_BYTES]) {
+        match self {
+            Self::Request(asked) => (Scope::Request, asked),
+            Self::Emergency => (Scope::Emergency, [0; ASKED_BYTES]),
+        }
+    }
+}
+
+/// The fields of a consent, with the sensor's number before them.
+const FIELDS_BYTES: usize = 2 + 1 + 4 + 8 + 1 + ASKED_BYTES;
+
+/// The sensor's consent: its data key for `session`, to be used until `until` (milliseconds since 1970) for `occasion`.
 ///
-/// `session` must never repeat under one wrapping key; the handshake's epoch is such a number.
+/// Given again with the same arguments it is the same bytes.
+///
+/// # Errors
+/// None that a caller can cause.
 pub fn grant(
     wrapping: &Key,
     sensor: SensorId,
     session: u32,
     until: u64,
+    occasion: Occasion,
     key: &DataKey,
 ) -> Result<[u8; CONSENT_BYTES], Error> {
     let mut out = [0u8; CONSENT_BYTES];
     let mut wrapped = key.0;
-    let fields = consent_fields(sensor, session, until);
-    let tag = wrapping_cipher(wrapping)?
+    let (scope, asked) = occasion.fields();
+    let fields = consent_fields(sensor, session, until, scope, &asked)?;
+    let tag = wrapping_cipher(wrapping, &fields)?
         .encrypt_inout_detached(
             &nonce(PURPOSE_CONSENT, session, 0).into(),
             &fields,
@@ -82,36 +125,100 @@ pub struct Granted {
     pub session: u32,
     /// End of the consent, milliseconds since 1970.
     pub until: u64,
+    /// What it was given for.
+    pub scope: Scope,
+    /// Name of the request that it answers; zeros for [`Scope::Emergency`].
+    pub asked: [u8; ASKED_BYTES],
     /// The sensor's data key.
     pub key: DataKey,
 }
 
-/// Opens a consent of `sensor`. The caller compares [`Granted::until`] with its clock.
+/// What a consent says to those who cannot open it. Nothing of it is verified.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Claimed {
+    /// Its session.
+    pub session: u32,
+    /// Its end, milliseconds since 1970.
+    pub until: u64,
+    /// What it was given for.
+    pub occasion: Occasion,
+}
+
+impl Claimed {
+    /// Reads what stands in a consent.
+    ///
+    /// # Errors
+    /// [`Error::Malformed`] for what is none.
+    pub fn parse(bytes: &[u8]) -> Result<Self, Error> {
+        Parts::parse(bytes).map(|parts| parts.claimed)
+    }
+}
+
+struct Parts {
+    claimed: Claimed,
+    wrapped: [u8; 16],
+    tag: [u8; 16],
+}
+
+impl Parts {
+    fn parse(bytes: &[u8]) -> Result<Self, Error> {
+        let mut r = Reader::new("consent", bytes);
+        r.expect_type(TYPE_CONSENT)?;
+        let (session, until) = (r.u32()?, r.u64()?);
+        let (scope, asked) = (r.u8()?, r.array()?);
+        let occasion = match scope {
+            1 => Occasion::Request(asked),
+            2 if asked == [0; ASKED_BYTES] => Occasion::Emergency,
+            2 => return Err(Error::malformed("consent", "names a request and is for emergencies")),
+            _ => return Err(Error::malformed("consent", "unknown scope")),
+        };
+        let (wrapped, tag) = (r.array()?, r.array()?);
+        r.finish()?;
+        Ok(Self { claimed: Claimed { session, until, occasion }, wrapped, tag })
+    }
+}
+
+/// Opens a consent of `sensor`. The caller compares [`Granted::until`] with its clock, and [`Granted::asked`] with what was
+/// asked.
+///
+/// # Errors
+/// [`Error::Malformed`], and [`Misbehaviour::BadTag`] for one that was changed, is another sensor's, or was made under another
+/// wrapping key.
 pub fn open_grant(wrapping: &Key, sensor: SensorId, bytes: &[u8]) -> Result<Granted, Error> {
-    let mut r = Reader::new("consent", bytes);
-    r.expect_type(TYPE_CONSENT)?;
-    let (session, until) = (r.u32()?, r.u64()?);
-    let (mut key, tag) = (r.array::<16>()?, r.array::<16>()?);
-    r.finish()?;
-    wrapping_cipher(wrapping)?
+    let Parts { claimed: Claimed { session, until, occasion }, wrapped: mut key, tag } = Parts::parse(bytes)?;
+    let (scope, asked) = occasion.fields();
+    let fields = consent_fields(sensor, session, until, scope, &asked)?;
+    wrapping_cipher(wrapping, &fields)?
         .decrypt_inout_detached(
             &nonce(PURPOSE_CONSENT, session, 0).into(),
-            &consent_fields(sensor, session, until),
+            &fields,
             (&mut key[..]).into(),
             &tag.into(),
         )
         .map_err(|_| Error::PeerMisbehaved(Misbehaviour::BadTag))?;
-    Ok(Granted { session, until, key: DataKey(key) })
+    Ok(Granted { session, until, scope, asked, key: DataKey(key) })
 }
 
-fn consent_fields(sensor: SensorId, session: u32, until: u64) -> [u8; 15] {
-    let ([i0, i1], [s0, s1, s2, s3]) = (sensor.0.to_be_bytes(), session.to_be_bytes());
-    let [u0, u1, u2, u3, u4, u5, u6, u7] = until.to_be_bytes();
-    [i0, i1, TYPE_CONSENT, s0, s1, s2, s3, u0, u1, u2, u3, u4, u5, u6, u7]
+fn consent_fields(
+    sensor: SensorId,
+    session: u32,
+    until: u64,
+    scope: Scope,
+    asked: &[u8; ASKED_BYTES],
+) -> Result<[u8; FIELDS_BYTES], Error> {
+    let mut fields = [0; FIELDS_BYTES];
+    Writer::new(&mut fields)
+        .put(&sensor.0.to_be_bytes())?
+        .put(&[TYPE_CONSENT])?
+        .put(&session.to_be_bytes())?
+        .put(&until.to_be_bytes())?
+        .put(&[scope as u8])?
+        .put(asked)?;
+    Ok(fields)
 }
 
-fn wrapping_cipher(wrapping: &Key) -> Result<AsconAead128, Error> {
-    Ok(AsconAead128::new(&wrapping.tag::<16>("consent", &[])?.into()))
+fn wrapping_cipher(wrapping: &Key, fields: &[u8; FIELDS_BYTES]) -> Result<AsconAead128, Error> {
+    Ok(AsconAead128::new(&wrapping.tag::<16>("consent 2", &[fields])?.into()))
 }
 
 /// Seals the payloads of one session.
@@ -195,6 +302,8 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    const ANSWER: Occasion = Occasion::Request([9; 16]);
+
     fn parts() -> (Key, SensorId, DataKey) {
         (Key::new([1; 32]), SensorId(5), DataKey::new([2; 16]))
     }
@@ -202,9 +311,10 @@ mod tests {
     #[test]
     fn consent_opens_the_payloads_of_its_session_only() {
         let (wrapping, sensor, key) = parts();
-        let consent = grant(&wrapping, sensor, 7, 1_000, &key).unwrap();
+        let consent = grant(&wrapping, sensor, 7, 1_000, ANSWER, &key).unwrap();
         let granted = open_grant(&wrapping, sensor, &consent).unwrap();
         assert_eq!((granted.session, granted.until), (7, 1_000));
+        assert_eq!((granted.scope, granted.asked), (Scope::Request, [9; 16]));
         let mut sealed = [0; 100];
         let mut sealer = Sealer::new(key, sensor, 7);
         let n = sealer.seal(b"2.4 U/h", &mut sealed).unwrap();
@@ -220,7 +330,7 @@ mod tests {
     #[test]
     fn a_consent_cannot_be_prolonged_moved_or_opened_with_another_key() {
         let (wrapping, sensor, key) = parts();
-        let consent = grant(&wrapping, sensor, 7, 1_000, &key).unwrap();
+        let consent = grant(&wrapping, sensor, 7, 1_000, ANSWER, &key).unwrap();
         for i in 0..consent.len() {
             let mut changed = consent;
             changed[i] ^= 1;
@@ -230,12 +340,59 @@ mod tests {
         assert!(open_grant(&Key::new([3; 32]), sensor, &consent).is_err());
     }
 
+    #[test]
+    fn two_consents_of_a_session_share_no_key_and_no_nonce() {
+        let (wrapping, sensor, key) = parts();
+        let made = |until, occasion| grant(&wrapping, sensor, 7, until, occasion, &key).unwrap();
+        let first = made(1_000, ANSWER);
+        assert_eq!(first, made(1_000, ANSWER), "given again it is the same");
+        let wrapped = |consent: [u8; CONSENT_BYTES]| consent[30..46].to_vec();
+        // One key under one key stream would be one ciphertext.
+        for other in
+            [made(1_001, ANSWER), made(1_000, Occasion::Request([8; 16])), made(1_000, Occasion::Emergency)]
+        {
+            assert_ne!(wrapped(first), wrapped(other));
+        }
+    }
+
+    #[test]
+    fn a_consent_for_emergencies_answers_no_request() {
+        let (wrapping, sensor, key) = parts();
+        let mut consent = grant(&wrapping, sensor, 7, 1_000, Occasion::Emergency, &key).unwrap();
+        let granted = open_grant(&wrapping, sensor, &consent).unwrap();
+        assert_eq!((granted.scope, granted.asked), (Scope::Emergency, [0; 16]));
+        let claimed = Claimed { session: 7, until: 1_000, occasion: Occasion::Emergency };
+        assert_eq!(Claimed::parse(&consent), Ok(claimed));
+        consent[13] = Scope::Request as u8;
+        assert!(open_grant(&wrapping, sensor, &consent).is_err(), "its scope is sealed");
+        (consent[13], consent[14]) = (Scope::Emergency as u8, 1);
+        assert!(matches!(open_grant(&wrapping, sensor, &consent), Err(Error::Malformed { .. })));
+        consent[13] = 3;
+        assert!(matches!(Claimed::parse(&consent), Err(Error::Malformed { .. })));
+        // What the version before gave, to be used for anything.
+        assert!(open_grant(&wrapping, sensor, &consent[..45]).is_err());
+    }
+
+    // Vector: W = 01 (32 times), sensor 5, data key = 02 (16 times); made with Python's hashlib and an Ascon-AEAD128 of its own.
+    #[test]
+    fn its_layout_is_what_is_written_down() {
+        let (wrapping, sensor, key) = parts();
+        let consent = grant(&wrapping, sensor, 7, 1_000, ANSWER, &key).unwrap();
+        let hex: std::string::String = consent.iter().map(|byte| std::format!("{byte:02x}")).collect();
+        assert_eq!(hex, VECTOR);
+    }
+
+    const VECTOR: &str = concat!(
+        "430000000700000000000003e8010909090909090909090909090909090983babfc90326e12ffea42c48e8e523bd3ac7",
+        "f8b9e99a92a34b270f173ca0ddd9",
+    );
+
     proptest! {
         #[test]
         fn any_bytes_are_refused(bytes in proptest::collection::vec(any::<u8>(), 0..80)) {
             let (wrapping, sensor, key) = parts();
             prop_assert!(open_grant(&wrapping, sensor, &bytes).is_err());
-            let granted = Granted { session: 1, until: 0, key };
+            let granted = Granted { session: 1, until: 0, scope: Scope::Request, asked: [0; 16], key };
             prop_assert!(open(&granted, sensor, &bytes, &mut [0; 80]).is_err());
         }
     }

@@ -24,6 +24,7 @@
 extern crate std;
 
 pub mod access;
+pub mod ask;
 mod blake2s;
 pub mod consent;
 mod error;

@@ -6,8 +6,8 @@
 //!
 //! `number` counts the hub's reports without a gap, so that the clinic stores each once. `offset_ms` is the hub's clock
 //! minus the sensor's when the oldest part arrived, signed. Bodies: parts, each behind a 16-bit length ([`Kind::Observations`],
-//! [`Kind::Sealed`]), a consent ([`Kind::Consent`]), an [`Alarm`], a [`Session`], or a [`crate::window::Window`] and the vector of its
-//! readings ([`Kind::Vector`]).
+//! [`Kind::Sealed`]), a consent ([`Kind::Consent`]), an [`Alarm`], a [`Session`], a [`crate::window::Window`] and the vector of its
+//! readings ([`Kind::Vector`]), or a refusal ([`Kind::Declined`]).
 
 use crate::error::Error;
 use crate::observation::Batch;
@@ -39,14 +39,23 @@ pub enum Kind {
     Session = 5,
     /// An encrypted vector of a window's readings, of the bed and no single sensor ([`OF_THE_BED`]). Who carries it cannot read it.
     Vector = 6,
+    /// A class III sensor or its hub does not give the key that it was asked for ([`crate::ask::Refused`]).
+    Declined = 7,
 }
 
 impl Kind {
     /// The kind of a code on the wire.
     pub fn from_code(code: u8) -> Option<Self> {
-        [Self::Observations, Self::Sealed, Self::Consent, Self::Alarm, Self::Session, Self::Vector]
-            .into_iter()
-            .find(|kind| *kind as u8 == code)
+        const ALL: [Kind; 7] = [
+            Kind::Observations,
+            Kind::Sealed,
+            Kind::Consent,
+            Kind::Alarm,
+            Kind::Session,
+            Kind::Vector,
+            Kind::Declined,
+        ];
+        ALL.into_iter().find(|kind| *kind as u8 == code)
     }
 }
 

@@ -1,17 +1,24 @@
 //! A simulated sensor: a simulated PUF and signal, the real handshake and the real records.
 
+mod answers;
+mod release;
+
+pub use answers::{ANSWER_INTERVAL, ANSWERS_REMEMBERED, GRANTS_MAX};
+pub use release::{Release, Rule, Wearer};
+
 use crate::Error;
 use crate::patient::Source;
-use bodywire_proto::consent::{self, DataKey, SEALED_OVERHEAD_BYTES, Sealer};
+use bodywire_proto::ask::{PATIENCE, TYPE_ASK};
+use bodywire_proto::consent::SEALED_OVERHEAD_BYTES;
 use bodywire_proto::handshake::{SensorHandshake, SensorInput, SensorOutput, SensorRecord, SensorSecret};
 use bodywire_proto::observation::{self, BatchHeader};
-use bodywire_proto::prf::Key;
 use bodywire_proto::puf::{Challenge, Puf, Response};
 use bodywire_proto::receipt::{Receipt, UNHEARD_MAX};
 use bodywire_proto::record::{PAYLOAD_BYTES_MAX, RecordReader};
 use bodywire_proto::session::Writer;
 use bodywire_proto::wire::{Frame, TYPE_RECORD};
 use rand_core::CryptoRng;
+use release::Verdict;
 use std::collections::VecDeque;
 use std::time::Duration;
 
@@ -20,16 +27,19 @@ const RECORD_US: u64 = 250_000;
 /// Samples that wait while there is no session: ten minutes of ECG. Then the oldest are dropped, and the jump of the
 /// sample numbers says so.
 const WAITING_SAMPLES_MAX: usize = 600 * 360;
-/// How long a standing consent lasts: two sessions, so that what the last one left in a spool can still be opened.
-const CONSENT_MS: u64 = 24 * 60 * 60 * 1_000;
-/// A sensor authenticates anew after this long: fresh keys, and a fresh consent from a class III sensor.
+/// A sensor authenticates anew after this long: fresh keys, and a fresh data key of a class III sensor.
 pub const SESSION_MAX: Duration = Duration::from_secs(12 * 60 * 60);
+/// While somebody waits for a consent, an attempt that has led to nothing is given up after this long, and the next begins
+/// without a pause: six round trips of a busy body-area network.
+const HURRIED_ATTEMPT: Duration = Duration::from_millis(600);
 
 /// What a sensor wants done, in this order.
 #[derive(Debug)]
 pub enum Output {
     /// Write this into the sensor's non-volatile memory before anything that follows.
     Save(SensorRecord),
+    /// Write this, too, before anything that follows: what a class III sensor has answered to whom.
+    Remember(Vec<u8>),
     /// Put this frame on the air.
     Send(Box<Frame>),
 }
@@ -38,8 +48,8 @@ pub enum Output {
 pub enum Sealing {
     /// Risk class I and II: the hub reads them.
     Open,
-    /// Risk class III with a standing consent: sealed for the clinic, which shares this key with the sensor.
-    ForClinic(Key),
+    /// Risk class III: sealed for the clinic, and open to those to whom the sensor gives the key.
+    ForClinic(Box<Release>),
 }
 
 /// A sensor.
@@ -49,11 +59,13 @@ pub struct Sensor<P> {
     source: Source,
     sealing: Sealing,
     records: Option<Writer>,
-    /// The way down, for receipts.
+    /// The way down, for receipts and asks.
     down: Option<RecordReader>,
     /// When the first record went out that no receipt has followed.
     unheard_since: Option<Duration>,
-    sealer: Option<Sealer>,
+    /// When the last attempt began, and until when somebody waits for its success.
+    attempt_since: Duration,
+    hurried_until: Duration,
     /// When the running session began, and how many there were.
     session_since: Duration,
     sessions: u32,
@@ -78,7 +90,8 @@ impl<P: Puf> Sensor<P> {
             records: None,
             down: None,
             unheard_since: None,
-            sealer: None,
+            attempt_since: Duration::ZERO,
+            hurried_until: Duration::ZERO,
             session_since: Duration::ZERO,
             sessions: 0,
             speed,
@@ -91,6 +104,7 @@ impl<P: Puf> Sensor<P> {
 
     /// Begins to authenticate.
     pub fn start(&mut self, now: Duration, rng: &mut impl CryptoRng) -> Result<(), Error> {
+        self.attempt_since = now;
         self.handshake.handle(now, SensorInput::Start, rng)?;
         self.drain(now, 0, rng)
     }
@@ -104,26 +118,82 @@ impl<P: Puf> Sensor<P> {
         rng: &mut impl CryptoRng,
     ) -> Result<(), Error> {
         if bytes.first() == Some(&TYPE_RECORD) {
-            return self.receipt(bytes);
+            return self.told(now, unix_ms, bytes, rng);
         }
         self.handshake.handle(now, SensorInput::Frame(bytes), rng)?;
         self.drain(now, unix_ms, rng)
     }
 
-    fn receipt(&mut self, bytes: &[u8]) -> Result<(), Error> {
+    /// A record from the hub: a receipt, or an ask.
+    fn told(
+        &mut self,
+        now: Duration,
+        unix_ms: u64,
+        bytes: &[u8],
+        rng: &mut impl CryptoRng,
+    ) -> Result<(), Error> {
         let down = self.down.as_mut().ok_or(bodywire_proto::Error::Misuse("a record without a session"))?;
         let mut buffer = [0u8; PAYLOAD_BYTES_MAX];
-        Receipt::parse(down.open(bytes, &mut buffer)?.payload)?;
+        let payload = down.open(bytes, &mut buffer)?.payload;
+        if payload.first() == Some(&TYPE_ASK) {
+            return self.asked(now, unix_ms, payload, rng);
+        }
+        Receipt::parse(payload)?;
         self.unheard_since = None;
         Ok(())
     }
 
-    /// True when the hub has to be met again: the session is old, or the hub does not hear this sensor.
-    fn is_due(&self, now: Duration) -> bool {
+    /// Somebody wants a class III sensor's data.
+    fn asked(
+        &mut self,
+        now: Duration,
+        unix_ms: u64,
+        payload: &[u8],
+        rng: &mut impl CryptoRng,
+    ) -> Result<(), Error> {
+        let sensor = self.handshake.record().sensor;
+        let Sealing::ForClinic(release) = &mut self.sealing else {
+            return Err(bodywire_proto::Error::Misuse("only a class III sensor is asked").into());
+        };
+        let before = release.memory();
+        let verdict = release.ask(sensor, unix_ms, payload)?;
+        let after = release.memory();
+        if after != before {
+            self.outputs.push_back(Output::Remember(after));
+        }
+        match verdict {
+            Verdict::Wait => Ok(()),
+            Verdict::Refuse(refused) => self.seal_and_send(&refused.to_payload()?),
+            Verdict::Again(consent) => self.seal_and_send(&consent),
+            Verdict::BeginAnew => {
+                self.hurried_until = now + PATIENCE;
+                self.begin_anew(now, rng)
+            }
+        }
+    }
+
+    /// Ends the session and begins to authenticate. What is measured meanwhile waits: the hub changes its keys before the
+    /// sensor does.
+    fn begin_anew(&mut self, now: Duration, rng: &mut impl CryptoRng) -> Result<(), Error> {
+        self.records = None;
+        self.start(now, rng)
+    }
+
+    /// What the wearer of a class III sensor says to requests from now on.
+    pub fn set_wearer(&mut self, wearer: Wearer) {
+        if let Sealing::ForClinic(release) = &mut self.sealing {
+            release.set_wearer(wearer);
+        }
+    }
+
+    /// True when the hub has to be met again: the session is old, the hub does not hear this sensor, or who has the
+    /// session's data key must not read on.
+    fn is_due(&self, now: Duration, unix_ms: u64) -> bool {
         let old = now.saturating_sub(self.session_since) > SESSION_MAX;
         let unheard = self.down.is_some()
             && self.unheard_since.is_some_and(|since| now.saturating_sub(since) > UNHEARD_MAX);
-        self.is_established() && (old || unheard)
+        let over = matches!(&self.sealing, Sealing::ForClinic(release) if release.is_over(unix_ms));
+        self.is_established() && (old || unheard || over)
     }
 
     /// Lets time pass: measures what is due, sends what is complete, repeats what was not answered.
@@ -132,11 +202,11 @@ impl<P: Puf> Sensor<P> {
             self.handshake.handle(now, SensorInput::Timeout, rng)?;
             self.drain(now, unix_ms, rng)?;
         }
-        if self.is_due(now) {
-            // What is measured meanwhile waits: the hub changes its keys before the sensor does.
-            self.records = None;
-            self.start(now, rng)?;
+        let is_slow = now >= self.attempt_since + HURRIED_ATTEMPT && now < self.hurried_until;
+        if self.is_due(now, unix_ms) || (!self.is_established() && is_slow) {
+            self.begin_anew(now, rng)?;
         }
+        self.give_consents(now)?;
         self.measure(now);
         while self.send_record(false)? {
             self.unheard_since.get_or_insert(now);
@@ -191,7 +261,7 @@ impl<P: Puf> Sensor<P> {
                     self.session_since = now;
                     self.sessions += 1;
                     self.switched_on.get_or_insert((now, unix_ms));
-                    self.give_consent(unix_ms, rng)?;
+                    self.begin_sealing(now, unix_ms, rng)?;
                 }
                 SensorOutput::Failed(_) => {}
             }
@@ -212,23 +282,26 @@ impl<P: Puf> Sensor<P> {
         Ok(())
     }
 
-    /// A standing consent: after each authentication the sensor gives the clinic the session's data key.
-    fn give_consent(&mut self, unix_ms: u64, rng: &mut impl CryptoRng) -> Result<(), Error> {
-        let Sealing::ForClinic(wrapping) = &self.sealing else { return Ok(()) };
+    /// A class III sensor draws the session's data key, and gives it to those whose consents are open.
+    fn begin_sealing(&mut self, now: Duration, unix_ms: u64, rng: &mut impl CryptoRng) -> Result<(), Error> {
+        let Sealing::ForClinic(release) = &mut self.sealing else { return Ok(()) };
         let record = self.handshake.record();
-        let mut bytes = [0u8; 16];
-        rng.fill_bytes(&mut bytes);
-        let key = DataKey::new(bytes);
         // The epoch has just moved on and never comes back, so that it names the session.
-        let sensor = record.sensor;
         let session = match &record.secret {
             SensorSecret::Hardened(chain) => chain.epoch,
             // The variation comes back after 640 runs, and with it the number of the session.
             SensorSecret::Paper(seed) => u32::from(seed.delta()),
         };
-        let consent = consent::grant(wrapping, sensor, session, unix_ms + CONSENT_MS, &key)?;
-        self.sealer = Some(Sealer::new(key, sensor, session));
-        self.seal_and_send(&consent)
+        release.begin((record.sensor, session), (now, unix_ms), rng)?;
+        self.give_consents(now)
+    }
+
+    fn give_consents(&mut self, now: Duration) -> Result<(), Error> {
+        let Sealing::ForClinic(release) = &mut self.sealing else { return Ok(()) };
+        if self.records.is_none() {
+            return Ok(());
+        }
+        release.due(now).iter().try_for_each(|consent| self.seal_and_send(consent))
     }
 
     fn seal_and_send(&mut self, payload: &[u8]) -> Result<(), Error> {
@@ -273,14 +346,17 @@ impl<P: Puf> Sensor<P> {
         };
         let header = BatchHeader { time_us: start.time_of(first_index), ..start };
         let samples: Vec<i16> = self.waiting.iter().copied().take(per_record).collect();
-        let overhead = if self.sealer.is_some() { SEALED_OVERHEAD_BYTES } else { 0 };
+        let overhead = match self.sealing {
+            Sealing::ForClinic(_) => SEALED_OVERHEAD_BYTES,
+            Sealing::Open => 0,
+        };
         let mut plain = [0u8; PAYLOAD_BYTES_MAX];
         let room = self.records.as_ref().map_or(0, Writer::payload_bytes_max) - overhead;
         let (len, taken) = observation::emit(&header, &samples, plain.get_mut(..room).unwrap_or(&mut []))?;
         let plain = plain.get(..len).unwrap_or(&[]);
-        if let Some(sealer) = &mut self.sealer {
+        if let Sealing::ForClinic(release) = &mut self.sealing {
             let mut sealed = [0u8; PAYLOAD_BYTES_MAX];
-            let len = sealer.seal(plain, &mut sealed)?;
+            let len = release.seal(plain, &mut sealed)?;
             self.seal_and_send(sealed.get(..len).unwrap_or(&[]))?;
         } else {
             self.seal_and_send(plain)?;
@@ -291,193 +367,4 @@ impl<P: Puf> Sensor<P> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::patient::Condition;
-    use crate::puf::{NOISE_TYPICAL, SramPuf};
-    use bodywire_hub::enrolment::{challenges, enroll};
-    use bodywire_hub::link::{Link, Output as LinkOutput};
-    use bodywire_proto::handshake::{HubRecord, Profile, enrolled};
-    use bodywire_proto::observation::{Batch, Signal};
-    use bodywire_proto::wire::{HubId, SensorId};
-    use rand_chacha::ChaCha20Rng;
-    use rand_core::SeedableRng;
-
-    const SENSOR: SensorId = SensorId(3);
-
-    struct Bench {
-        sensor: Sensor<SramPuf>,
-        link: Link,
-        pairs: Vec<(Challenge, Response)>,
-        rng: ChaCha20Rng,
-        payloads: Vec<Vec<u8>>,
-        saved_hub: HubRecord,
-        sessions: u32,
-    }
-
-    fn bench(source: Source, sealing: Sealing) -> Bench {
-        bench_of(Profile::ALL[0], source, sealing)
-    }
-
-    fn bench_of(profile: Profile, source: Source, sealing: Sealing) -> Bench {
-        let mut rng = ChaCha20Rng::seed_from_u64(1);
-        let mut chip = SramPuf::new([9; 32], NOISE_TYPICAL, 2);
-        let (record, at_hub) = enrolled(profile, SENSOR, HubId(1), &mut rng).unwrap();
-        let pairs = enroll(&mut chip, profile, challenges(&record, 8).unwrap(), &[], |_| {}).unwrap().pairs;
-        let chip = SramPuf::new([9; 32], NOISE_TYPICAL, 1);
-        Bench {
-            sensor: Sensor::new(record, chip, source, sealing, 1.0),
-            link: Link::new(at_hub.clone()),
-            pairs,
-            rng,
-            payloads: Vec::new(),
-            saved_hub: at_hub,
-            sessions: 0,
-        }
-    }
-
-    impl Bench {
-        /// Carries frames both ways until the air is silent.
-        fn exchange(&mut self, now: Duration) {
-            if self.link.next_timeout().is_some_and(|at| now >= at) {
-                self.link.timeout(now, &mut self.rng).unwrap();
-                self.answer(now);
-            }
-            while let Some(output) = self.sensor.poll() {
-                let Output::Send(frame) = output else { continue };
-                if self.link.frame(now, frame.as_bytes(), &mut self.rng).is_err() {
-                    assert!(!self.link.is_established(), "refused within a session");
-                }
-                self.answer(now);
-            }
-        }
-
-        /// Does what the hub wants done.
-        fn answer(&mut self, now: Duration) {
-            while let Some(output) = self.link.poll() {
-                match output {
-                    LinkOutput::ClaimPair(wanted) => {
-                        let fits = |(c, _): &(Challenge, _)| wanted.is_none_or(|wanted| *c == wanted);
-                        let pair = self.pairs.iter().position(fits).map(|at| self.pairs.remove(at));
-                        self.link.pair(now, pair, &mut self.rng).unwrap();
-                    }
-                    LinkOutput::Send(frame) => {
-                        self.sensor.frame(now, 1_000, frame.as_bytes(), &mut self.rng).unwrap();
-                    }
-                    LinkOutput::Payload(payload) => self.payloads.push(payload),
-                    LinkOutput::Save(record) => self.saved_hub = *record,
-                    LinkOutput::Established { .. } => self.sessions += 1,
-                    LinkOutput::Failed(error) => panic!("{error}"),
-                }
-            }
-        }
-
-        fn run(&mut self, seconds: u64) {
-            self.sensor.start(Duration::ZERO, &mut self.rng).unwrap();
-            self.exchange(Duration::ZERO);
-            self.pass(0, seconds);
-        }
-
-        /// Lets the seconds between two moments pass.
-        fn pass(&mut self, from: u64, to: u64) {
-            for tick in from * 20..to * 20 {
-                let now = Duration::from_millis(50 * tick);
-                self.sensor.tick(now, 1_000, &mut self.rng).unwrap();
-                self.exchange(now);
-            }
-        }
-    }
-
-    #[test]
-    fn an_ecg_arrives_at_the_hub_without_a_gap_in_every_profile() {
-        for profile in Profile::ALL.iter().copied() {
-            let source = Source::synthetic_ecg(1, Condition::new()).unwrap();
-            let mut bench = bench_of(profile, source, Sealing::Open);
-            bench.run(5);
-            assert!(bench.sensor.is_established() && bench.link.is_established(), "{}", profile.name());
-            let mut next = 0;
-            for payload in &bench.payloads {
-                let batch = Batch::parse(payload).unwrap();
-                assert_eq!(batch.header.first_index, next);
-                next += batch.len() as u64;
-            }
-            assert!(next >= 4 * 360, "{next} samples in five seconds");
-        }
-    }
-
-    #[test]
-    fn a_class_iii_sensor_gives_consent_first_and_then_speaks_sealed() {
-        let wrapping = Key::new([6; 32]);
-        let source = Source::number(Signal::InsulinRate, 1, Condition::new());
-        let mut bench = bench(source, Sealing::ForClinic(wrapping.clone()));
-        bench.run(5);
-        let granted = consent::open_grant(&wrapping, SENSOR, &bench.payloads[0]).unwrap();
-        let mut buffer = [0; PAYLOAD_BYTES_MAX];
-        for sealed in &bench.payloads[1..] {
-            assert!(Batch::parse(sealed).is_err(), "the hub must not be able to read it");
-            let len = consent::open(&granted, SENSOR, sealed, &mut buffer).unwrap();
-            assert_eq!(Batch::parse(&buffer[..len]).unwrap().header.signal, Signal::InsulinRate);
-        }
-        assert!(bench.payloads.len() >= 2);
-    }
-
-    #[test]
-    fn a_session_is_renewed_in_time_and_nothing_is_lost_by_it() {
-        let wrapping = Key::new([6; 32]);
-        let source = Source::number(Signal::InsulinRate, 1, Condition::new());
-        let mut bench = bench(source, Sealing::ForClinic(wrapping.clone()));
-        bench.run(5);
-        for later in [1, 2] {
-            let now = SESSION_MAX + Duration::from_secs(later);
-            bench.sensor.tick(now, 1_000, &mut bench.rng).unwrap();
-            bench.exchange(now);
-        }
-        let consents = bench.payloads.iter().filter_map(|p| consent::open_grant(&wrapping, SENSOR, p).ok());
-        let sessions: Vec<u32> = consents.map(|granted| granted.session).collect();
-        assert_eq!(sessions, [1, 2]);
-        assert!(bench.sensor.is_established());
-    }
-
-    #[test]
-    fn a_hub_that_lost_the_session_is_met_again() {
-        let source = Source::synthetic_ecg(1, Condition::new()).unwrap();
-        let mut bench = bench(source, Sealing::Open);
-        bench.run(5);
-        let before = bench.payloads.len();
-        // The hub restarts from its storage and knows of no session; it refuses in silence.
-        bench.link = Link::new(bench.saved_hub.clone());
-        let mut seconds = 5;
-        while !bench.link.is_established() {
-            seconds += 1;
-            assert!(seconds < 30, "the sensor has not noticed");
-            bench.pass(seconds - 1, seconds);
-        }
-        assert!((15..=18).contains(&seconds), "after {seconds} s");
-        bench.pass(seconds, seconds + 5);
-        assert!(bench.payloads.len() > before + 16, "and what was measured meanwhile goes out");
-    }
-
-    #[test]
-    fn a_sensor_with_nothing_to_say_does_not_feel_unheard() {
-        let samples: Vec<u8> = (0..500i16).flat_map(i16::to_le_bytes).collect();
-        let header = "x 1 360 500\nx.dat 16 200 12 0 0 0 0 ECG\n";
-        let mut bench = bench(Source::recording(header, &samples, 0).unwrap(), Sealing::Open);
-        bench.run(30);
-        assert_eq!(bench.sessions, 1);
-    }
-
-    #[test]
-    fn a_recording_is_sent_to_its_last_sample() {
-        let samples: Vec<u8> = (0..500i16).flat_map(i16::to_le_bytes).collect();
-        let header = "x 1 360 500\nx.dat 16 200 12 0 0 0 0 ECG\n";
-        let mut bench = bench(Source::recording(header, &samples, 0).unwrap(), Sealing::Open);
-        bench.run(3);
-        assert!(bench.sensor.is_finished());
-        let sent: Vec<i16> = bench
-            .payloads
-            .iter()
-            .flat_map(|p| Batch::parse(p).unwrap().samples().collect::<Vec<_>>())
-            .collect();
-        assert_eq!(sent, (0..500).collect::<Vec<i16>>());
-    }
-}
+mod tests;

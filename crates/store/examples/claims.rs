@@ -76,7 +76,7 @@ async fn enrolled(location: &Location, devices: u16) -> Result<Store, Failure> {
             kind: Signal::Ecg,
             class: RiskClass::II,
             profile: Profile::Hardened(Suite::Polar256),
-            wrapping_key: Key::new([5; 32]),
+            wrapping_key: Some(Key::new([5; 32])),
             enrolled_ms: 0,
             quality,
             revoked_ms: None,

@@ -81,6 +81,20 @@ CREATE TABLE vector (
 );
 CREATE INDEX vector_by_start ON vector (start_ms);
 
+-- One row for each record of access in the ledger. Derived, as those of reports are; what it says stands sealed in the ledger.
+CREATE TABLE act (
+    origin        TEXT    NOT NULL,            -- the ledger
+    ledger_index  BIGINT  NOT NULL,
+    kind          BIGINT  NOT NULL,            -- type byte of the entry
+    at_ms         BIGINT  NOT NULL,
+    bed           BIGINT  NOT NULL,
+    patient       BIGINT,                      -- no reference: the record outlives the patient's row
+    person        BYTEA   NOT NULL,            -- 16 bytes, zeros for nobody
+    purpose       TEXT    NOT NULL,
+    PRIMARY KEY (origin, ledger_index)
+);
+CREATE INDEX act_by_bed ON act (bed, ledger_index);
+
 -- The highest ledger entry among index rows that were erased, so that the index is not taken for being behind.
 CREATE TABLE erased_index (
     ledger_index  BIGINT  PRIMARY KEY

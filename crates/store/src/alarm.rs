@@ -74,6 +74,20 @@ impl Store {
         Ok(())
     }
 
+    /// Alarms of one hub that were raised before `before_ms`, the newest first, at most `limit`.
+    pub async fn alarms_of(&self, hub: HubId, before_ms: u64, limit: usize) -> Result<Vec<AlarmRow>, Error> {
+        let rows = sqlx::query(
+            "SELECT alarm, hub, sensor, condition_code, raised_ms, ended_ms, acknowledged_ms, acknowledged_by \
+             FROM alarm WHERE hub = $1 AND raised_ms < $2 ORDER BY raised_ms DESC, alarm DESC LIMIT $3",
+        )
+        .bind(i64::from(hub.0))
+        .bind(i64::try_from(before_ms).unwrap_or(i64::MAX))
+        .bind(i64::try_from(limit).unwrap_or(i64::MAX))
+        .fetch_all(&self.pools.readers)
+        .await?;
+        rows.iter().map(alarm_row).collect()
+    }
+
     /// All alarms, oldest first.
     pub async fn alarms(&self) -> Result<Vec<AlarmRow>, Error> {
         let rows = sqlx::query(

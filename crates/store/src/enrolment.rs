@@ -51,8 +51,8 @@ pub struct SensorRow {
     pub class: RiskClass,
     /// The protocol it speaks.
     pub profile: Profile,
-    /// Opens its consents (class III).
-    pub wrapping_key: Key,
+    /// Opens its consents (class III). `None` in a hub's database, which must not open them, and for other classes.
+    pub wrapping_key: Option<Key>,
     /// When it was enrolled, milliseconds since 1970.
     pub enrolled_ms: i64,
     /// Its PUF.
@@ -95,8 +95,7 @@ impl Store {
     /// Enrols a sensor with its pairs, all or nothing.
     pub async fn enroll_sensor(&self, row: &SensorRow, pairs: &[(Challenge, Response)]) -> Result<(), Error> {
         let (hub, sensor) = (i64::from(row.hub.0), i64::from(row.sensor.0));
-        let wrapping_key =
-            self.vault.seal("sensor.wrapping_key", &[hub, sensor], row.wrapping_key.as_bytes())?;
+        let wrapping_key = self.sealed_wrapping_key(hub, sensor, row)?;
         let mut transaction = self.pools.begin().await?;
         sqlx::query(
             "INSERT INTO sensor (hub, sensor, kind, class, wrapping_key, enrolled_ms, reliability, uniformity, pairs, \
@@ -122,7 +121,7 @@ impl Store {
     }
 
     /// Takes in what a hub's card says, all or nothing: the hub, and its sensors without pairs, which only the hub needs.
-    /// What was admitted before is brought up to date; nothing is removed.
+    /// What was admitted before is brought up to date; nothing is removed, nor is a wrapping key that the card has no more.
     pub async fn admit(&self, row: &HubRow, sensors: &[SensorRow]) -> Result<(), Error> {
         let hub = i64::from(row.hub.0);
         let rendezvous = self.vault.seal("hub.rendezvous", &[hub], &row.rendezvous)?;
@@ -138,14 +137,14 @@ impl Store {
         .await?;
         for row in sensors.iter().filter(|sensor| sensor.hub == row.hub) {
             let sensor = i64::from(row.sensor.0);
-            let wrapping_key =
-                self.vault.seal("sensor.wrapping_key", &[hub, sensor], row.wrapping_key.as_bytes())?;
+            let wrapping_key = self.sealed_wrapping_key(hub, sensor, row)?;
             sqlx::query(
                 "INSERT INTO sensor (hub, sensor, kind, class, wrapping_key, enrolled_ms, reliability, uniformity, \
                  pairs, profile, uniqueness, revoked_ms) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 0, $9, \
                  NULLIF($10, -1.0), $11) \
                  ON CONFLICT (hub, sensor) DO UPDATE SET kind = excluded.kind, class = excluded.class, \
-                 wrapping_key = excluded.wrapping_key, enrolled_ms = excluded.enrolled_ms, \
+                 wrapping_key = CASE WHEN length(excluded.wrapping_key) = 0 THEN sensor.wrapping_key \
+                 ELSE excluded.wrapping_key END, enrolled_ms = excluded.enrolled_ms, \
                  reliability = excluded.reliability, uniformity = excluded.uniformity, profile = excluded.profile, \
                  uniqueness = excluded.uniqueness, revoked_ms = excluded.revoked_ms",
             )
@@ -165,6 +164,29 @@ impl Store {
         }
         transaction.commit().await?;
         Ok(())
+    }
+
+    /// Removes all wrapping keys of a hub's sensors, as a hub does whose database was made when they still stood there.
+    /// Gives how many there were.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn forget_wrapping_keys(&self, hub: HubId) -> Result<u64, Error> {
+        let forgotten =
+            sqlx::query("UPDATE sensor SET wrapping_key = $2 WHERE hub = $1 AND length(wrapping_key) > 0")
+                .bind(i64::from(hub.0))
+                .bind(Vec::<u8>::new())
+                .execute(&self.pools.writer)
+                .await?;
+        Ok(forgotten.rows_affected())
+    }
+
+    /// Nothing for a key that is not here.
+    fn sealed_wrapping_key(&self, hub: i64, sensor: i64, row: &SensorRow) -> Result<Vec<u8>, Error> {
+        match &row.wrapping_key {
+            Some(key) => self.vault.seal("sensor.wrapping_key", &[hub, sensor], key.as_bytes()),
+            None => Ok(Vec::new()),
+        }
     }
 
     /// All enrolled sensors.
@@ -203,14 +225,17 @@ impl Store {
     fn sensor_row(&self, row: &AnyRow) -> Result<SensorRow, Error> {
         let (hub, sensor): (i64, i64) = (row.try_get("hub")?, row.try_get("sensor")?);
         let sealed: Vec<u8> = row.try_get("wrapping_key")?;
-        let key = self.vault.open_array("sensor.wrapping_key", &[hub, sensor], &sealed)?;
+        let wrapping_key = match sealed.as_slice() {
+            [] => None,
+            sealed => Some(Key::new(self.vault.open_array("sensor.wrapping_key", &[hub, sensor], sealed)?)),
+        };
         Ok(SensorRow {
             hub: HubId(number(row, "hub")?),
             sensor: SensorId(number(row, "sensor")?),
             kind: Signal::from_code(number(row, "kind")?).ok_or(Error::Damaged("sensor.kind"))?,
             class: RiskClass::from_code(number(row, "class")?).ok_or(Error::Damaged("sensor.class"))?,
             profile: Profile::from_code(number(row, "profile")?).ok_or(Error::Damaged("sensor.profile"))?,
-            wrapping_key: Key::new(key),
+            wrapping_key,
             enrolled_ms: row.try_get("enrolled_ms")?,
             quality: PufQuality {
                 reliability: row.try_get("reliability")?,

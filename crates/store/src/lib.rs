@@ -5,6 +5,7 @@
 //! none is ever served twice, whatever runs at once or crashes in between. Secret columns are encrypted under a key that is
 //! not in the database ([`DatabaseKey`]).
 
+mod act;
 mod alarm;
 mod backup;
 mod carry;
@@ -34,6 +35,7 @@ mod stream;
 mod vault;
 mod vector;
 
+pub use act::{ActFilter, ActRow};
 pub use alarm::AlarmRow;
 pub use backup::TableCount;
 pub use code::{CODE_DIGITS, CodeHash};

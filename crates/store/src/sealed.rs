@@ -84,7 +84,7 @@ impl Sealed {
         }
     }
 
-    /// The next rows behind a place, in the order of their keys. Rows without a value are left out.
+    /// The next rows behind a place, in the order of their keys. Rows without a value, or with an empty one, are left out.
     pub(crate) async fn page<'e>(
         &self,
         executor: impl Executor<'e, Database = Any>,
@@ -93,7 +93,7 @@ impl Sealed {
         let (table, column, key) = (self.table, self.column, self.columns().join(", "));
         let marks: Vec<String> = (1..=self.columns().len()).map(|place| format!("${place}")).collect();
         let text = format!(
-            "SELECT {key}, {column} FROM {table} WHERE ({key}) > ({}) AND {column} IS NOT NULL ORDER BY {key} LIMIT {PAGE_ROWS}",
+            "SELECT {key}, {column} FROM {table} WHERE ({key}) > ({}) AND length({column}) > 0 ORDER BY {key} LIMIT {PAGE_ROWS}",
             marks.join(", ")
         );
         Ok(bound(sqlx::query(AssertSqlSafe(text)), at).fetch_all(executor).await?)

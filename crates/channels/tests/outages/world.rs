@@ -362,7 +362,7 @@ impl World {
                         what: ToClinic::Fragment(changed(&payload, lie)),
                     });
                 }
-                Output::Confirmed => {}
+                Output::Confirmed | Output::Ordered(_) => {}
                 Output::Acknowledged(Token(number)) => {
                     let report = self.spool.remove(&number).unwrap();
                     assert!(self.known.contains(&number), "acknowledged and not stored");

@@ -1,8 +1,9 @@
 //! `bodywire access`: the house's issuer of certificates, and what it says about persons.
 //!
-//! [`issuer`] is the key, [`person`], [`relation`] and [`policy`] are the ward's lists, [`invite`] makes certificates with the
+//! [`issuer`] is the key, [`gate`] what a clinic that runs makes of it all, [`person`], [`relation`] and [`policy`] are the ward's lists, [`invite`] makes certificates with the
 //! links that carry them, [`revocation`] the list of those that were taken back.
 
+pub(crate) mod gate;
 mod invite;
 mod issuer;
 mod person;
@@ -11,10 +12,10 @@ mod relation;
 mod revocation;
 
 pub(crate) use invite::ExportCredential;
+pub(crate) use invite::{Invited, invite};
+pub(crate) use issuer::issuer;
 pub(crate) use revocation::keep_renewed;
-// What a demo calls that makes its issuer and its persons by itself.
-#[allow(unused_imports, reason = "no demo does yet")]
-pub(crate) use {invite::Invited, invite::invite, issuer::issuer, issuer::kept_issuer, revocation::renew};
+pub(crate) use revocation::renew;
 
 use crate::args::AccessCommand;
 use crate::config::files::Loaded;

@@ -17,7 +17,7 @@ use std::path::Path;
 use std::time::Duration;
 
 /// The list, as hubs and clinics take it.
-const LIST: &str = "access/revocations";
+pub(super) const LIST: &str = "access/revocations";
 /// How often a clinic that runs makes a new one. Six fit into the time after which a list is stale.
 const EVERY: Duration = Duration::from_secs(10 * 60);
 

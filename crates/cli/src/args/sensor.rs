@@ -67,6 +67,9 @@ pub struct EnrollOptions {
     /// Authentications a day that are planned for, to say when the pairs run out.
     #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub runs_per_day: u32,
+    /// Class III: release the key for detected emergencies without being asked. Who wears it has agreed to that.
+    #[arg(long)]
+    pub emergency_consent: bool,
     /// The house.
     #[command(flatten)]
     pub house: StateOption,
@@ -143,6 +146,9 @@ pub struct RunOptions {
     /// How many seconds of the signal pass in one.
     #[arg(long, default_value_t = 1.0, value_parser = crate::args::speed)]
     pub speed: f64,
+    /// Class III: the wearer agrees to no request.
+    #[arg(long)]
+    pub wearer_declines: bool,
     /// The air.
     #[command(flatten)]
     pub air: AirOptions,

@@ -184,7 +184,7 @@ const fn key(
 }
 
 /// Every key. Paths of files are relative to the directory of the configuration.
-pub const KEYS: [Key; 53] = [
+pub const KEYS: [Key; 54] = [
     key(
         "state",
         "dir",
@@ -229,6 +229,15 @@ pub const KEYS: [Key; 53] = [
         HUB,
         Optional("\"credential:database-password\""),
         "File with the password of `database`, readable by its owner only, or `credential:NAME` for a systemd credential.",
+    ),
+    key(
+        "hub",
+        "issuer_file",
+        HUB,
+        Optional("\"issuer.pub\""),
+        "File with the public key of the house's issuer of certificates, 64 hexadecimal digits: the clinic's `access/issuer.pub`, \
+         which is no secret. Without it, `access/issuer.pub` in `state.dir`; without either, every request to a class III sensor \
+         is refused.",
     ),
     key(
         "hub.clinic",

@@ -62,6 +62,8 @@ pub struct HubSection {
     pub shard: Shard,
     /// Its database, when it is on a server.
     pub database: Option<Database>,
+    /// The file with the issuer's public key, when it is not in the state directory.
+    pub issuer: Option<Source>,
     /// How it takes part in the ward's sums: the file with the public key, and the length of a window.
     pub aggregate: Option<(Source, Duration)>,
 }
@@ -303,6 +305,7 @@ fn read_hub(hub: &Section<'_, '_>, findings: &mut Findings<'_>) -> Option<HubSec
     let listen = hub.get("listen", values::address_v4, findings);
     let age = hub.get("report_age_ms", values::report_age, findings);
     let database = read_database(hub, findings);
+    let issuer = hub.get("issuer_file", values::source, findings);
     let clinic = hub.table("hub.clinic", findings);
     let key = clinic.get("verify_key", values::verify_key, findings);
     let shard = clinic.get("shard", values::shard, findings);
@@ -319,6 +322,7 @@ fn read_hub(hub: &Section<'_, '_>, findings: &mut Findings<'_>) -> Option<HubSec
         clinic: key?,
         shard: shard?,
         database,
+        issuer,
         aggregate: aggregate.map_or(Some(None), |read| read.map(Some))?,
     })
 }

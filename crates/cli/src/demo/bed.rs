@@ -5,18 +5,21 @@ use crate::args::DemoOptions;
 use crate::exit::Failure;
 use crate::house;
 use crate::recording;
-use crate::state::{Memory, State};
+use crate::sensor::sealed;
+use crate::state::{Memory, State, replace_private};
 use bodywire_hub::service::{Heard, RADIO_QUEUE, RadioAddress, Transmit};
 use bodywire_proto::RiskClass;
+use bodywire_proto::access::IssuerKey;
 use bodywire_proto::observation::Signal;
 use bodywire_proto::wire::{Frame, SensorId};
 use bodywire_sim::patient::{Condition, Source};
 use bodywire_sim::puf::SramPuf;
-use bodywire_sim::sensor::{Output, Sealing, Sensor};
+use bodywire_sim::sensor::{Output, Release, Rule, Sealing, Sensor, Wearer};
 use bodywire_store::SensorRow;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -52,6 +55,8 @@ struct Start {
 struct Device {
     id: SensorId,
     sensor: Sensor<SramPuf>,
+    /// Where it writes what it has answered.
+    answers: PathBuf,
 }
 
 impl Bed {
@@ -61,6 +66,7 @@ impl Bed {
         state: &State,
         rows: &[SensorRow],
         condition: &Condition,
+        issuer: &IssuerKey,
     ) -> Result<Self, Failure> {
         let (mut progress, mut radio, mut starts) = (BTreeMap::new(), BTreeMap::new(), Vec::new());
         for profile in SENSORS {
@@ -77,7 +83,13 @@ impl Bed {
                 (_, kind) => Source::number(kind, rand::rng().next_u64(), condition.clone()),
             };
             let sealing = match profile.class {
-                RiskClass::III => Sealing::ForClinic(row.wrapping_key.clone()),
+                RiskClass::III => {
+                    let wrapping = row.wrapping_key.clone().ok_or_else(missing)?;
+                    let rule =
+                        Rule { issuer: Some(*issuer), wearer: Wearer::Agrees, emergency_consent: false };
+                    let release = sealed::remembering(Release::new(wrapping, rule), state, id)?;
+                    Sealing::ForClinic(Box::new(release))
+                }
                 RiskClass::I | RiskClass::II => Sealing::Open,
             };
             let sensor = Sensor::new(record, house::chip(state, id)?, source, sealing, options.speed);
@@ -85,7 +97,12 @@ impl Bed {
             let done = Arc::new(Progress::default());
             progress.insert(id, Arc::clone(&done));
             radio.insert(RadioAddress(u64::from(id.0)), to_sensor);
-            starts.push(Start { device: Device { id, sensor }, memory, inbox, progress: done });
+            starts.push(Start {
+                device: Device { id, sensor, answers: sealed::answers(state, id) },
+                memory,
+                inbox,
+                progress: done,
+            });
         }
         Ok(Self { progress, radio, tasks: Vec::new(), starts })
     }
@@ -145,6 +162,9 @@ impl Device {
         while let Some(output) = self.sensor.poll() {
             match output {
                 Output::Save(record) => tokio::task::block_in_place(|| memory.store(record))?,
+                Output::Remember(bytes) => {
+                    tokio::task::block_in_place(|| replace_private(&self.answers, &bytes))?;
+                }
                 Output::Send(frame) => {
                     let from = RadioAddress(u64::from(self.id.0));
                     if air.send(Heard { from, bytes: frame.as_bytes().to_vec() }).await.is_err() {

@@ -4,6 +4,7 @@
 //! `tamper` plays the intruder; `summary` judges a run.
 
 mod bed;
+mod people;
 mod provision;
 mod replicas;
 mod summary;

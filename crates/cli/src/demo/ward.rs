@@ -1,11 +1,13 @@
 //! The ward: starts everything in the right order, carries out wishes, and takes it down again without losing anything.
 
 use super::bed::Bed;
+use super::people::{self, Person};
 use super::provision::{self, Provisioned, SENSORS};
 use super::replicas::{self, Replicas};
 use super::summary::{self, Summary};
 use super::tamper::tamper;
 use super::terminal::{RawMode, WISHES_QUEUE, Wish, read_keys};
+use crate::access::{self, Invited};
 use crate::args::{DemoOptions, EmergencyAt, Output};
 use crate::broker::Broker;
 use crate::exit::Failure;
@@ -17,13 +19,15 @@ use bodywire_channels::Spread;
 use bodywire_channels::topic::Shard;
 use bodywire_clinic::aggregates::{Aggregates, Policy};
 use bodywire_clinic::board::{Board, PathCondition, PathView, Source};
-use bodywire_clinic::web::{Console, DemoCommand, OneTimeLink, router};
+use bodywire_clinic::gate::{Doors, Gate};
+use bodywire_clinic::web::{Console, DemoCommand, router};
 use bodywire_clinic::{Acknowledge, Clinic, HubCard};
 use bodywire_hub::bedside::REPORT_AGE;
 use bodywire_hub::{Aggregation, Hub, Pairs, service::FRAMES_QUEUE};
 use bodywire_ledger::{Origin, VerifierKey};
+use bodywire_proto::access::IssuerKey;
 use bodywire_sim::patient::Condition;
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -33,6 +37,8 @@ use tokio::task::JoinHandle;
 
 /// Name of the demo's ledger.
 const ORIGIN: &str = "bodywire.invalid/demo";
+/// What stands on the door of the demo's bed.
+const BED: &str = "402";
 /// The demo's shard.
 const SHARD: &str = "0";
 /// A window of vital signs: short, so that there is something to add up soon.
@@ -71,6 +77,8 @@ struct Ward {
     stop_hub: watch::Sender<bool>,
     stop_clinic: watch::Sender<bool>,
     aggregates: Aggregates,
+    gate: Gate,
+    stop_gate: watch::Sender<bool>,
     store: bodywire_store::Store,
     ledger_key: ed25519_dalek::SigningKey,
     plays_recording: bool,
@@ -139,9 +147,14 @@ impl Ward {
             None => Source::Simulated,
         };
         let board = Board::new(now_ms(), source);
-        board.set_patient("402", "Demo patient");
+        let gate = access::gate::open(&state, &board, &clinic_key)?;
+        let (stop_gate, gate_stop) = watch::channel(false);
+        access::renew(&state, &store).await?;
+        let doors = Doors::from([(HUB, BED.to_owned())]);
+        access::gate::keep(&gate, &state, store.clone(), doors, gate_stop).await?;
         let condition = Condition::new();
-        let mut bed = Bed::new(options, &state, &sensors, &condition)?;
+        let issuer = demo_issuer(&state)?;
+        let mut bed = Bed::new(options, &state, &sensors, &condition, &issuer)?;
         let described = |(i, broker): (usize, &Broker)| {
             let crate::args::BrokerAddress { host, port } = broker.address();
             bodywire_paths::Broker::plain(format!("path {}", i + 1), host.as_str(), *port)
@@ -162,6 +175,7 @@ impl Ward {
             ward: Arc::clone(&ward),
             // One bed has no cohort; the console says so.
             policy: Policy { cohort_min: 1, ..Policy::default() },
+            gate: Some(gate.clone()),
         };
         let (clinic, _) = Clinic::open(clinic_config, store.clone(), board.clone()).await?;
         let clinic_handle = clinic.handle();
@@ -177,6 +191,7 @@ impl Ward {
             sensors: SENSORS.to_vec(),
             report_age: REPORT_AGE,
             aggregation: Some(Aggregation { key: ward.public.clone(), window: WINDOW }),
+            issuer: Some(issuer),
         };
         let pairs = Pairs::open(
             &state.used_pairs(),
@@ -210,6 +225,8 @@ impl Ward {
             stop_hub,
             stop_clinic,
             aggregates,
+            gate,
+            stop_gate,
             store,
             ledger_key,
             plays_recording: options.recording.is_some(),
@@ -306,14 +323,15 @@ impl Ward {
     fn set_emergency(&self, emergency: bool) {
         self.condition.set_emergency(emergency);
         let text = if emergency { "Demo: the patient deteriorates" } else { "Demo: the patient recovers" };
-        self.board.event(now_ms(), text);
+        self.board.at(HUB.0).event(now_ms(), text);
     }
 
     async fn interactive(mut self, options: &DemoOptions, listener: TcpListener) -> Result<(), Failure> {
         let (commands, mut from_console) = mpsc::channel(COMMANDS_QUEUE);
         let (wishes, mut from_keys) = mpsc::channel(WISHES_QUEUE);
-        let url = self.serve_console(listener, commands)?;
-        self.welcome(options, &url);
+        let address = self.serve_console(listener, commands)?;
+        let invited = people::invite_all(&self.state, &self.store).await?;
+        self.welcome(options, address, &invited);
         let raw = RawMode::enter();
         let (stop_keys, keys_stop) = watch::channel(false);
         let keyboard =
@@ -351,18 +369,15 @@ impl Ward {
         Ok(())
     }
 
-    /// Serves the console; returns its one-time link.
+    /// Serves the console; returns its address.
     fn serve_console(
         &self,
         listener: TcpListener,
         commands: mpsc::Sender<DemoCommand>,
-    ) -> Result<String, Failure> {
+    ) -> Result<SocketAddr, Failure> {
         let address = listener.local_addr().map_err(|error| Failure::Failed(error.to_string()))?;
-        let console =
-            Console::new(self.board.clone(), vec![address.to_string()], house::draw, Some(commands), now_ms);
-        let link = OneTimeLink::new(house::draw()).for_person("Demo clinician");
-        let url = format!("http://{address}{}", link.path());
-        console.admit(link);
+        let (board, gate, hosts) = (self.board.clone(), self.gate.clone(), vec![address.to_string()]);
+        let console = Console::new(board, gate, hosts, house::draw, Some(commands), now_ms);
         console.set_aggregates(Some(self.aggregates.clone()));
         crate::clinic::leave_access(&console, address, &self.state.queries(SHARD))?;
         tokio::spawn(async move {
@@ -370,17 +385,25 @@ impl Ward {
                 eprintln!("bodywire: the console has stopped: {error}");
             }
         });
-        Ok(url)
+        Ok(address)
     }
 
-    fn welcome(&self, options: &DemoOptions, url: &str) {
+    fn welcome(&self, options: &DemoOptions, address: SocketAddr, invited: &[(&Person, Invited)]) {
         let kind = if self.brokers.iter().any(Broker::is_external) { "external" } else { "embedded" };
-        let address = |broker: &Broker| format!("{}:{}", broker.address().host, broker.address().port);
-        let places: Vec<String> = self.brokers.iter().map(address).collect();
+        let at = |broker: &Broker| format!("{}:{}", broker.address().host, broker.address().port);
+        let places: Vec<String> = self.brokers.iter().map(at).collect();
         say(&format!("  ok  keys, pairs and ledger {}", options.state.display()));
         say(&format!("  ok  3 MQTT brokers         {kind}: {}", places.join(", ")));
         say("  ok  1 hub, 5 sensors       ECG II, SpO2 II, respiration I, temperature I, insulin pump III");
-        say(&format!("\n  Console   {url}   (one-time link; there is no password)\n"));
+        for (n, (person, invited)) in invited.iter().enumerate() {
+            let (link, code) = (&*invited.link_path, &*invited.code);
+            let lead = if n == 0 { "\n  Console " } else { "          " };
+            say(&format!(
+                "{lead}  {}, {}; code {code}\n            http://{address}{link}",
+                person.name, person.said
+            ));
+        }
+        say("  Each link works once and signs in that person; there is no password.\n");
         match emergency_after(options) {
             Some(at) => say(&format!(
                 "  In {} s the patient deteriorates. Simulated data, not a medical device.",
@@ -411,7 +434,9 @@ impl Ward {
                         say(&format!(
                             "  !   one bit of record {record} was changed behind the ledger's back"
                         ));
-                        self.board.event(now_ms(), &format!("Demo: one bit of record {record} was changed"));
+                        self.board
+                            .at(HUB.0)
+                            .event(now_ms(), &format!("Demo: one bit of record {record} was changed"));
                     }
                     Err(why) => say(&format!("  !   nothing was changed: {why}")),
                 }
@@ -452,7 +477,8 @@ impl Ward {
     async fn finish(self, expect_alarm: bool) -> Result<Summary, Failure> {
         let authenticated = self.authenticated();
         self.stop_sensors.send_replace(true);
-        let Self { bed, state, mut brokers, hub, clinic, replicas, stop_hub, stop_clinic, .. } = self;
+        let Self { bed, state, mut brokers, hub, clinic, replicas, stop_hub, stop_clinic, stop_gate, .. } =
+            self;
         let measured = bed.progress.values().map(|p| p.measured.load(Ordering::Relaxed)).sum();
         bed.switched_off().await?;
         stop_hub.send_replace(true);
@@ -461,6 +487,7 @@ impl Ward {
         let paths = self.board.snapshot().paths.iter().map(up).collect();
         stop_clinic.send_replace(true);
         clinic.handle.await??;
+        stop_gate.send_replace(true);
         replicas.stop().await?;
         for broker in &mut brokers {
             broker.stop().await;
@@ -496,6 +523,13 @@ fn emergency_after(options: &DemoOptions) -> Option<Duration> {
             Some(half.min(EMERGENCY_AFTER))
         }
     }
+}
+
+/// The key whose certificates the demo's sensors and hub believe.
+fn demo_issuer(state: &State) -> Result<IssuerKey, Failure> {
+    let key = access::issuer(state)?.verifying_key().to_bytes();
+    IssuerKey::from_bytes(&key)
+        .ok_or_else(|| Failure::Failed("the issuer's key is weak; report this as a defect".to_owned()))
 }
 
 fn origin() -> Result<Origin, Failure> {

@@ -58,7 +58,7 @@ pub(super) async fn state(loaded: &Loaded) -> Vec<Finding> {
     } else if let Some(hub) = &loaded.config.hub {
         let opened = match (State::open(&directory, Holder::Hub), loaded.hub_database()) {
             (Ok(state), Ok(server)) => {
-                HubSide::open(&state, Some(hub.number), server).await.map(|side| side.store)
+                HubSide::open(&state, Some(hub.number), server, Some(loaded)).await.map(|side| side.store)
             }
             (Err(error), _) | (_, Err(error)) => Err(error),
         };

@@ -1,11 +1,12 @@
 //! `bodywire sensor list`, `resync` and `revoke`.
 
-use super::{PAPER_WARNING, day, runs_out_ms};
+use super::{PAPER_WARNING, day, runs_out_ms, sealed};
 use crate::args::{ListOptions, OneSensor, Output, signal_name};
 use crate::exit::Failure;
 use crate::house::HubSide;
 use crate::now_ms;
 use bodywire_hub::spool::Spool;
+use bodywire_proto::RiskClass;
 use bodywire_proto::handshake::{Profile, SensorSecret, enrolled};
 use bodywire_proto::wire::SensorId;
 use bodywire_store::{Pool, SensorRow};
@@ -104,7 +105,7 @@ fn as_table(lines: &[Line]) -> String {
     table.join("\n")
 }
 
-/// Gives a sensor and its hub a fresh secret.
+/// Gives a sensor and its hub a fresh secret, and a class III sensor the issuer's key that the house has now.
 pub fn resync(options: &OneSensor) -> Result<(), Failure> {
     crate::block_on(async {
         let (state, house) = HubSide::of(&options.house).await?;
@@ -130,6 +131,9 @@ pub fn resync(options: &OneSensor) -> Result<(), Failure> {
         // Either order leaves them apart when the power fails in between; a second resync joins them again.
         spool.save_sensor(&at_hub)?;
         memory.store(at_sensor)?;
+        if row.class == RiskClass::III {
+            sealed::give_issuer(&state, row.sensor, house.issuer.as_ref())?;
+        }
         house.store.close().await;
         report(options, "resynchronised", "sensor and hub have a fresh secret");
         Ok(())

@@ -1,20 +1,19 @@
 //! `bodywire sensor run`: a simulated sensor as a process of its own.
 
-use super::{open_puf, warn_of};
+use super::{open_puf, sealed, warn_of};
 use crate::args::{Output as OutputForm, RunOptions};
 use crate::exit::Failure;
 use crate::house::HubSide;
 use crate::puf::{DevicePuf, Trouble};
 use crate::radio::udp::Radio;
-use crate::state::{Memory, State};
+use crate::state::{Memory, State, replace_private};
 use crate::{now_ms, recording};
 use bodywire_proto::RiskClass;
 use bodywire_proto::observation::Signal;
 use bodywire_proto::paper::wire::TYPE_M1;
-use bodywire_proto::prf::Key;
 use bodywire_proto::wire::{SensorId, TYPE_HELLO};
 use bodywire_sim::patient::{Condition, Source};
-use bodywire_sim::sensor::{Output, Sealing, Sensor};
+use bodywire_sim::sensor::{Output, Sealing, Sensor, Wearer};
 use bodywire_store::SensorRow;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
@@ -41,7 +40,7 @@ pub fn run(options: &RunOptions) -> Result<(), Failure> {
 /// A sensor with its memory and its radio.
 struct Process {
     /// Holds the lock of the directory.
-    _state: State,
+    state: State,
     row: SensorRow,
     sensor: Sensor<DevicePuf>,
     trouble: Trouble,
@@ -71,7 +70,8 @@ impl Process {
         };
         let sealing = match row.class {
             RiskClass::III => {
-                Sealing::ForClinic(Key::new(state.secret(&format!("sensors/{}.wrapping", row.sensor.0))?))
+                let wearer = if options.wearer_declines { Wearer::Declines } else { Wearer::Agrees };
+                Sealing::ForClinic(Box::new(sealed::release(&state, row.sensor, wearer)?))
             }
             RiskClass::I | RiskClass::II => Sealing::Open,
         };
@@ -81,17 +81,7 @@ impl Process {
         // The sensor of a hub on this machine stays on this machine.
         let here = if options.hub.ip().is_loopback() { Ipv4Addr::LOCALHOST } else { Ipv4Addr::UNSPECIFIED };
         let radio = Radio::bind(SocketAddrV4::new(here, 0), options.air.weather(), options.air.seed).await?;
-        Ok(Self {
-            _state: state,
-            row,
-            sensor,
-            trouble,
-            memory,
-            radio,
-            hub: options.hub,
-            sessions: 0,
-            attempts: 0,
-        })
+        Ok(Self { state, row, sensor, trouble, memory, radio, hub: options.hub, sessions: 0, attempts: 0 })
     }
 
     async fn live(&mut self, options: &RunOptions) -> Result<(), Failure> {
@@ -132,6 +122,10 @@ impl Process {
         while let Some(output) = self.sensor.poll() {
             match output {
                 Output::Save(record) => tokio::task::block_in_place(|| self.memory.store(record))?,
+                Output::Remember(bytes) => {
+                    let file = sealed::answers(&self.state, self.row.sensor);
+                    tokio::task::block_in_place(|| replace_private(&file, &bytes))?;
+                }
                 Output::Send(frame) => {
                     let first = frame.as_bytes().first();
                     self.attempts += u32::from(matches!(first, Some(&(TYPE_HELLO | TYPE_M1))));

@@ -3,6 +3,7 @@
 mod enroll;
 mod keep;
 mod live;
+pub(crate) mod sealed;
 
 pub use enroll::enroll;
 pub use keep::{list, resync, revoke};

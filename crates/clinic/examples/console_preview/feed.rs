@@ -149,7 +149,7 @@ impl Patient {
         number(Signal::Spo2, Some(if sick { 81.0 } else { 97.0 }), "%", None);
         number(Signal::Resp, Some(14.0), "/min", None);
         number(Signal::Temp, Some(36.9), "°C", None);
-        let note = Some("opened at the clinic under a standing consent");
+        let note = Some("opened at the clinic by the sensor's consent");
         number(Signal::PumpRate, Some(4.5), "ml/h", note);
         self.board.correlation(CorrelationView {
             rho,

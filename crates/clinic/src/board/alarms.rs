@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::view::RiskClass;
 use super::wave::WaveChunk;
 use crate::Error;
 
@@ -118,6 +119,8 @@ pub struct AlarmView {
     pub evidence: Option<Evidence>,
     /// Whether the ECG that led to it can be asked for.
     pub strip: bool,
+    /// From which class of the bed on it may be shown.
+    pub class: RiskClass,
 }
 
 /// All alarms of a board. Each change returns the views that changed, for the event stream.
@@ -126,14 +129,18 @@ pub(super) struct Alarms {
     by_condition: BTreeMap<String, AlarmView>,
     /// Strips by condition, as frames of a wave; never more than alarms.
     strips: BTreeMap<String, Arc<[u8]>>,
-    last_id: u64,
 }
 
 impl Alarms {
-    /// Raises, renews or escalates. Nothing changed gives an empty list.
-    pub(super) fn raise(&mut self, input: AlarmInput) -> Result<(AlarmId, Vec<AlarmView>), Error> {
+    /// Raises, renews or escalates; a new alarm gets the number `next`. Nothing changed gives an empty list.
+    pub(super) fn raise(
+        &mut self,
+        next: AlarmId,
+        (bed, class): (u16, RiskClass),
+        input: AlarmInput,
+    ) -> Result<(AlarmId, Vec<AlarmView>), Error> {
         // A strip that cannot be drawn does not keep its alarm back.
-        let strip = input.strip.as_ref().and_then(|strip| strip.evidence().ok());
+        let strip = input.strip.as_ref().and_then(|strip| strip.evidence(bed).ok());
         if let Some(alarm) = self.by_condition.get_mut(&input.condition) {
             let before = alarm.clone();
             if let Some(strip) = strip {
@@ -154,9 +161,8 @@ impl Alarms {
             return Ok((alarm.id, changed));
         }
         let mut changed = self.make_room(input.priority)?;
-        self.last_id += 1;
         let alarm = AlarmView {
-            id: AlarmId(self.last_id),
+            id: next,
             condition: input.condition.clone(),
             priority: input.priority,
             state: AlarmState::On,
@@ -166,6 +172,7 @@ impl Alarms {
             acknowledged: None,
             evidence: input.evidence,
             strip: strip.is_some(),
+            class,
         };
         if let Some(strip) = strip {
             self.strips.insert(input.condition.clone(), strip);
@@ -235,10 +242,14 @@ impl Alarms {
     }
 
     /// The ECG that led to an alarm, as a frame of a wave.
-    pub(super) fn strip(&self, id: AlarmId) -> Result<Arc<[u8]>, Error> {
-        let alarm = self.by_condition.values().find(|alarm| alarm.id == id);
-        let strip = alarm.and_then(|alarm| self.strips.get(&alarm.condition));
-        strip.cloned().ok_or(Error::UnknownAlarm(id))
+    pub(super) fn strip(&self, id: AlarmId) -> Option<Arc<[u8]>> {
+        let alarm = self.by_condition.values().find(|alarm| alarm.id == id)?;
+        self.strips.get(&alarm.condition).cloned()
+    }
+
+    /// From which class on an alarm that is not off may be shown.
+    pub(super) fn class(&self, id: AlarmId) -> Option<RiskClass> {
+        self.by_condition.values().find(|alarm| alarm.id == id).map(|alarm| alarm.class)
     }
 }
 
@@ -257,19 +268,27 @@ mod tests {
         }
     }
 
+    impl Alarms {
+        fn raised(&mut self, input: AlarmInput) -> Result<(AlarmId, Vec<AlarmView>), Error> {
+            let next = self.by_condition.values().map(|alarm| alarm.id.0).max().unwrap_or_default() + 1;
+            let next = AlarmId(next.max(input.at_ms * 1_000));
+            self.raise(next, (1, RiskClass::II), input)
+        }
+    }
+
     #[test]
     fn acknowledged_stays_until_the_condition_ends_and_returns() {
         let mut alarms = Alarms::default();
-        let (id, _) = alarms.raise(input("hr.high", Priority::Medium, 1)).unwrap();
+        let (id, _) = alarms.raised(input("hr.high", Priority::Medium, 1)).unwrap();
         let seen = alarms.acknowledge(id, "S. Ode".into(), 2).unwrap();
         assert_eq!(seen.state, AlarmState::Acknowledged);
         assert_eq!(seen.acknowledged, Some(Acknowledgement { who: "S. Ode".into(), at_ms: 2 }));
 
-        let (same, changed) = alarms.raise(input("hr.high", Priority::Medium, 3)).unwrap();
+        let (same, changed) = alarms.raised(input("hr.high", Priority::Medium, 3)).unwrap();
         assert_eq!((same, changed.len()), (id, 0), "a condition that still holds changes nothing");
 
         assert_eq!(alarms.end("hr.high", 4).unwrap().state, AlarmState::Off);
-        let (next, changed) = alarms.raise(input("hr.high", Priority::Medium, 5)).unwrap();
+        let (next, changed) = alarms.raised(input("hr.high", Priority::Medium, 5)).unwrap();
         assert_ne!(next, id);
         assert_eq!(changed[0].state, AlarmState::On);
     }
@@ -277,7 +296,7 @@ mod tests {
     #[test]
     fn high_alarm_latches_and_goes_by_acknowledgement() {
         let mut alarms = Alarms::default();
-        let (id, _) = alarms.raise(input("ecg", Priority::High, 1)).unwrap();
+        let (id, _) = alarms.raised(input("ecg", Priority::High, 1)).unwrap();
         assert_eq!(alarms.end("ecg", 2).unwrap().state, AlarmState::Latched);
         assert_eq!(alarms.end("ecg", 3), None);
         assert_eq!(alarms.acknowledge(id, "x".into(), 4).unwrap().state, AlarmState::Off);
@@ -290,9 +309,9 @@ mod tests {
     #[test]
     fn latched_alarm_that_returns_is_on_again() {
         let mut alarms = Alarms::default();
-        let (id, _) = alarms.raise(input("ecg", Priority::High, 1)).unwrap();
+        let (id, _) = alarms.raised(input("ecg", Priority::High, 1)).unwrap();
         alarms.end("ecg", 2);
-        let (same, changed) = alarms.raise(input("ecg", Priority::High, 3)).unwrap();
+        let (same, changed) = alarms.raised(input("ecg", Priority::High, 3)).unwrap();
         assert_eq!(same, id);
         assert_eq!((changed[0].state, changed[0].ended_at_ms), (AlarmState::On, None));
     }
@@ -301,7 +320,7 @@ mod tests {
     fn lower_priorities_do_not_latch() {
         for priority in [Priority::Medium, Priority::Low, Priority::Technical] {
             let mut alarms = Alarms::default();
-            alarms.raise(input("c", priority, 1)).unwrap();
+            alarms.raised(input("c", priority, 1)).unwrap();
             assert_eq!(alarms.end("c", 2).unwrap().state, AlarmState::Off);
         }
     }
@@ -309,16 +328,16 @@ mod tests {
     #[test]
     fn higher_priority_asks_for_a_new_look() {
         let mut alarms = Alarms::default();
-        let (id, _) = alarms.raise(input("c", Priority::Low, 1)).unwrap();
+        let (id, _) = alarms.raised(input("c", Priority::Low, 1)).unwrap();
         alarms.acknowledge(id, "x".into(), 2).unwrap();
-        let (_, changed) = alarms.raise(input("c", Priority::High, 3)).unwrap();
+        let (_, changed) = alarms.raised(input("c", Priority::High, 3)).unwrap();
         assert_eq!((changed[0].state, changed[0].acknowledged.clone()), (AlarmState::On, None));
     }
 
     #[test]
     fn the_first_acknowledgement_stands() {
         let mut alarms = Alarms::default();
-        let (id, _) = alarms.raise(input("c", Priority::High, 1)).unwrap();
+        let (id, _) = alarms.raised(input("c", Priority::High, 1)).unwrap();
         alarms.acknowledge(id, "first".into(), 2).unwrap();
         let second = alarms.acknowledge(id, "second".into(), 3);
         assert!(matches!(second, Err(Error::AlreadyAcknowledged { who, .. }) if who == "first"));
@@ -328,10 +347,10 @@ mod tests {
     fn full_board_gives_up_what_is_less_urgent() {
         let mut alarms = Alarms::default();
         for n in 0..MAX_ALARMS {
-            alarms.raise(input(&format!("t{n}"), Priority::Technical, 1)).unwrap();
+            alarms.raised(input(&format!("t{n}"), Priority::Technical, 1)).unwrap();
         }
-        assert!(matches!(alarms.raise(input("u", Priority::Technical, 2)), Err(Error::BoardFull { .. })));
-        let (_, changed) = alarms.raise(input("ecg", Priority::High, 3)).unwrap();
+        assert!(matches!(alarms.raised(input("u", Priority::Technical, 2)), Err(Error::BoardFull { .. })));
+        let (_, changed) = alarms.raised(input("ecg", Priority::High, 3)).unwrap();
         assert_eq!(changed[0].state, AlarmState::Off);
         assert_eq!(alarms.views()[0].condition, "ecg");
         assert_eq!(alarms.views().len(), MAX_ALARMS);

@@ -7,6 +7,8 @@ fn board() -> Board {
 fn number(value: f64, sensor_time_ms: u64) -> NumericView {
     NumericView {
         signal: Signal::HeartRate,
+        class: RiskClass::II,
+        sensor: 1,
         value: Some(value),
         unit: "/min".into(),
         sensor_time_ms,
@@ -33,6 +35,8 @@ fn each_change_is_one_event_and_no_change_is_none() {
         board.buffer(3);
         board.ledger_state(LedgerView { entries: 1, verified_at_ms: 1, damage: None });
         let sensor = SensorView {
+            sensor: 1,
+            signal: Some(Signal::Ecg),
             name: "ecg-1".into(),
             kind: "ECG".into(),
             class: RiskClass::II,

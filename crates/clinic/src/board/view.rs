@@ -1,11 +1,15 @@
 //! The shapes the screen reads. Field names are the wire names of `docs/console-api.md`.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::alarms::AlarmView;
+use super::load::LoadView;
+use crate::limits::LimitView;
+use bodywire_proto::access::Condition;
+use bodywire_proto::risk;
 
 /// What a number or a wave measures.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Signal {
@@ -26,6 +30,20 @@ pub enum Signal {
 }
 
 impl Signal {
+    /// Its name on the wire.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Ecg => "ecg",
+            Self::HeartRate => "heart-rate",
+            Self::Spo2 => "spo2",
+            Self::Resp => "resp",
+            Self::Temp => "temp",
+            Self::PumpRate => "pump-rate",
+            Self::Pleth => "pleth",
+        }
+    }
+
     /// The signal's byte in a wave frame (`docs/console-api.md`, wave frame).
     #[must_use]
     pub const fn code(self) -> u8 {
@@ -42,7 +60,7 @@ impl Signal {
 }
 
 /// Risk class of a sensor: I low, III a device that can hurt (Yang et al. 2021, section 3.3).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum RiskClass {
     /// Low risk.
     I,
@@ -50,6 +68,34 @@ pub enum RiskClass {
     II,
     /// High risk, such as an infusion pump.
     III,
+}
+
+impl From<risk::RiskClass> for RiskClass {
+    fn from(class: risk::RiskClass) -> Self {
+        match class {
+            risk::RiskClass::I => Self::I,
+            risk::RiskClass::II => Self::II,
+            risk::RiskClass::III => Self::III,
+        }
+    }
+}
+
+/// The condition's name on the wire.
+pub(crate) const fn condition_name(condition: Condition) -> &'static str {
+    match condition {
+        Condition::Normal => "normal",
+        Condition::Undetermined => "undetermined",
+        Condition::Emergency => "emergency",
+    }
+}
+
+/// Who has silenced a bed's sound, and until when.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PauseView {
+    /// Milliseconds since the Unix epoch.
+    pub until_ms: u64,
+    /// The person of the session.
+    pub who: String,
 }
 
 /// Where the data comes from. The page prints it in its footer.
@@ -66,7 +112,7 @@ pub enum Source {
 }
 
 /// Who lies in the bed, as far as the screen says it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct PatientView {
     /// Bed, such as `402`.
     pub bed: String,
@@ -79,6 +125,10 @@ pub struct PatientView {
 pub struct NumericView {
     /// What is measured.
     pub signal: Signal,
+    /// Class of the sensor that measures it: who may see it.
+    pub class: RiskClass,
+    /// Number of that sensor at its hub.
+    pub sensor: u16,
     /// The value, or nothing when the sensor has none (leads off); never a made-up zero.
     pub value: Option<f64>,
     /// Unit in print, such as `/min`.
@@ -121,6 +171,10 @@ pub struct PathView {
 /// One sensor of the patient.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct SensorView {
+    /// Its number at its hub.
+    pub sensor: u16,
+    /// What it measures, as the screen calls it.
+    pub signal: Option<Signal>,
     /// Name, unique on the board.
     pub name: String,
     /// What kind of sensor, in words.
@@ -170,6 +224,8 @@ pub struct LogLine {
 /// Everything one screen shows, at one event id.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct BoardView {
+    /// Number of the bed; 0 is the ward.
+    pub bed: u16,
     /// Id of the last event that is contained here.
     pub last_event_id: u64,
     /// Origin of the data.
@@ -194,4 +250,12 @@ pub struct BoardView {
     pub log: Vec<LogLine>,
     /// Numbers that arrived late and were kept off the live screen.
     pub late_numerics: u64,
+    /// Limits of the patient's numbers.
+    pub limits: Vec<LimitView>,
+    /// Who has silenced the sound, while it is.
+    pub pause: Option<PauseView>,
+    /// How many alarms the bed has.
+    pub alarm_load: LoadView,
+    /// The patient's condition: `normal`, `undetermined` or `emergency`.
+    pub condition: Option<&'static str>,
 }

@@ -14,10 +14,10 @@ pub const MAX_CHUNK_SAMPLES: usize = 4096;
 pub const MAX_RECENT_CHUNKS: usize = 256;
 
 /// Version byte of the wave frame.
-pub const FRAME_VERSION: u8 = 1;
+pub const FRAME_VERSION: u8 = 2;
 
 /// Bytes before the samples of a wave frame.
-pub const FRAME_HEADER_BYTES: usize = 28;
+pub const FRAME_HEADER_BYTES: usize = 30;
 
 const FLAG_LATE: u8 = 1;
 const FLAG_RECENT: u8 = 2;
@@ -55,15 +55,15 @@ impl WaveChunk {
         Ok(())
     }
 
-    /// Little-endian frame: version, signal, flags, 0, u32 sequence, u64 start (ms), u32 period (us),
-    /// f32 counts per millivolt, i16 baseline, u16 count, then the samples as i16.
     /// The frame of a strip that stands for itself, outside the stream.
-    pub(super) fn evidence(&self) -> Result<Arc<[u8]>, Error> {
+    pub(crate) fn evidence(&self, bed: u16) -> Result<Arc<[u8]>, Error> {
         self.check()?;
-        Ok(self.frame(0, true).into())
+        Ok(self.frame(bed, 0, true).into())
     }
 
-    fn frame(&self, sequence: u32, recent: bool) -> Vec<u8> {
+    /// Little-endian frame: version, signal, flags, 0, u32 sequence, u64 start (ms), u32 period (us),
+    /// f32 counts per millivolt, i16 baseline, u16 count, u16 bed, then the samples as i16.
+    fn frame(&self, bed: u16, sequence: u32, recent: bool) -> Vec<u8> {
         let flags = if self.late { FLAG_LATE } else { 0 } | if recent { FLAG_RECENT } else { 0 };
         let mut frame = Vec::with_capacity(FRAME_HEADER_BYTES + 2 * self.samples.len());
         frame.extend([FRAME_VERSION, self.signal.code(), flags, 0]);
@@ -74,6 +74,7 @@ impl WaveChunk {
         frame.extend(self.baseline.to_le_bytes());
         let count = u16::try_from(self.samples.len()).unwrap_or(u16::MAX);
         frame.extend(count.to_le_bytes());
+        frame.extend(bed.to_le_bytes());
         frame.extend(self.samples.iter().take(usize::from(count)).flat_map(|sample| sample.to_le_bytes()));
         frame
     }
@@ -88,16 +89,16 @@ pub(super) struct Waves {
 
 impl Waves {
     /// Checks a chunk, remembers it when live, and gives its frame.
-    pub(super) fn push(&mut self, chunk: &WaveChunk) -> Result<Arc<[u8]>, Error> {
+    pub(super) fn push(&mut self, bed: u16, chunk: &WaveChunk) -> Result<Arc<[u8]>, Error> {
         chunk.check()?;
         self.sequence = self.sequence.wrapping_add(1);
         if !chunk.late {
             if self.recent.len() == MAX_RECENT_CHUNKS {
                 self.recent.pop_front();
             }
-            self.recent.push_back(chunk.frame(self.sequence, true).into());
+            self.recent.push_back(chunk.frame(bed, self.sequence, true).into());
         }
-        Ok(chunk.frame(self.sequence, false).into())
+        Ok(chunk.frame(bed, self.sequence, false).into())
     }
 
     /// Frames of the recent past, oldest first.
@@ -124,14 +125,15 @@ mod tests {
 
     #[test]
     fn frame_is_little_endian_and_as_documented() {
-        let frame = Waves::default().push(&chunk()).unwrap();
+        let frame = Waves::default().push(3, &chunk()).unwrap();
         let expected = [
-            1, 1, 0, 0, // version, signal, flags, reserved
+            2, 1, 0, 0, // version, signal, flags, reserved
             1, 0, 0, 0, // sequence
             6, 5, 4, 3, 2, 1, 0, 0, // start
             0xa0, 0x0f, 0, 0, // period
             0, 0, 0x48, 0x43, // 200.0
             0xfe, 0xff, 2, 0, // baseline, count
+            3, 0, // bed
             1, 0, 0xff, 0xff, // samples
         ];
         assert_eq!(&frame[..], expected);
@@ -140,7 +142,7 @@ mod tests {
     #[test]
     fn late_chunk_is_flagged_and_not_kept() {
         let mut waves = Waves::default();
-        let frame = waves.push(&WaveChunk { late: true, ..chunk() }).unwrap();
+        let frame = waves.push(3, &WaveChunk { late: true, ..chunk() }).unwrap();
         assert_eq!(frame[2], FLAG_LATE);
         assert!(waves.recent().is_empty());
     }
@@ -149,7 +151,7 @@ mod tests {
     fn recent_chunks_are_bounded() {
         let mut waves = Waves::default();
         for _ in 0..MAX_RECENT_CHUNKS + 3 {
-            waves.push(&chunk()).unwrap();
+            waves.push(3, &chunk()).unwrap();
         }
         assert_eq!(waves.recent().len(), MAX_RECENT_CHUNKS);
         assert_eq!(waves.recent()[0][2], FLAG_RECENT);
@@ -165,7 +167,7 @@ mod tests {
             WaveChunk { samples: vec![0; MAX_CHUNK_SAMPLES + 1], ..chunk() },
         ];
         for chunk in bad {
-            assert!(matches!(Waves::default().push(&chunk), Err(Error::MalformedWave(_))));
+            assert!(matches!(Waves::default().push(3, &chunk), Err(Error::MalformedWave(_))));
         }
     }
 }

@@ -10,7 +10,7 @@ const OFFSET_MS: i64 = 1_000_000;
 const NOW_MS: u64 = 2_000_000;
 
 fn chart(kind: observation::Signal) -> Chart {
-    let card = SensorCard { kind, class: risk::RiskClass::II, wrapping_key: Key::new([1; 32]) };
+    let card = SensorCard { kind, class: risk::RiskClass::II, wrapping_key: Some(Key::new([1; 32])) };
     Chart::new(Board::new(1_000, Source::Simulated), BTreeMap::from([(SENSOR, card)]))
 }
 

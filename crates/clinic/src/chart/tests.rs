@@ -1,6 +1,6 @@
 use super::*;
 use crate::board::{AlarmState, Source};
-use bodywire_proto::consent::{DataKey, Sealer, grant};
+use bodywire_proto::consent::{DataKey, Occasion, Sealer, grant};
 use bodywire_proto::observation::{BatchHeader, Scale};
 use bodywire_proto::report::{Condition, OF_THE_BED, ReportHeader};
 
@@ -10,7 +10,7 @@ const NOW: u64 = 1_000_000;
 
 fn chart() -> (Chart, Board) {
     let board = Board::new(0, Source::Simulated);
-    let card = |kind, class| SensorCard { kind, class, wrapping_key: Key::new([7; 32]) };
+    let card = |kind, class| SensorCard { kind, class, wrapping_key: Some(Key::new([7; 32])) };
     let sensors = BTreeMap::from([
         (ECG, card(observation::Signal::Ecg, risk::RiskClass::II)),
         (PUMP, card(observation::Signal::InsulinRate, risk::RiskClass::III)),
@@ -149,10 +149,14 @@ fn a_sealed_number_is_shown_only_after_the_sensors_consent() {
     let body = part(&sealed[..len]);
     show(&mut chart, Kind::Sealed, PUMP, (NOW, 0), &body);
     assert!(board.snapshot().numerics.is_empty());
-    let consent = grant(&Key::new([7; 32]), PUMP, 4, NOW + 1, &key).unwrap();
+    let give = |occasion| grant(&Key::new([7; 32]), PUMP, 4, NOW + 1, occasion, &key).unwrap();
+    let (released, consent) = (give(Occasion::Emergency), give(Occasion::Request([9; 16])));
+    show(&mut chart, Kind::Consent, PUMP, (NOW, 0), &released);
+    show(&mut chart, Kind::Sealed, PUMP, (NOW, 0), &body);
+    assert!(board.snapshot().numerics.is_empty(), "there is no emergency");
     show(&mut chart, Kind::Consent, PUMP, (NOW, 0), &consent);
     show(&mut chart, Kind::Sealed, PUMP, (NOW, 0), &body);
     let shown = board.snapshot().numerics;
     assert_eq!(shown[0].value, Some(0.9));
-    assert!(shown[0].note.as_deref().unwrap().contains("standing consent"));
+    assert!(shown[0].note.as_deref().unwrap().contains("by its consent"));
 }

@@ -39,7 +39,7 @@ impl Ward {
                 sensor,
                 kind,
                 class,
-                wrapping_key: Key::new([7; 32]),
+                wrapping_key: Some(Key::new([7; 32])),
                 enrolled_ms: 1,
                 profile: Profile::ALL[0],
                 quality: PufQuality { reliability: 0.9, uniformity: 0.5, uniqueness: None },

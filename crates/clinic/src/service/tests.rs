@@ -48,6 +48,7 @@ async fn clinic(directory: &Path, store: &Store) -> Clinic {
         acknowledge: Acknowledge::Local,
         ward: ours(),
         policy: Policy::default(),
+        gate: None,
     };
     let board = Board::new(0, Source::Simulated);
     Clinic::open(config, store.clone(), board).await.unwrap().0

@@ -1,4 +1,4 @@
-//! What a person can do: acknowledge an alarm, look at its strip, and in a demonstration the demo controls.
+//! Actions that are done once, however often they are sent, and the demo controls.
 
 use std::collections::VecDeque;
 
@@ -12,10 +12,9 @@ use serde_json::json;
 use tokio::sync::mpsc::error::TrySendError;
 
 use super::Console;
-use super::access::Session;
+use super::asking::no_credential;
 use super::guard::refusal;
-use crate::Error;
-use crate::board::AlarmId;
+use super::sessions::Session;
 
 /// Answers remembered by idempotency key, over all sessions: minutes of frantic clicking.
 pub const MAX_REMEMBERED_ACTIONS: usize = 256;
@@ -52,35 +51,6 @@ impl Remembered {
     }
 }
 
-pub(super) async fn acknowledge(
-    State(console): State<Console>,
-    Extension(session): Extension<Session>,
-    Path(id): Path<u64>,
-    headers: HeaderMap,
-) -> Response {
-    console.once(&session, &headers, &format!("acknowledge {id}"), || {
-        match console.inner.board.acknowledge(AlarmId(id), &session.person, console.now_ms()) {
-            Ok(alarm) => (StatusCode::OK, json!({ "alarm": alarm })),
-            Err(error @ Error::AlreadyAcknowledged { .. }) => {
-                (StatusCode::CONFLICT, json!({ "error": error.to_string() }))
-            }
-            Err(error) => (StatusCode::NOT_FOUND, json!({ "error": error.to_string() })),
-        }
-    })
-}
-
-/// The ECG that led to an alarm: one frame, as on the wave socket.
-pub(super) async fn strip(State(console): State<Console>, Path(id): Path<u64>) -> Response {
-    match console.inner.board.alarm_strip(AlarmId(id)) {
-        Ok(frame) => {
-            let headers =
-                [(header::CONTENT_TYPE, "application/octet-stream"), (header::CACHE_CONTROL, "no-store")];
-            (headers, frame.to_vec()).into_response()
-        }
-        Err(error) => refusal(StatusCode::NOT_FOUND, &error.to_string()),
-    }
-}
-
 #[derive(Deserialize)]
 struct PathBody {
     path: u8,
@@ -99,6 +69,9 @@ pub(super) async fn demo(
             "no demo controls: this console does not run in a demonstration",
         );
     };
+    if !session.credential.as_deref().is_some_and(|credential| console.inner.gate.holds(credential)) {
+        return no_credential();
+    }
     let path = || serde_json::from_slice::<PathBody>(&body).map(|body| body.path);
     let command = match name.as_str() {
         "emergency" => Ok(DemoCommand::Emergency),
@@ -125,7 +98,7 @@ pub(super) async fn demo(
 
 impl Console {
     /// Runs an action once per idempotency key of a session; a repetition gets the first answer again.
-    fn once(
+    pub(super) fn once(
         &self,
         session: &Session,
         headers: &HeaderMap,

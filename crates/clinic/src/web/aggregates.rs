@@ -1,8 +1,9 @@
 //! Sums over encrypted vital signs: what there is, and queries whose answer comes in lines while it is worked out.
 
 use super::Console;
-use super::access::Session;
+use super::asking::no_credential;
 use super::guard::refusal;
+use super::sessions::Session;
 use crate::aggregates::{Aggregates, Query, Update};
 use axum::body::{Body, Bytes};
 use axum::extract::State;
@@ -21,7 +22,13 @@ const LINES: &str = "application/x-ndjson";
 
 const NONE: &str = "no aggregates: the clinic is starting; try again in a second";
 
-pub(super) async fn standing(State(console): State<Console>) -> Response {
+pub(super) async fn standing(
+    State(console): State<Console>,
+    Extension(session): Extension<Session>,
+) -> Response {
+    if !console.may_aggregate(&session) {
+        return no_credential();
+    }
     let Some(aggregates) = console.aggregates() else {
         return refusal(StatusCode::SERVICE_UNAVAILABLE, NONE);
     };
@@ -39,6 +46,9 @@ pub(super) async fn ask(
     Extension(session): Extension<Session>,
     body: Bytes,
 ) -> Response {
+    if !console.may_aggregate(&session) {
+        return no_credential();
+    }
     let Some(aggregates) = console.aggregates() else {
         return refusal(StatusCode::SERVICE_UNAVAILABLE, NONE);
     };
@@ -50,9 +60,10 @@ pub(super) async fn ask(
         let text = "too many queries at once: try again when one has ended";
         return refusal(StatusCode::SERVICE_UNAVAILABLE, text);
     };
+    let person = console.name_of(&session);
     let (updates, received) = mpsc::channel::<Update>(UPDATES_QUEUE);
     tokio::spawn(async move {
-        aggregates.ask(&session.person, query, updates).await;
+        aggregates.ask(&person, query, updates).await;
         drop(place);
     });
     let lines = futures_util::stream::unfold(received, |mut received| async move {
@@ -65,6 +76,12 @@ pub(super) async fn ask(
 }
 
 impl Console {
+    /// Sums tell of nobody alone, but they are for people of the house: a certificate that holds, or the token of this machine.
+    fn may_aggregate(&self, session: &Session) -> bool {
+        let holds = session.credential.as_deref().is_some_and(|credential| self.inner.gate.holds(credential));
+        session.program || holds
+    }
+
     /// From now on the console answers queries with these; nothing while there is no clinic.
     pub fn set_aggregates(&self, aggregates: Option<Aggregates>) {
         *self.inner.aggregates.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = aggregates;

@@ -1,40 +1,28 @@
-//! Snapshot, and the stream of events that resumes by `Last-Event-ID`.
+//! The stream of events that resumes by `Last-Event-ID`. Each session gets what its grants reach, and nothing else.
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::time::Duration;
 
+use axum::Extension;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::sse::{Event as SseEvent, Sse};
 use axum::response::{IntoResponse, Response};
-use axum::{Extension, Json};
 use futures_util::stream;
 use serde_json::json;
 use tokio::sync::{OwnedSemaphorePermit, watch};
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
 
 use super::Console;
-use super::access::Session;
 use super::guard::refusal;
+use super::sessions::Session;
+use super::shown;
 use crate::board::{Event, Since};
+use crate::gate::Rights;
 
 /// Pause between heartbeats; the page calls the server lost after 3 s of silence.
 pub const HEARTBEAT: Duration = Duration::from_secs(2);
-
-pub(super) async fn snapshot(
-    State(console): State<Console>,
-    Extension(session): Extension<Session>,
-) -> Response {
-    let body = json!({
-        "server_ms": console.now_ms(),
-        "person": session.person,
-        "csrf": session.csrf(),
-        "demo": console.inner.demo.is_some(),
-        "board": console.inner.board.snapshot(),
-    });
-    Json(body).into_response()
-}
 
 pub(super) async fn stream(
     State(console): State<Console>,
@@ -51,18 +39,34 @@ pub(super) async fn stream(
     let mut heartbeat = interval_at(Instant::now(), HEARTBEAT);
     heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let newest = console.inner.board.watch_events();
-    let reader =
-        Reader { console, session, last, pending: VecDeque::new(), newest, heartbeat, _permit: permit };
+    let turned = console.inner.gate.watch();
+    let (rights, unrecorded) = console.rights_on_record(&session).await;
+    let reader = Reader {
+        console,
+        session,
+        last,
+        pending: VecDeque::new(),
+        newest,
+        turned,
+        rights,
+        retry: !unrecorded.is_empty(),
+        heartbeat,
+        _permit: permit,
+    };
     Sse::new(stream::unfold(reader, Reader::next)).into_response()
 }
 
-/// Where one browser is in the stream. It holds no queue of its own but what the board's ring gave it at once.
+/// Where one browser is in the stream. It holds no queue of its own but the few events that the board's ring gave it at once.
 struct Reader {
     console: Console,
     session: Session,
     last: Option<u64>,
     pending: VecDeque<Event>,
     newest: watch::Receiver<u64>,
+    turned: watch::Receiver<u64>,
+    rights: Rights,
+    /// A read could not be recorded: at the next heartbeat it is tried again.
+    retry: bool,
     heartbeat: Interval,
     _permit: OwnedSemaphorePermit,
 }
@@ -70,9 +74,19 @@ struct Reader {
 impl Reader {
     async fn next(mut self) -> Option<(Result<SseEvent, Infallible>, Self)> {
         loop {
+            if self.may_have_changed() && self.renew_rights().await {
+                return Some((Ok(self.whole()), self));
+            }
             if let Some(event) = self.pending.pop_front() {
                 self.last = Some(event.id);
-                let sse = SseEvent::default().id(event.id.to_string()).event(event.kind).data(&*event.data);
+                let data = if event.kind == "break-glass" {
+                    let open = self.console.open_glass(&self.session);
+                    Some(json!({ "bed": event.bed, "value": open }).to_string())
+                } else {
+                    shown::event(&event, &self.rights)
+                };
+                let Some(data) = data else { continue };
+                let sse = SseEvent::default().id(event.id.to_string()).event(event.kind).data(data);
                 return Some((Ok(sse), self));
             }
             self.newest.mark_unchanged();
@@ -84,23 +98,55 @@ impl Reader {
                 Some(Since::Events(_)) => {}
                 Some(Since::TooOld) | None => return Some((Ok(self.whole()), self)),
             }
+            let ends = self.rights.until_ms.map(|until| until.saturating_sub(self.console.now_ms()));
             tokio::select! {
                 changed = self.newest.changed() => changed.ok()?,
+                changed = self.turned.changed() => {
+                    changed.ok()?;
+                    self.turned.mark_changed();
+                }
+                () = after(ends) => {}
                 _ = self.heartbeat.tick() => {
                     let now = self.console.now_ms();
                     // A stream must not outlive its session.
                     self.console.access().session(&self.session.cookie_value(), now)?;
                     let beat = json!({ "server_ms": now });
+                    if std::mem::take(&mut self.retry) {
+                        self.turned.mark_changed();
+                    }
                     return Some((Ok(SseEvent::default().event("heartbeat").data(beat.to_string())), self));
                 }
             }
         }
     }
 
+    fn may_have_changed(&self) -> bool {
+        let over = self.rights.until_ms.is_some_and(|until| until <= self.console.now_ms());
+        over || self.turned.has_changed().unwrap_or(true)
+    }
+
+    /// True when the session may see something else than before.
+    async fn renew_rights(&mut self) -> bool {
+        self.turned.mark_unchanged();
+        let (rights, unrecorded) = self.console.rights_on_record(&self.session).await;
+        self.retry = !unrecorded.is_empty();
+        let other = rights.beds != self.rights.beds || rights.grants != self.rights.grants;
+        self.rights = rights;
+        other
+    }
+
     fn whole(&mut self) -> SseEvent {
-        let view = self.console.inner.board.snapshot();
-        self.last = Some(view.last_event_id);
-        let data = serde_json::to_string(&view).unwrap_or_else(|_| "null".to_owned());
-        SseEvent::default().id(view.last_event_id.to_string()).event("snapshot").data(data)
+        self.pending.clear();
+        let ward = self.console.ward_of(&self.session, &self.rights);
+        let last = ward.get("last_event_id").and_then(serde_json::Value::as_u64).unwrap_or_default();
+        self.last = Some(last);
+        SseEvent::default().id(last.to_string()).event("snapshot").data(ward.to_string())
+    }
+}
+
+async fn after(ms: Option<u64>) {
+    match ms {
+        Some(ms) => tokio::time::sleep(Duration::from_millis(ms.saturating_add(1))).await,
+        None => std::future::pending().await,
     }
 }

@@ -9,7 +9,7 @@ use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
 use super::Console;
-use super::access::Session;
+use super::sessions::Session;
 
 /// Name of the session cookie.
 pub(super) const COOKIE: &str = "bodywire_session";
@@ -72,6 +72,9 @@ pub(super) async fn require_session(
     if !request.method().is_safe() && !has_csrf_token(&session, request.headers()) {
         let text = "CSRF token missing or wrong: send the snapshot's csrf value as x-bodywire-csrf";
         return refusal(StatusCode::FORBIDDEN, text);
+    }
+    if !request.method().is_safe() && session.is_wall() {
+        return refusal(StatusCode::FORBIDDEN, "a display on the wall reads and does nothing");
     }
     request.extensions_mut().insert(session);
     next.run(request).await

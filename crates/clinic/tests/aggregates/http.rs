@@ -1,13 +1,14 @@
 //! The routes of aggregates, asked through the console's router.
 
+use crate::house::House;
 use crate::replica::Character;
 use crate::ward::{ANALYST, Ward, query};
 use axum::Router;
 use axum::body::Body;
 use axum::http::{Method, Request, Response, StatusCode};
 use bodywire_clinic::aggregates::{Aggregates, QUERY_BYTES_MAX};
-use bodywire_clinic::board::{Board, Source};
 use bodywire_clinic::web::{Console, MAX_QUERIES, OneTimeLink, router};
+use bodywire_proto::access::{Person, Role};
 use http_body_util::BodyExt as _;
 use serde_json::Value;
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -16,6 +17,7 @@ use tower::ServiceExt as _;
 const ROUTE: &str = "/api/v1/aggregates";
 
 struct Asking {
+    _house: House,
     router: Router,
     cookie: String,
     csrf: String,
@@ -33,16 +35,23 @@ impl Asking {
     async fn new(aggregates: Option<Aggregates>) -> Self {
         let counter = AtomicU8::new(1);
         let secrets = move || [counter.fetch_add(1, Ordering::Relaxed); 32];
-        let console = Console::new(Board::new(0, Source::Simulated), Vec::new(), secrets, None, || 1_000_000);
-        console.admit(OneTimeLink::new([0xab; 32]).for_person(ANALYST));
+        let house = House::new(|| 1_000_000).await;
+        let console =
+            Console::new(house.board.clone(), house.gate.clone(), Vec::new(), secrets, None, || 1_000_000);
+        let mut people = house.people();
+        people.names.insert(Person([7; 16]), ANALYST.to_owned());
+        house.gate.set_directory(people);
+        let analyst = house.somebody(7, Role::Physician, 1_000_000, |_| {});
+        console.admit(OneTimeLink::new([0xab; 32]).with_credential(analyst.credential));
         console.admit_program([0xcd; 32], "a program");
         console.set_aggregates(aggregates);
-        let mut asking = Self { router: router(console), cookie: String::new(), csrf: String::new() };
+        let mut asking =
+            Self { _house: house, router: router(console), cookie: String::new(), csrf: String::new() };
         let opened = asking.send(Method::GET, &format!("/?once={}", "ab".repeat(32)), &[], "").await;
         let cookie = opened.headers()["set-cookie"].to_str().unwrap();
         asking.cookie = cookie.split(';').next().unwrap().to_owned();
         let cookie = asking.cookie.clone();
-        let snapshot = asking.send(Method::GET, "/api/v1/snapshot", &[("cookie", &cookie)], "").await;
+        let snapshot = asking.send(Method::GET, "/api/v1/session", &[("cookie", &cookie)], "").await;
         let snapshot: Value = serde_json::from_str(&text(snapshot).await).unwrap();
         asking.csrf = snapshot["csrf"].as_str().unwrap().to_owned();
         asking
@@ -94,7 +103,7 @@ async fn who_may_ask() {
         (Method::POST, ROUTE, vec![("authorization", "Bearer ")], StatusCode::UNAUTHORIZED),
         // The token is no cookie, and opens nothing else.
         (Method::POST, ROUTE, vec![("authorization", &token["Bearer ".len()..])], StatusCode::UNAUTHORIZED),
-        (Method::GET, "/api/v1/snapshot", vec![program], StatusCode::UNAUTHORIZED),
+        (Method::GET, "/api/v1/session", vec![program], StatusCode::UNAUTHORIZED),
         (Method::GET, "/api/v1/events", vec![program], StatusCode::UNAUTHORIZED),
         (Method::GET, "/api/v1/wave", vec![program], StatusCode::UNAUTHORIZED),
         (Method::POST, "/api/v1/alarms/1/acknowledge", vec![program], StatusCode::UNAUTHORIZED),

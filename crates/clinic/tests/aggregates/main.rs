@@ -4,6 +4,9 @@
 
 mod away;
 mod functions;
+#[expect(dead_code, reason = "the tests of access use the rest")]
+#[path = "../house/mod.rs"]
+mod house;
 mod http;
 mod record;
 mod refusals;

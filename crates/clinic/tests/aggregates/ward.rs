@@ -119,7 +119,7 @@ impl Ward {
                 kind,
                 class: RiskClass::II,
                 profile: Profile::Hardened(Suite::Polar256),
-                wrapping_key: Key::new([3; 32]),
+                wrapping_key: Some(Key::new([3; 32])),
                 enrolled_ms: 1,
                 quality: PufQuality { reliability: 1.0, uniformity: 0.5, uniqueness: None },
                 revoked_ms: None,

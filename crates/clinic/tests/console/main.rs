@@ -2,7 +2,11 @@
 
 #![expect(clippy::unwrap_used, reason = "a helper of a test fails the test by panicking")]
 
+mod access;
 mod asking;
+mod attempts;
 mod events;
+#[path = "../house/mod.rs"]
+mod house;
 mod routes;
 mod waves;

@@ -16,11 +16,11 @@ fn alarm(condition: &str) -> AlarmInput {
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn nothing_under_the_api_without_a_session() {
-    let asking = Asking::new();
+    let asking = Asking::new().await;
     for (method, path) in [
-        (Method::GET, "/api/v1/snapshot"),
+        (Method::GET, "/api/v1/ward"),
         (Method::GET, "/api/v1/events"),
         (Method::GET, "/api/v1/wave"),
         (Method::GET, "/api/v1/else"),
@@ -34,15 +34,15 @@ async fn nothing_under_the_api_without_a_session() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn one_time_link_opens_a_session_once() {
-    let mut asking = Asking::new();
+    let mut asking = Asking::new().await;
     let answer = asking.log_in().await;
     assert_eq!(answer.status(), StatusCode::SEE_OTHER);
     assert_eq!(header_of(&answer, "location"), "/");
     let cookie = header_of(&answer, "set-cookie");
     assert!(cookie.contains("; HttpOnly; SameSite=Strict; Path=/"), "{cookie}");
-    assert_eq!(asking.get("/api/v1/snapshot").await.status(), StatusCode::OK);
+    assert_eq!(asking.get("/api/v1/ward").await.status(), StatusCode::OK);
 
     for link in [asking.link(), "/?once=".into(), format!("/?once={}", "0".repeat(64)), "/?once=%00".into()] {
         let again = asking.stranger(Method::GET, &link).await;
@@ -52,17 +52,17 @@ async fn one_time_link_opens_a_session_once() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn session_ends_with_the_shift() {
-    let mut asking = Asking::new();
+    let mut asking = Asking::new().await;
     asking.log_in().await;
     asking.set_clock(asking::START_MS + SESSION_LIFETIME_MS);
-    assert_eq!(asking.get("/api/v1/snapshot").await.status(), StatusCode::UNAUTHORIZED);
+    assert_eq!(asking.get("/api/v1/ward").await.status(), StatusCode::UNAUTHORIZED);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn page_and_assets_carry_the_security_headers() {
-    let asking = Asking::new();
+    let asking = Asking::new().await;
     for path in ["/", "/app.js", "/style.css"] {
         let answer = asking.stranger(Method::GET, path).await;
         assert_eq!(answer.status(), StatusCode::OK, "{path}");
@@ -80,9 +80,9 @@ async fn page_and_assets_carry_the_security_headers() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn assets_come_compressed_and_are_known_by_their_tag() {
-    let asking = Asking::new();
+    let asking = Asking::new().await;
     let gzip = asking.stranger_with("/app.js", &[("accept-encoding", "br, gzip")]).await;
     assert_eq!(header_of(&gzip, "content-encoding"), "gzip");
     let tag = header_of(&gzip, "etag");
@@ -92,9 +92,9 @@ async fn assets_come_compressed_and_are_known_by_their_tag() {
     assert_eq!(header_of(&plain, "content-encoding"), "");
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn foreign_hosts_and_origins_are_refused() {
-    let mut asking = Asking::new();
+    let mut asking = Asking::new().await;
     asking.log_in().await;
     let cases = [
         ("host", "evil.example", StatusCode::MISDIRECTED_REQUEST),
@@ -108,15 +108,15 @@ async fn foreign_hosts_and_origins_are_refused() {
         ("origin", "http://localhost:8080", StatusCode::OK),
     ];
     for (name, value, status) in cases {
-        let answer = asking.get_with("/api/v1/snapshot", &[(name, value)]).await;
+        let answer = asking.get_with("/api/v1/ward", &[(name, value)]).await;
         assert_eq!(answer.status(), status, "{name}: {value}");
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn acknowledging_writes_down_the_person_of_the_session() {
-    let mut asking = Asking::new();
-    asking.log_in().await;
+    let mut asking = Asking::new().await;
+    asking.log_in_with_access().await;
     let id = asking.board.raise_alarm(alarm("ecg")).unwrap();
     let path = format!("/api/v1/alarms/{id}/acknowledge");
     let answer = asking.post(&path, "k1", "").await;
@@ -129,10 +129,10 @@ async fn acknowledging_writes_down_the_person_of_the_session() {
     assert_eq!(asking.post("/api/v1/alarms/x/acknowledge", "k4", "").await.status(), StatusCode::BAD_REQUEST);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn actions_need_the_csrf_token() {
-    let mut asking = Asking::new();
-    asking.log_in().await;
+    let mut asking = Asking::new().await;
+    asking.log_in_with_access().await;
     let id = asking.board.raise_alarm(alarm("ecg")).unwrap();
     let path = format!("/api/v1/alarms/{id}/acknowledge");
     for token in ["", "00", &"0".repeat(64)] {
@@ -143,9 +143,9 @@ async fn actions_need_the_csrf_token() {
     assert_eq!(asking.board.snapshot().alarms[0].acknowledged, None);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_repeated_action_acts_once() {
-    let mut asking = Asking::new();
+    let mut asking = Asking::new().await;
     asking.log_in().await;
     let first = asking.post("/api/v1/demo/break-path", "same", r#"{"path":1}"#).await;
     let second = asking.post("/api/v1/demo/break-path", "same", r#"{"path":1}"#).await;
@@ -162,9 +162,9 @@ async fn a_repeated_action_acts_once() {
     assert_eq!(asking.commands(), []);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn demo_controls_exist_only_in_a_demonstration() {
-    let mut asking = Asking::new();
+    let mut asking = Asking::new().await;
     asking.log_in().await;
     for (n, (name, body)) in
         [("emergency", ""), ("tamper", ""), ("restore-path", r#"{"path":0}"#)].iter().enumerate()
@@ -179,14 +179,14 @@ async fn demo_controls_exist_only_in_a_demonstration() {
     }
     assert_eq!(asking.post("/api/v1/demo/explode", "k", "").await.status(), StatusCode::NOT_FOUND);
 
-    let mut real = Asking::without_demo();
+    let mut real = Asking::without_demo().await;
     real.log_in().await;
     assert_eq!(real.post("/api/v1/demo/emergency", "k", "").await.status(), StatusCode::NOT_FOUND);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn busy_demonstration_is_said_and_may_be_asked_again() {
-    let mut asking = Asking::new();
+    let mut asking = Asking::new().await;
     asking.log_in().await;
     for n in 0..asking::MAX_COMMANDS {
         asking.post("/api/v1/demo/tamper", &n.to_string(), "").await;
@@ -197,9 +197,9 @@ async fn busy_demonstration_is_said_and_may_be_asked_again() {
     assert_eq!(asking.post("/api/v1/demo/emergency", "again", "").await.status(), StatusCode::ACCEPTED);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn bodies_are_bounded() {
-    let mut asking = Asking::new();
+    let mut asking = Asking::new().await;
     asking.log_in().await;
     let answer = asking.post("/api/v1/demo/break-path", "k", &" ".repeat(MAX_BODY_BYTES + 1)).await;
     assert_eq!(answer.status(), StatusCode::PAYLOAD_TOO_LARGE);

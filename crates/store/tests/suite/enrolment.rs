@@ -34,9 +34,28 @@ pub(crate) async fn enrolment_survives_a_restart_and_is_refused_twice(place: &im
     let rows = store.sensors().await.unwrap();
     assert_eq!((rows.len(), rows[0].kind, rows[0].class), (1, Signal::Ecg, RiskClass::II));
     assert_eq!((rows[0].profile, rows[0].quality), (sensor().profile, sensor().quality));
-    assert_eq!(rows[0].wrapping_key, Key::new([5; 32]));
+    assert_eq!(rows[0].wrapping_key, Some(Key::new([5; 32])));
     let hubs = store.hubs().await.unwrap();
     assert_eq!((hubs[0].verify_key, hubs[0].rendezvous), ([3; 32], [4; 32]));
+    assert_eq!(store.pairs().left(HUB, SENSOR).await.unwrap(), 3);
+}
+
+pub(crate) async fn a_wrapping_key_can_be_missing_and_is_not_lost_by_that(place: &impl Place) {
+    let store = enrolled(place, &[SENSOR], 3).await;
+    let without = SensorRow { wrapping_key: None, ..sensor() };
+    let other = SensorRow { sensor: SensorId(9), ..without.clone() };
+    // A card that was written where the sensor's secret is no more.
+    store.admit(&hub(), &[without, other]).await.unwrap();
+    let keys = |rows: Vec<SensorRow>| rows.into_iter().map(|row| row.wrapping_key).collect::<Vec<_>>();
+    assert_eq!(keys(store.sensors().await.unwrap()), [Some(Key::new([5; 32])), None]);
+    let fresh = SensorRow { wrapping_key: Some(Key::new([6; 32])), ..sensor() };
+    store.admit(&hub(), &[fresh]).await.unwrap();
+    assert_eq!(keys(store.sensors().await.unwrap()), [Some(Key::new([6; 32])), None]);
+    // A hub forgets what it must not know, and goes on.
+    assert_eq!(store.forget_wrapping_keys(HubId(2)).await.unwrap(), 0);
+    assert_eq!(store.forget_wrapping_keys(HUB).await.unwrap(), 1);
+    assert_eq!(store.forget_wrapping_keys(HUB).await.unwrap(), 0);
+    assert_eq!(keys(store.sensors().await.unwrap()), [None, None]);
     assert_eq!(store.pairs().left(HUB, SENSOR).await.unwrap(), 3);
 }
 

@@ -36,6 +36,7 @@ macro_rules! on_this_engine {
                 an_admitted_sensor_of_the_same_database_keeps_its_pairs
                 enrolment_survives_a_restart_and_is_refused_twice
                 what_was_not_measured_stays_unknown
+                a_wrapping_key_can_be_missing_and_is_not_lost_by_that
                 a_revoked_sensor_has_no_pairs_and_says_so }
             pairs { racing_claims_serve_no_pair_twice_and_starve_nobody
                 one_hot_device_serves_everybody
@@ -103,7 +104,7 @@ pub(crate) fn sensor() -> SensorRow {
         sensor: SENSOR,
         kind: Signal::Ecg,
         class: RiskClass::II,
-        wrapping_key: Key::new([5; 32]),
+        wrapping_key: Some(Key::new([5; 32])),
         enrolled_ms: 1_000,
         profile: Profile::Hardened(Suite::Polar256),
         quality: PufQuality { reliability: 0.96, uniformity: 0.5, uniqueness: Some(0.49) },

@@ -1,9 +1,12 @@
 //! One-time links and the sessions they open. Tokens are compared in constant time.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use data_encoding::HEXLOWER_PERMISSIVE as HEX;
 use subtle::ConstantTimeEq;
+
+use crate::gate::credential::Credential;
 
 /// Links that wait to be used: one per person who starts a shift at once.
 pub const MAX_LINKS: usize = 16;
@@ -21,19 +24,27 @@ const LINK_LIFETIME_MS: u64 = SESSION_LIFETIME_MS;
 pub struct OneTimeLink {
     token: [u8; 32],
     person: String,
+    credential: Option<Credential>,
 }
 
 impl OneTimeLink {
     /// A link for whoever reads the terminal.
     #[must_use]
     pub fn new(token: [u8; 32]) -> Self {
-        Self { token, person: "Clinician (one-time link)".to_owned() }
+        Self { token, person: "Somebody without a certificate".to_owned(), credential: None }
     }
 
     /// Names the person that acknowledgements are written down to.
     #[must_use]
     pub fn for_person(mut self, person: &str) -> Self {
         self.person = person.chars().take(crate::board::MAX_TEXT_CHARS).collect();
+        self
+    }
+
+    /// The session it opens holds this certificate. Without one it sees that there are beds, and nothing in them.
+    #[must_use]
+    pub fn with_credential(mut self, credential: Credential) -> Self {
+        self.credential = Some(credential);
         self
     }
 
@@ -50,10 +61,19 @@ pub(super) struct Session {
     token: [u8; 32],
     csrf: [u8; 32],
     pub(super) person: String,
+    /// What it was opened with.
+    pub(super) credential: Option<Arc<Credential>>,
+    /// A program with a token of this machine, for aggregates only.
+    pub(super) program: bool,
     opened_at_ms: u64,
 }
 
 impl Session {
+    /// A display on the wall: it reads and does nothing.
+    pub(super) fn is_wall(&self) -> bool {
+        self.credential.as_ref().is_some_and(|credential| credential.wall)
+    }
+
     pub(super) fn cookie_value(&self) -> String {
         HEX.encode(&self.token)
     }
@@ -91,7 +111,8 @@ impl Access {
     pub(super) fn set_program(&mut self, token: [u8; 32], name: &str) {
         let person = name.chars().take(crate::board::MAX_TEXT_CHARS).collect();
         // It sends no cookie, so that there is nothing that another site could make a browser send.
-        self.program = Some(Session { token, csrf: [0; 32], person, opened_at_ms: 0 });
+        self.program =
+            Some(Session { token, csrf: [0; 32], person, credential: None, program: true, opened_at_ms: 0 });
     }
 
     /// The program of a bearer token.
@@ -112,13 +133,25 @@ impl Access {
             }
         }
         let (link, _) = self.links.remove(found?)?;
+        let credential = link.credential.map(Arc::new);
+        Some(self.open(link.person, credential, now_ms, secrets))
+    }
+
+    /// Opens a session for somebody whose link was good.
+    pub(super) fn open(
+        &mut self,
+        person: String,
+        credential: Option<Arc<Credential>>,
+        now_ms: u64,
+        secrets: [[u8; 32]; 2],
+    ) -> Session {
         if self.sessions.len() >= MAX_SESSIONS {
             self.sessions.pop_front();
         }
         let [token, csrf] = secrets;
-        let session = Session { token, csrf, person: link.person, opened_at_ms: now_ms };
+        let session = Session { token, csrf, person, credential, program: false, opened_at_ms: now_ms };
         self.sessions.push_back(session.clone());
-        Some(session)
+        session
     }
 
     /// The open session of a cookie value.
@@ -136,7 +169,7 @@ impl Access {
     }
 }
 
-fn parse(hex: &str) -> Option<[u8; 32]> {
+pub(super) fn parse(hex: &str) -> Option<[u8; 32]> {
     // The length first: nothing longer than a token is worth decoding.
     if hex.len() != 64 {
         return None;
