@@ -23,7 +23,7 @@ export async function buildInto(out) {
     logLevel: "warning",
   });
   cpSync(join(root, "static"), out, { recursive: true });
-  const licences = ["preact", "@preact/signals", "@preact/signals-core"].map((name) => {
+  const licences = ["preact", "@preact/signals", "@preact/signals-core", "uplot"].map((name) => {
     const text = readFileSync(join(root, "node_modules", name, "LICENSE"), "utf8");
     return `${name}\n\n${text.trim()}\n`;
   });

@@ -43,7 +43,7 @@ before(async () => {
   const context = await browser.newContext({ viewport: { width: 1600, height: 900 } });
   page = listen(await context.newPage(), clinic.origin);
   // Waves are not looked at here: a socket that says nothing.
-  await page.routeWebSocket(/\/api\/v1\/wave$/, () => {});
+  await page.routeWebSocket(/\/api\/v1\/wave\?/, () => {});
   await page.goto(clinic.origin);
   await page.locator(".screen.live").waitFor();
 });

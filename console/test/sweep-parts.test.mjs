@@ -1,21 +1,12 @@
 // Parts of the sweep that need no browser.
 import assert from "node:assert/strict";
-import { dirname, join } from "node:path";
 import { test } from "node:test";
-import { fileURLToPath } from "node:url";
-import { build } from "esbuild";
+import { load } from "./load-source.mjs";
 
-const source = join(dirname(fileURLToPath(import.meta.url)), "..", "src", "wave");
-
-async function load(name) {
-  const { outputFiles } = await build({ entryPoints: [join(source, name)], bundle: true, format: "esm", write: false });
-  return import(`data:text/javascript;base64,${Buffer.from(outputFiles[0].contents).toString("base64")}`);
-}
-
-const { Playhead } = await load("playhead.ts");
-const { Pace } = await load("pace.ts");
-const { Rows } = await load("rows.ts");
-const { TraceBuffer } = await load("trace-buffer.ts");
+const { Playhead } = await load("wave/playhead.ts");
+const { Pace } = await load("wave/pace.ts");
+const { Rows } = await load("wave/rows.ts");
+const { TraceBuffer } = await load("wave/trace-buffer.ts");
 const chunk = (startMs, values, periodMs = 4) => ({ startMs, periodMs, values: Float32Array.from(values) });
 
 test("the sweep does not start before live data", () => {

@@ -1,10 +1,11 @@
 import type { Signal } from "./types";
 
-const HEADER_BYTES = 28;
-const VERSION = 1;
+const HEADER_BYTES = 30;
+const VERSION = 2;
 const SIGNALS: Record<number, Signal> = { 1: "ecg", 4: "resp", 7: "pleth" };
 
 export interface WaveFrame {
+  bed: number;
   signal: Signal;
   late: boolean;
   recent: boolean;
@@ -26,6 +27,7 @@ export function parseWaveFrame(bytes: ArrayBuffer): WaveFrame | null {
   for (let n = 0; n < count; n++) values[n] = (view.getInt16(HEADER_BYTES + 2 * n, true) - baseline) / perUnit;
   const flags = view.getUint8(2);
   return {
+    bed: view.getUint16(28, true),
     signal,
     late: (flags & 1) !== 0,
     recent: (flags & 2) !== 0,

@@ -1,9 +1,10 @@
 import { acknowledge } from "../api/actions";
-import type { Alarm, Priority } from "../api/types";
-import { unseen } from "../state/board";
+import type { Alarm } from "../api/types";
+import { next } from "../state/alarm-keys";
 import { clockText } from "../state/clock";
-
-const PREFIX: Record<Priority, string> = { high: "*** ", medium: "** ", low: "* ", technical: "" };
+import { wall } from "../state/session";
+import { bedName, type PlacedAlarm } from "../state/ward";
+import { alarmText } from "./words";
 
 function lifeText(alarm: Alarm): string {
   const seen = alarm.acknowledged;
@@ -12,22 +13,28 @@ function lifeText(alarm: Alarm): string {
   return `since ${clockText(alarm.raised_at_ms)}`;
 }
 
-export function AlarmLine({ alarm }: { alarm: Alarm }) {
-  const isNext = unseen.value[0]?.id === alarm.id;
+export function AcknowledgeButton({ alarm, short }: { alarm: Alarm; short?: boolean }) {
+  if (alarm.acknowledged || alarm.redacted || wall.value) return null;
+  const isNext = next.value?.alarm.id === alarm.id;
+  return (
+    <button
+      class="acknowledge"
+      {...(isNext ? { "aria-keyshortcuts": "A" } : {})}
+      onClick={() => void acknowledge(alarm.id)}
+    >
+      {short ? "Ack" : "Acknowledge"}{isNext ? " (A)" : ""}
+      <span class="visually-hidden"> {alarm.text}</span>
+    </button>
+  );
+}
+
+export function AlarmLine({ at, alarm, named }: PlacedAlarm & { named: boolean }) {
   return (
     <div class={`alarm ${alarm.priority} ${alarm.state}`} data-alarm={alarm.id}>
-      <span class="text" title={alarm.text}>{PREFIX[alarm.priority]}{alarm.text}</span>
+      {named && <a class="where" href={at.bed === 0 ? "#ward" : `#bed/${at.bed}`}>{bedName(at)}</a>}
+      <span class="text" title={alarm.text}>{alarmText(alarm)}</span>
       <span class="life">{lifeText(alarm)}</span>
-      {!alarm.acknowledged && (
-        <button
-          class="acknowledge"
-          aria-label={`Acknowledge ${alarm.text}`}
-          {...(isNext ? { "aria-keyshortcuts": "A" } : {})}
-          onClick={() => void acknowledge(alarm.id)}
-        >
-          Acknowledge{isNext ? " (A)" : ""}
-        </button>
-      )}
+      <AcknowledgeButton alarm={alarm} />
     </div>
   );
 }

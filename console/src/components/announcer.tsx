@@ -1,14 +1,16 @@
 import { computed } from "@preact/signals";
-import { unseen } from "../state/board";
 import { status } from "../state/connection";
+import { allUnseen, beds, bedName, type PlacedAlarm } from "../state/ward";
 
+const said = ({ at, alarm }: PlacedAlarm): string => {
+  const text = alarm.redacted ? `${alarm.priority} alarm` : alarm.text;
+  return beds.value.length > 1 ? `${bedName(at)}: ${text}` : text;
+};
 const urgent = computed(() => {
   if (status.value === "lost") return "No live data: the server is lost";
-  return unseen.value.filter((alarm) => alarm.priority === "high").map((alarm) => alarm.text).join(". ");
+  return allUnseen.value.filter(({ alarm }) => alarm.priority === "high").map(said).join(". ");
 });
-const others = computed(() =>
-  unseen.value.filter((alarm) => alarm.priority !== "high").map((alarm) => alarm.text).join(". "),
-);
+const others = computed(() => allUnseen.value.filter(({ alarm }) => alarm.priority !== "high").map(said).join(". "));
 
 // Alarms for screen readers: only high ones interrupt.
 export function Announcer() {

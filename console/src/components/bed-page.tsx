@@ -1,30 +1,34 @@
-import { demo } from "../state/session";
+import { useEffect } from "preact/hooks";
+import { bed as chosen } from "../state/page";
+import type { BedState } from "../state/bed-state";
+import { demo, wall } from "../state/session";
+import { ClosedBed } from "./closed-bed";
 import { DemoControls } from "./demo-controls";
-import { EventList } from "./event-list";
-import { EvidenceCard } from "./evidence-card";
-import { LedgerCard } from "./ledger-card";
 import { Numerics } from "./numerics";
 import { PageTitle } from "./page-title";
-import { PathsCard } from "./paths-card";
-import { SensorsCard } from "./sensors-card";
+import { BedPanels } from "./bed-panels";
+import { frozenAtMs } from "../wave/waves";
 import { Waves } from "./waves";
 
-export function BedPage() {
+function OpenBed({ bed }: { bed: BedState }) {
   return (
-    <main>
+    <>
+      {bed.hasWaves.value ? <Waves bed={bed} /> : <section class="waves closed" aria-label="Waves"><p>ECG is class II: closed</p></section>}
+      <Numerics bed={bed} />
+    </>
+  );
+}
+
+export function BedPage() {
+  const bed = chosen.value;
+  // Frozen is what a person looks at: another bed, or this one seen again, runs.
+  useEffect(() => () => void (frozenAtMs.value = null), [bed?.bed]);
+  return (
+    <main class="bed-view">
       <PageTitle text="Bed view" hidden />
-      <Waves />
-      <Numerics />
-      <div class="cards">
-        <EvidenceCard />
-        <div class="stack">
-          <PathsCard />
-          <LedgerCard />
-        </div>
-        <SensorsCard />
-        <EventList />
-      </div>
-      {demo.value && <DemoControls />}
+      {bed && (bed.isOpen.value ? <OpenBed key={bed.bed} bed={bed} /> : <section class="closed-view" aria-label="Closed bed"><ClosedBed bed={bed} /></section>)}
+      {bed && !wall.value && <BedPanels key={`panels ${bed.bed}`} bed={bed} />}
+      {demo.value && !wall.value && <DemoControls />}
     </main>
   );
 }

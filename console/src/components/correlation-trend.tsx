@@ -1,4 +1,4 @@
-import { correlations } from "../state/board";
+import type { BedState } from "../state/bed-state";
 
 const WIDTH = 240;
 const HEIGHT = 56;
@@ -6,8 +6,8 @@ const POINTS = 120;
 const y = (rho: number) => (HEIGHT - 2 - Math.max(0, Math.min(1, rho)) * (HEIGHT - 4)).toFixed(1);
 
 // Two minutes of correlation against the threshold; detail for the eye, the numbers stand above it.
-export function CorrelationTrend() {
-  const values = correlations.value;
+export function CorrelationTrend({ bed }: { bed: BedState }) {
+  const values = bed.correlations.value;
   const x = (n: number) => (WIDTH - (values.length - 1 - n) * (WIDTH / (POINTS - 1))).toFixed(1);
   const curve = values.map((value, n) => `${n ? "L" : "M"}${x(n)} ${y(value.rho)}`).join("");
   const threshold = values.at(-1)?.threshold;

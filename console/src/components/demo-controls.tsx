@@ -1,16 +1,18 @@
 import { breakPath, emergencyNow, restorePath, tamper } from "../api/actions";
-import { paths, source } from "../state/board";
+import { bed } from "../state/page";
+import { pathsOf, source, wardItself } from "../state/ward";
 import { pathText } from "./words";
 
 export function DemoControls() {
+  const at = bed.value ?? wardItself;
   return (
     <section class="demo" aria-label="Demonstration">
       <span class="demo-label">Demonstration</span>
       {/* A recording is somebody's heart and does not deteriorate on request. */}
       {source.value.kind !== "recording" && (
-        <button data-demo="emergency" onClick={() => void emergencyNow()}>Emergency now</button>
+        <button data-demo="emergency" onClick={() => void emergencyNow(at.bed)}>Emergency now</button>
       )}
-      {paths.value.map((path) => {
+      {pathsOf(at).map((path) => {
         const down = path.condition === "down";
         return (
           <button

@@ -1,9 +1,9 @@
-import { log } from "../state/board";
+import type { BedState } from "../state/bed-state";
 import { clockText } from "../state/clock";
 
 const SHOWN = 20;
 
-export function EventList() {
+export function EventList({ bed: { log } }: { bed: BedState }) {
   return (
     <section class="card events" aria-labelledby="events-title">
       <h2 id="events-title">Events</h2>

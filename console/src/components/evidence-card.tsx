@@ -1,4 +1,4 @@
-import { alarms, correlations } from "../state/board";
+import type { BedState } from "../state/bed-state";
 import { ageText, clockText, now } from "../state/clock";
 import { status } from "../state/connection";
 import { CorrelationTrend } from "./correlation-trend";
@@ -8,7 +8,8 @@ const STALE_AFTER_MS = 5000;
 
 // A hub may report each judgement or only those that raise an alarm. The last one is shown with its age, and stays in
 // force while the alarm that rests on it is present.
-export function EvidenceCard() {
+export function EvidenceCard({ bed }: { bed: BedState }) {
+  const { alarms, correlations } = bed;
   const last = correlations.value.at(-1);
   const alarm = alarms.value.find((candidate) => candidate.evidence);
   const shown = alarms.value.find((candidate) => candidate.strip);
@@ -24,8 +25,8 @@ export function EvidenceCard() {
         <span class="rho-value">ρ {last && status.value === "live" ? last.rho.toFixed(2) : "---"}</span>
         {last && <span class="rho-threshold">{below ? "<" : "≥"} {last.threshold.toFixed(2)} threshold</span>}
       </p>
-      {correlations.value.length > 1 && <CorrelationTrend />}
-      {shown && <EvidenceStrip id={shown.id} raisedAtMs={shown.raised_at_ms} />}
+      {correlations.value.length > 1 && <CorrelationTrend bed={bed} />}
+      {shown && <EvidenceStrip path={`alarms/${shown.id}/strip`} raisedAtMs={shown.raised_at_ms} />}
       {last && <p class="reason">{last.reason}</p>}
       {holds && !below && <p class="reason">raised by the rhythm; the shape of the beats alone would not have been enough</p>}
       <p class="judged">{judged ?? "The hub has reported no judgement; it does so when the rhythm becomes an emergency."}</p>

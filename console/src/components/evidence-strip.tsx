@@ -8,23 +8,23 @@ const MM_PER_MV = 10;
 const HEIGHT_MM = 30;
 const TALLEST_MV = HEIGHT_MM / MM_PER_MV;
 
-async function load(id: number, abort: AbortSignal): Promise<WaveFrame | null> {
-  const response = await fetch(`/api/v1/alarms/${id}/strip`, { signal: abort });
+async function load(path: string, abort: AbortSignal): Promise<WaveFrame | null> {
+  const response = await fetch(`/api/v1/${path}`, { signal: abort });
   return response.ok ? parseWaveFrame(await response.arrayBuffer()) : null;
 }
 
-// The ECG that led to an alarm, as the detector saw it. A taller one is drawn smaller, and says so.
-export function EvidenceStrip({ id, raisedAtMs }: { id: number; raisedAtMs: number }) {
+// The ECG around an alarm; the alarm itself is marked when it lies in it. A taller one is drawn smaller, and says so.
+export function EvidenceStrip({ path, raisedAtMs }: { path: string; raisedAtMs: number }) {
   const [strip, setStrip] = useState<WaveFrame | null>(null);
   useEffect(() => {
     const abort = new AbortController();
     setStrip(null);
-    load(id, abort.signal)
+    load(path, abort.signal)
       .then(setStrip)
       .catch(() => undefined);
     return () => abort.abort();
     // A condition that comes back has the same number and a new strip.
-  }, [id, raisedAtMs]);
+  }, [path, raisedAtMs]);
   if (!strip || strip.values.length < 2) return null;
   const seconds = (strip.values.length * strip.periodMs) / 1000;
   const lowest = strip.values.reduce((least, mv) => Math.min(least, mv), 0);
@@ -41,9 +41,12 @@ export function EvidenceStrip({ id, raisedAtMs }: { id: number; raisedAtMs: numb
   const about = `ECG from ${clockText(strip.startMs)}, ${seconds.toFixed(0)} s`;
   return (
     <figure class="evidence-strip">
-      <svg viewBox={`0 0 ${width.toFixed(1)} ${HEIGHT_MM}`} role="img" aria-label={`${about}, before the alarm`}>
+      <svg viewBox={`0 0 ${width.toFixed(1)} ${HEIGHT_MM}`} role="img" aria-label={`${about}, around the alarm`}>
         <path class="strip-grid" d={[...lines, ...rows].join("")} />
         <polyline class="strip-trace" points={points} />
+        {raisedAtMs > strip.startMs && raisedAtMs < strip.startMs + seconds * 1000 && (
+          <path class="strip-mark" d={`M${(((raisedAtMs - strip.startMs) / 1000) * MM_PER_S).toFixed(1)} 0V${HEIGHT_MM}`} />
+        )}
       </svg>
       <figcaption>
         {about}; a square is 0.2 s and {(0.5 / share).toFixed(1)} mV

@@ -1,7 +1,7 @@
 import type { Source } from "../api/types";
-import { source } from "../state/board";
+import { source } from "../state/ward";
 
-function sourceText({ kind, name }: Source): string {
+export function sourceText({ kind, name }: Source): string {
   if (kind === "simulated") return "SIMULATED DATA (HTEST)";
   if (kind === "recording") return `ECG: RECORDING ${name ?? ""} - OTHER VALUES SIMULATED`;
   return "";

@@ -1,20 +1,45 @@
-import { ledger, patient, source } from "../state/board";
+import type { Priority } from "../api/types";
 import { ageText, clockText, now } from "../state/clock";
 import { status } from "../state/connection";
-import { person } from "../state/session";
+import { bed, page } from "../state/page";
+import { person, wall } from "../state/session";
+import { allAlarms, beds, ledgerOf, source, wardItself } from "../state/ward";
 import { AudioControl } from "./audio-control";
 import { LivePill } from "./live-pill";
 import { PageLinks } from "./page-links";
+import { roleText } from "./words";
+
+const COUNTED: Priority[] = ["high", "medium", "low"];
+
+// How many alarms of each priority the ward has.
+function AlarmCounts() {
+  return (
+    <>
+      {COUNTED.map((priority) => {
+        const count = allAlarms.value.filter(({ alarm }) => alarm.priority === priority).length;
+        return count > 0 && <span key={priority} class={`pill count ${priority}`}>{priority.toUpperCase()} {count}</span>;
+      })}
+    </>
+  );
+}
+
+function Who() {
+  const { name, role, highest } = person.value;
+  return <span class="pill who">{[name, role && roleText(role), highest && `class ${highest}`].filter(Boolean).join(", ")}</span>;
+}
 
 export function Header() {
-  const book = ledger.value;
+  const many = beds.value.length > 1;
+  const own = !many || page.value === "bed" || page.value === "access" ? bed.value : undefined;
+  const book = ledgerOf(own ?? wardItself);
   return (
     <header>
-      <span class="bed">Bed {patient.value.bed || "--"}</span>
-      <span class="patient">{patient.value.label}</span>
+      <span class="bed">{own || !many ? `Bed ${own?.label.value || "--"}` : "Ward"}</span>
+      {own && <span class="patient">{own.patient.value}</span>}
       {source.value.kind === "simulated" && <span class="pill test">TEST DATA</span>}
       {source.value.kind === "recording" && <span class="pill test">RECORDING {source.value.name}</span>}
-      <PageLinks />
+      {!wall.value && <PageLinks />}
+      {many && <AlarmCounts />}
       <span class="space" />
       <LivePill />
       {book && (
@@ -23,7 +48,7 @@ export function Header() {
         </span>
       )}
       <AudioControl />
-      <span class="pill who">{person.value}</span>
+      <Who />
       <time class="clock">{status.value === "live" ? clockText(now.value) : "--:--:--"}</time>
     </header>
   );

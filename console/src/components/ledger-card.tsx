@@ -1,9 +1,10 @@
-import { ledger } from "../state/board";
+import type { BedState } from "../state/bed-state";
+import { ledgerOf } from "../state/ward";
 import { ageText, now } from "../state/clock";
 import { countText } from "./words";
 
-export function LedgerCard() {
-  const book = ledger.value;
+export function LedgerCard({ bed }: { bed: BedState }) {
+  const book = ledgerOf(bed);
   return (
     <section class={`card ledger ${book?.damage ? "bad" : book ? "good" : ""}`} aria-labelledby="ledger-title">
       <h2 id="ledger-title">Ledger</h2>

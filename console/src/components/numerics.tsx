@@ -1,15 +1,15 @@
-import { sensors } from "../state/board";
+import type { BedState } from "../state/bed-state";
 import { NumericTile } from "./numeric-tile";
 
-export function Numerics() {
-  const pump = sensors.value.find((sensor) => sensor.class === "III");
+export function Numerics({ bed }: { bed: BedState }) {
+  const pump = bed.sensors.value.find((sensor) => sensor.class === "III");
   return (
     <section class="numerics" aria-label="Numerics">
-      <NumericTile signal="heart-rate" label="HR" digits={0} />
-      <NumericTile signal="spo2" label="SpO₂" digits={0} />
-      <NumericTile signal="resp" label="Resp" digits={0} />
-      <NumericTile signal="temp" label="Temp" digits={1} />
-      <NumericTile signal="pump-rate" label="Pump" digits={2} badge={pump ? "class III" : null} />
+      <NumericTile bed={bed} signal="heart-rate" label="HR" />
+      <NumericTile bed={bed} signal="spo2" label="SpO₂" />
+      <NumericTile bed={bed} signal="resp" label="Resp" />
+      <NumericTile bed={bed} signal="temp" label="Temp" />
+      <NumericTile bed={bed} signal="pump-rate" label="Pump" badge={pump ? "class III" : null} />
     </section>
   );
 }

@@ -1,8 +1,8 @@
-import { sensors } from "../state/board";
+import type { BedState } from "../state/bed-state";
 import { sensorText } from "./words";
 import { ageText, now } from "../state/clock";
 
-export function SensorsCard() {
+export function SensorsCard({ bed: { sensors } }: { bed: BedState }) {
   const passed = sensors.value.filter((sensor) => sensor.authenticated_at_ms !== null).length;
   const all = sensors.value.length;
   return (

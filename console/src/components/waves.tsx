@@ -1,10 +1,12 @@
-import { waveSignals } from "../wave/waves";
+import type { BedState } from "../state/bed-state";
+import { wavesOf } from "../wave/waves";
 import { WaveStrip } from "./wave-strip";
 
-export function Waves() {
+// A strip is a canvas of one bed: another bed gets another one.
+export function Waves({ bed: { bed } }: { bed: BedState }) {
   return (
     <section class="waves" aria-label="Waves">
-      {waveSignals.value.map((name) => <WaveStrip key={name} name={name} />)}
+      {wavesOf(bed).names.value.map((name) => <WaveStrip key={`${bed}/${name}`} bed={bed} name={name} />)}
     </section>
   );
 }

@@ -1,4 +1,5 @@
 // How codes of the wire are written for people.
+import type { Alarm, Priority, RiskClass } from "../api/types";
 
 // UCUM codes whose print differs from the code (UCUM, print symbols).
 const UNITS: Record<string, string> = { Cel: "°C", "[U]/h": "U/h" };
@@ -14,8 +15,27 @@ export const pathText = (name: string): string => (/^path\b/i.test(name) ? name 
 
 const VITALS: Record<string, string> = {
   "heart-rate": "Heart rate", spo2: "SpO₂", respiration: "Respiration", temperature: "Temperature",
+  ecg: "ECG", resp: "Respiration", temp: "Temperature", "pump-rate": "Pump rate", pleth: "Pleth",
 };
 export const vitalText = (name: string): string => VITALS[name] ?? name;
+export const DIGITS: Record<string, number> = { temp: 1, "pump-rate": 2 };
+
+const ROLES: Record<string, string> = { "emergency-responder": "emergency responder" };
+export const roleText = (role: string): string => ROLES[role] ?? role;
+const PURPOSES: Record<string, string> = {
+  "emergency-treatment": "emergency treatment", "break-glass": "break-glass", "own-data": "own data",
+};
+export const purposeText = (purpose: string): string => PURPOSES[purpose] ?? purpose;
+// What a class opens at the bedside (docs/access.md).
+export const CLASS_SHOWS: Record<RiskClass, string> = {
+  I: "respiration and temperature", II: "ECG, heart rate, SpO₂, respiration and temperature",
+  III: "ECG, vital signs and implants or pumps",
+};
+
+export const PREFIX: Record<Priority, string> = { high: "*** ", medium: "** ", low: "* ", technical: "" };
+// Of a bed that is closed only the priority is told.
+export const alarmText = (alarm: Alarm): string =>
+  PREFIX[alarm.priority] + (alarm.redacted ? `${alarm.priority.toUpperCase()} ALARM` : alarm.text);
 
 export const countText = (count: number): string => count.toLocaleString("en-GB").replaceAll(",", " ");
 
@@ -25,3 +45,9 @@ export function bytesText(bytes: number): string {
 }
 
 export const plural = (count: number, one: string): string => `${countText(count)} ${one}${count === 1 ? "" : "s"}`;
+
+// Minutes and seconds that are left.
+export function leftText(ms: number): string {
+  const seconds = Math.max(0, Math.ceil(ms / 1000));
+  return `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;
+}

@@ -1,9 +1,14 @@
 import { signal } from "@preact/signals";
+import { askForOwnBeds, startAsking } from "../access/own-beds";
+import type { StepChange } from "../api/access-types";
 import { readEvents } from "../api/event-stream";
-import type { Snapshot } from "../api/types";
-import { applyChange, replaceBoard } from "./board";
+import type { Session, Ward } from "../api/types";
+import { applyStep } from "../access/run";
+import { bindCredential } from "../access/credential";
+import { loadOpenGlass } from "../access/glass";
 import { heardServerTime, serverNow } from "./clock";
-import { csrf, demo, person } from "./session";
+import { enterSession } from "./session";
+import { applyToBed, replaceWard } from "./ward";
 
 // Heartbeats come every 2 s; more than 3 s of silence is a lost server.
 const LOST_AFTER_MS = 3000;
@@ -41,20 +46,38 @@ async function reach(answer: Promise<Response>): Promise<Response> {
 }
 
 async function begin(abort: AbortSignal): Promise<boolean> {
-  const response = await fetch("/api/v1/snapshot", { signal: abort });
-  if (!response.ok) {
-    refused(response.status);
-    return false;
+  for (const part of ["session", "ward"] as const) {
+    const response = await fetch(`/api/v1/${part}`, { signal: abort });
+    if (!response.ok) {
+      refused(response.status);
+      return false;
+    }
+    const answer = (await response.json()) as Session | Ward;
+    heardServerTime(answer.server_ms);
+    if (part === "session") {
+      enterSession(answer as Session);
+      continue;
+    }
+    replaceWard(answer as Ward);
+    lastEventId = String((answer as Ward).last_event_id);
   }
-  const snapshot = (await response.json()) as Snapshot;
-  heardServerTime(snapshot.server_ms);
-  csrf.value = snapshot.csrf;
-  person.value = snapshot.person;
-  demo.value = snapshot.demo;
-  replaceBoard(snapshot.board);
-  lastEventId = String(snapshot.board.last_event_id);
   heard();
+  void loadOpenGlass();
+  startAsking();
+  // The credential may need the browser's store; the screen does not wait for it.
+  void bindCredential().then(askForOwnBeds);
   return true;
+}
+
+function take(kind: string, data: unknown): void {
+  if (kind === "heartbeat") heardServerTime((data as { server_ms: number }).server_ms);
+  else if (kind === "snapshot") {
+    replaceWard(data as Ward);
+    void askForOwnBeds();
+  } else if (kind === "step") {
+    const { bed, value } = data as { bed: number; value: StepChange };
+    applyStep(bed, value);
+  } else applyToBed(kind, data as { bed: number; value: unknown });
 }
 
 async function follow(abort: AbortSignal): Promise<void> {
@@ -66,9 +89,7 @@ async function follow(abort: AbortSignal): Promise<void> {
     return;
   }
   await readEvents(response, heard, ({ id, kind, data }) => {
-    const value = JSON.parse(data) as unknown;
-    if (kind === "heartbeat") heardServerTime((value as { server_ms: number }).server_ms);
-    else applyChange(kind, value);
+    take(kind, JSON.parse(data) as unknown);
     if (id !== null) lastEventId = id;
   });
 }

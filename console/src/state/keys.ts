@@ -1,24 +1,39 @@
-import { acknowledge } from "../api/actions";
-import { toggleAudioPause } from "../audio/sounding";
-import { unseen } from "./board";
-import { showPage } from "./page";
+import { glassFor, closingCard } from "../access/glass";
+import { toggleFreeze } from "../wave/waves";
+import { acknowledgeNext, pauseTarget, togglePause } from "./alarm-keys";
+import { page, showPage, type Page } from "./page";
+import { wall } from "./session";
+import { searching } from "./search";
+import { beds } from "./ward";
 
-export function acknowledgeMostUrgent(): void {
-  const alarm = unseen.value[0];
-  if (alarm) void acknowledge(alarm.id);
-}
+const PAGE_KEYS: Record<string, Page> = { w: "ward", b: "bed", x: "access", u: "audit", r: "reviews", d: "devices", g: "aggregates" };
+// What a screen on the wall answers to, besides the numbers.
+const WALL_KEYS = ["w"];
 
 // A letter typed into a field belongs to the field: nobody acknowledges an alarm by choosing from a list.
 const isField = (target: EventTarget | null): boolean =>
   target instanceof HTMLElement && target.matches("input, select, textarea");
 
+function act(key: string): boolean {
+  const place = /^[1-9]$/.test(key) ? beds.peek()[Number(key) - 1] : undefined;
+  if (place) showPage("bed", place.bed);
+  else if (wall.peek() && !WALL_KEYS.includes(key)) return false;
+  else if (PAGE_KEYS[key]) showPage(PAGE_KEYS[key]);
+  else if (key === "a") acknowledgeNext();
+  else if (key === "p") togglePause(pauseTarget.peek());
+  else if (key === "f" && page.peek() === "bed") toggleFreeze();
+  else if (key === "/") {
+    showPage("ward");
+    searching.value += 1;
+  } else return false;
+  return true;
+}
+
 export function listenForKeys(): void {
   addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || event.repeat) return;
-    if (isField(event.target)) return;
-    if (event.key === "a" || event.key === "A") acknowledgeMostUrgent();
-    if (event.key === "p" || event.key === "P") toggleAudioPause();
-    if (event.key === "b" || event.key === "B") showPage("bed");
-    if (event.key === "g" || event.key === "G") showPage("aggregates");
+    // A dialog has the keys for itself.
+    if (isField(event.target) || glassFor.peek() || closingCard.peek()) return;
+    if (act(event.key.toLowerCase())) event.preventDefault();
   });
 }

@@ -9,6 +9,8 @@ const ERASE_PX = ERASE_MM * PX_PER_MM;
 // Two lost samples are joined, a lost message is a gap.
 const MAX_JOINED_PERIODS = 3.5;
 const LINE_PX = 1.8;
+// How often the canvas says where its head is: writing an attribute costs more than drawing.
+const TELL_EVERY_MS = 100;
 
 export interface Look {
   colour: string;
@@ -18,6 +20,8 @@ export interface Look {
   pxPerUnit: (height: number) => number;
   // Rows are at least this high; a strip with room for more shows a longer past.
   minRowPx: number;
+  // How much of the past is kept; without it more than the largest screen shows.
+  keepMs?: number;
 }
 export const ECG_LOOK: Look = {
   colour: "#3ddc6f",
@@ -36,6 +40,7 @@ export class Sweep {
   #buffer: TraceBuffer | null = null;
   #playhead = new Playhead();
   #drawn = 0;
+  #told = 0;
   #pen: { time: number; along: number; x: number; y: number } | null = null;
 
   constructor(grid: HTMLCanvasElement, canvas: HTMLCanvasElement, look: Look) {
@@ -63,7 +68,7 @@ export class Sweep {
   }
 
   push(frame: WaveFrame, now: number): void {
-    if (this.#buffer?.periodMs !== frame.periodMs) this.#buffer = new TraceBuffer(frame.periodMs);
+    if (this.#buffer?.periodMs !== frame.periodMs) this.#buffer = new TraceBuffer(frame.periodMs, this.#look.keepMs);
     this.#buffer.push(frame, this.#playhead.position ?? 0);
     if (!frame.recent) this.#playhead.arrived(frame, now);
   }
@@ -82,7 +87,18 @@ export class Sweep {
     if (head === null) return;
     if (first) this.#redraw();
     else this.#extend(head);
-    this.#canvas.dataset.headMs = String(head);
+    if (Math.abs(head - this.#told) >= TELL_EVERY_MS) {
+      this.#told = head;
+      this.#canvas.dataset.headMs = String(head);
+    }
+  }
+
+  // What was drawn last, up to the head.
+  recent(lengthMs: number): { time: number; value: number }[] {
+    const samples: { time: number; value: number }[] = [];
+    const head = this.#playhead.position;
+    if (head !== null) this.#buffer?.each(head - lengthMs, head, (time, value) => samples.push({ time, value }));
+    return samples;
   }
 
   // Way along all rows, one after the other.

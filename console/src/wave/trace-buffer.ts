@@ -10,9 +10,9 @@ export class TraceBuffer {
   #times: Float64Array;
   newestMs = 0;
 
-  constructor(periodMs: number) {
+  constructor(periodMs: number, keepMs = KEEP_MS) {
     this.periodMs = periodMs;
-    const slots = Math.ceil(KEEP_MS / periodMs);
+    const slots = Math.ceil(keepMs / periodMs);
     this.#values = new Float32Array(slots);
     this.#times = new Float64Array(slots);
   }

@@ -1,97 +1,91 @@
-import { effect, signal } from "@preact/signals";
+import { computed, effect, signal } from "@preact/signals";
 import type { Signal } from "../api/types";
-import { parseWaveFrame, type WaveFrame } from "../api/wave-frame";
+import { parseWaveFrame } from "../api/wave-frame";
 import { serverNow } from "../state/clock";
 import { status } from "../state/connection";
-import { Pace } from "./pace";
+import { beds } from "../state/ward";
+import { BedWaves } from "./bed-waves";
 import type { Sweep } from "./sweep";
 
 const RETRY_MS = 1000;
+// A page that is built up attaches its strips one after the other; one socket serves them all.
+const GATHER_MS = 50;
+// More beds the server sends on no socket.
+export const MAX_BEDS = 32;
 // Newest samples older than this do not count as live.
 export const MAX_LIVE_LAG_MS = 5000;
-// Frames kept for a strip that is not on the screen yet.
-const MAX_WAITING_FRAMES = 256;
 
-// Waves that have been seen, in the order of the screen.
-export const waveSignals = signal<Signal[]>(["ecg"]);
-// Sensor time of the newest live sample.
-export const newestSampleMs = signal(0);
-// Milliseconds of waves that came late and were not drawn.
-export const lateWaveMs = signal(0);
-
-// True when the signal is played faster than life; then no trace is drawn.
-export const tooFast = signal(false);
-let pace = new Pace();
-
-// Server time of what stands at the head of the first strip's sweep, or null before there is one.
-export const headMs = (): number | null => sweeps.get(waveSignals.peek()[0] ?? "ecg")?.headMs ?? null;
-
-const ORDER: Signal[] = ["ecg", "pleth", "resp"];
-const sweeps = new Map<Signal, Sweep>();
-const waiting = new Map<Signal, WaveFrame[]>();
-
-export function attachSweep(name: Signal, sweep: Sweep): () => void {
-  sweeps.set(name, sweep);
-  for (const frame of waiting.get(name) ?? []) sweep.push(frame, serverNow());
-  waiting.delete(name);
-  return () => sweeps.delete(name);
+const all = new Map<number, BedWaves>();
+export function wavesOf(bed: number): BedWaves {
+  const known = all.get(bed) ?? new BedWaves();
+  all.set(bed, known);
+  return known;
 }
 
-function take(frame: WaveFrame): void {
-  if (frame.late) {
-    if (frame.signal === "ecg") lateWaveMs.value += frame.values.length * frame.periodMs;
-    return;
-  }
-  if (!waveSignals.value.includes(frame.signal)) {
-    waveSignals.value = ORDER.filter((name) => name === frame.signal || waveSignals.value.includes(name));
-  }
-  if (frame.signal === "ecg") {
-    pace.arrived(frame);
-    if (pace.tooFast !== tooFast.peek()) {
-      tooFast.value = pace.tooFast;
-      for (const sweep of sweeps.values()) sweep.clear();
-    }
-  }
-  const end = frame.startMs + frame.values.length * frame.periodMs;
-  if (end > newestSampleMs.peek()) newestSampleMs.value = end;
-  if (tooFast.peek()) return;
-  const sweep = sweeps.get(frame.signal);
-  if (sweep) {
-    sweep.push(frame, serverNow());
-    return;
-  }
-  const frames = waiting.get(frame.signal) ?? [];
-  waiting.set(frame.signal, [...frames, frame].slice(-MAX_WAITING_FRAMES));
+// Strips on the screen, by bed.
+const attached = signal<ReadonlyMap<number, number>>(new Map());
+const count = (bed: number, by: number) => {
+  const next = new Map(attached.peek());
+  next.set(bed, (next.get(bed) ?? 0) + by);
+  attached.value = next;
+};
+
+export function attachSweep(bed: number, name: Signal, sweep: Sweep): () => void {
+  wavesOf(bed).attach(name, sweep);
+  count(bed, 1);
+  return () => {
+    wavesOf(bed).sweeps.delete(name);
+    count(bed, -1);
+  };
 }
 
-function connect(): void {
+// Beds whose waves are wanted: on the screen, and open to class II.
+export const wantedBeds = computed(() =>
+  beds.value.filter(({ bed, hasWaves }) => hasWaves.value && (attached.value.get(bed) ?? 0) > 0).map(({ bed }) => bed).slice(0, MAX_BEDS).join(),
+);
+
+// True while the traces stand still because a person wants to look at them. What arrives meanwhile is kept.
+export const frozenAtMs = signal<number | null>(null);
+export const toggleFreeze = (): void => {
+  frozenAtMs.value = frozenAtMs.peek() === null ? serverNow() : null;
+};
+
+let socket: WebSocket | null = null;
+let timer = 0;
+// Whether the next socket starts anew, for whichever reason it is opened.
+let freshDue = false;
+
+function open(query: string): void {
+  const fresh = freshDue;
+  freshDue = false;
+  if (socket) {
+    // Ours to close: its end starts no other.
+    socket.onclose = null;
+    socket.onmessage = null;
+    socket.close();
+    socket = null;
+  }
+  if (query === "") return;
+  const numbers = query.split(",").map(Number);
+  for (const bed of numbers) wavesOf(bed).begin(fresh);
   const scheme = location.protocol === "https:" ? "wss:" : "ws:";
-  const socket = new WebSocket(`${scheme}//${location.host}/api/v1/wave`);
+  socket = new WebSocket(`${scheme}//${location.host}/api/v1/wave?${numbers.map((bed) => `bed=${bed}`).join("&")}`);
   socket.binaryType = "arraybuffer";
   socket.onmessage = ({ data }) => {
     const frame = data instanceof ArrayBuffer ? parseWaveFrame(data) : null;
-    if (frame) take(frame);
+    // A frame of a bed that closed meanwhile is nobody's.
+    if (frame && numbers.includes(frame.bed)) wavesOf(frame.bed).take(frame);
   };
-  const stop = effect(() => {
-    // A socket may hang when the server is gone; a new one starts once the server is back.
-    if (status.value === "lost") socket.close();
-  });
   socket.onclose = () => {
-    stop();
-    setTimeout(connectWhenLive, RETRY_MS);
+    socket = null;
+    plan(RETRY_MS, true);
   };
 }
 
-function connectWhenLive(): void {
-  if (status.peek() !== "live") {
-    setTimeout(connectWhenLive, RETRY_MS / 5);
-    return;
-  }
-  newestSampleMs.value = 0;
-  pace = new Pace();
-  waiting.clear();
-  for (const sweep of sweeps.values()) sweep.clear();
-  connect();
+function plan(afterMs: number, fresh: boolean): void {
+  freshDue ||= fresh;
+  clearTimeout(timer);
+  timer = setTimeout(() => open(status.peek() === "live" ? wantedBeds.peek() : ""), afterMs);
 }
 
 // Script time of recent frames in milliseconds, for the measurement in the tests.
@@ -101,9 +95,9 @@ const frameTimes: number[] = [];
 
 function frame(): void {
   const start = performance.now();
-  if (status.peek() === "live") {
+  if (status.peek() === "live" && frozenAtMs.peek() === null) {
     const now = serverNow();
-    for (const sweep of sweeps.values()) sweep.draw(now);
+    for (const waves of all.values()) for (const sweep of waves.sweeps.values()) sweep.draw(now);
   }
   frameTimes.push(performance.now() - start);
   if (frameTimes.length > FRAMES_MEASURED) frameTimes.shift();
@@ -111,6 +105,13 @@ function frame(): void {
 }
 
 export function startWaves(): void {
-  connectWhenLive();
+  let wasLive = false;
+  effect(() => {
+    const live = status.value === "live";
+    void wantedBeds.value;
+    // A socket may hang when the server is gone; a new one starts once the server is back.
+    plan(live ? GATHER_MS : 0, live && !wasLive);
+    wasLive = live;
+  });
   requestAnimationFrame(frame);
 }
