@@ -6,6 +6,7 @@ mod audit;
 mod backup;
 mod config;
 mod ecg;
+mod export;
 mod ledger;
 mod patient;
 mod roles;
@@ -26,6 +27,7 @@ pub use backup::{
 };
 pub use config::{ConfigCheckOptions, ConfigCommand, ConfigPrintOptions, DoctorOptions, PrintAs};
 pub use ecg::{EcgCommand, EcgCorrelateOptions, EcgEvaluateOptions, EcgOptions};
+pub use export::{ExportCommand, ExportEdfOptions, ExportOptions};
 pub use ledger::{AnchorOptions, CheckOptions, LedgerCommand, ProveOptions, RepairOptions, VerifyOptions};
 pub use patient::{
     PatientAdmitOptions, PatientCommand, PatientEraseOptions, PatientListOptions, PatientOptions,
@@ -92,6 +94,14 @@ pub enum Command {
     },
     /// Looks at a recorded ECG as a hub does: beats, correlation with the patient's own shapes, verdicts and why.
     Ecg(EcgOptions),
+    /// What a clinic has on record of a bed, as CSV, WFDB, EDF+ or FHIR files.
+    ///
+    /// Needs a clinic that runs and a credential. Exit code 4 when the access is refused, 5 when the clinic does not answer.
+    Export {
+        /// As what.
+        #[command(subcommand)]
+        command: ExportCommand,
+    },
     /// Patients of a clinic: who lies where, and the erasure of everything about somebody.
     Patient {
         /// What to do.

@@ -82,6 +82,7 @@ macro_rules! failed {
 }
 
 failed!(
+    crate::export::Error,
     bodywire_channels::Error,
     bodywire_proto::Error,
     bodywire_sim::Error,

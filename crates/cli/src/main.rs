@@ -6,8 +6,8 @@ use bodywire_cli::args::{
 };
 use bodywire_cli::exit::Failure;
 use bodywire_cli::{
-    access, aggregate, attacks, backup, brokers, clinic, config, demo, doctor, ecg, hub, ledger, logging,
-    patient, replica, sensor,
+    access, aggregate, attacks, backup, brokers, clinic, config, demo, doctor, ecg, export, hub, ledger,
+    logging, patient, replica, sensor,
 };
 use clap::{CommandFactory, Parser};
 use std::process::ExitCode;
@@ -61,6 +61,7 @@ fn run(arguments: Arguments) -> Result<(), Failure> {
             Some(EcgCommand::Correlate(correlate)) => ecg::correlate(correlate),
             None => ecg::course(&options),
         },
+        Command::Export { command } => export::run(&command),
         Command::Patient { command } => patient::run(&command),
         Command::Access { command } => access::run(&command),
         Command::Aggregate { command } => aggregate::run(&command),

@@ -70,7 +70,7 @@ fn access(place: &ClinicPlace, ward: Option<&Shard>) -> Result<(String, String),
 }
 
 /// The directory of the clinic.
-pub(super) fn root(place: &ClinicPlace) -> Result<PathBuf, Failure> {
+pub(crate) fn root(place: &ClinicPlace) -> Result<PathBuf, Failure> {
     match &place.config {
         Some(file) => Ok(Loaded::read(file)?.state()),
         None => Ok(place.state.clone()),

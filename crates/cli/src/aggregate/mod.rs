@@ -4,6 +4,8 @@ mod ask;
 mod key;
 mod show;
 
+pub(crate) use ask::root;
+
 use crate::args::{AggregateCommand, AggregateKeyCommand};
 use crate::exit::Failure;
 use serde_json::{Value, json};

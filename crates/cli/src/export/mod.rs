@@ -1,12 +1,17 @@
 //! Vital signs in the formats that others open: FHIR R4, WFDB, EDF+ and CSV.
 //!
 //! A [`Recording`] is built from batches; a writer turns it into files. Samples are written as they were measured, a
-//! gap stays a gap, and what was simulated says so in every format. No file is opened here.
+//! gap stays a gap, and what was simulated says so in every format. [`command`] gets the batches from a clinic that runs and
+//! writes the files; the writers open none.
 
 mod calendar;
+mod clinic;
+mod command;
 pub mod csv;
 pub mod edf;
 pub mod fhir;
+mod history;
+mod record;
 pub mod series;
 #[cfg(test)]
 mod specimen;
@@ -14,6 +19,7 @@ pub mod wfdb;
 
 use bodywire_proto::observation::Signal;
 
+pub use command::run;
 pub use series::{AlarmMark, Recording, Segment, Series};
 
 /// A file to be written.

@@ -1,7 +1,7 @@
 //! The record of a bed for exports: lines of JSON, `GET /api/v1/beds/{bed}/record`.
 //!
 //! ```text
-//! {"begin": {"bed", "label", "subject", "house", "from_ms", "to_ms", "class"}}
+//! {"begin": {"bed", "label", "subject", "house", "admitted_ms", "from_ms", "to_ms", "class"}}
 //! {"sensor", "signal", "class", "start_ms", "period_us", .., "samples": [..]}    {"alarm": {..}}    {"consent": {..}}
 //! {"end": {"read": entry of the ledger}}        or {"error": text}: what came before is not all
 //! ```
@@ -81,10 +81,15 @@ async fn read(
     lines: &mpsc::Sender<Value>,
 ) -> Result<Value, crate::Error> {
     let wanted = opened.wanted;
+    let stays = match wanted.patient {
+        Some(patient) => store.stays(patient).await?,
+        None => Vec::new(),
+    };
+    let admitted_ms = stays.iter().filter(|stay| stay.hub == wanted.hub).map(|stay| stay.from_ms).min();
     let begin = json!({ "begin": {
         "bed": wanted.hub.0, "label": opened.label, "house": opened.house,
         "subject": wanted.patient.map(|patient| patient.0.to_string()),
-        "from_ms": wanted.from_ms, "to_ms": wanted.to_ms, "class": wanted.class.to_string(),
+        "admitted_ms": admitted_ms, "from_ms": wanted.from_ms, "to_ms": wanted.to_ms, "class": wanted.class.to_string(),
     }});
     let mut reading = Reading::begin(wanted, archive, store, now_ms, &*opened.counts).await?;
     if lines.send(begin).await.is_err() {
