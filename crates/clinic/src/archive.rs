@@ -4,9 +4,11 @@
 //! payload of a report = counter 8 | AES-256-GCM(data key, nonce = zero 4 ‖ counter 8, associated data = stream 16)
 //! ```
 //!
-//! A data key is drawn at every start for each hub, and for each patient at its bed, so that no counter is ever used twice
-//! under one key, and a patient's keys can be erased without anybody else's. Encrypted vectors are not sealed ([`vector`]).
+//! Data keys are drawn at every start for each hub, and for each patient at its bed, one for each class ([`class_key`]), so that no
+//! counter is ever used twice under one key, and a patient's keys can be erased without anybody else's. Encrypted vectors are
+//! not sealed ([`vector`]).
 
+pub mod class_key;
 pub mod vector;
 
 use crate::Error;
@@ -16,15 +18,15 @@ use aes_gcm::{Aes256Gcm, Nonce};
 use bodywire_ledger::{
     Checkpoint, Draft, Entry, EntryKind, FileDisk, Floor, Hash, KeyId, Log, Origin, Recovery, StreamId,
 };
+use bodywire_proto::risk::RiskClass;
 use bodywire_proto::wire::{HubId, SensorId};
 use bodywire_store::{LogHead, PatientId, ReportRow, Store, StreamRow, VectorRow};
+use class_key::EPOCH_MS;
 use ed25519_dalek::SigningKey;
 use std::collections::HashMap;
-use std::collections::hash_map::Entry as Slot;
 use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
-use zeroize::Zeroizing;
 
 /// Flag of an entry whose report came late: long after it was made, or after one that was made later.
 pub const FLAG_LATE: u16 = 1;
@@ -42,6 +44,8 @@ pub struct Item {
     pub hub_time_ms: u64,
     /// It came late: long after it was made, or after one that was made later.
     pub late: bool,
+    /// The class of the sensor: whoever may open that class can open the report.
+    pub class: RiskClass,
     /// The report.
     pub report: Vec<u8>,
 }
@@ -63,7 +67,7 @@ pub struct Archive {
     /// Entries that the database's head register says there are: how far this writer has got.
     registered: u64,
     /// What each hub's reports are sealed under, for the patient at its bed.
-    sealing: HashMap<Owner, Sealing>,
+    sealing: HashMap<Owner, Epoch>,
     streams: HashMap<(Owner, SensorId), StreamId>,
     owners: HashMap<StreamId, (Owner, SensorId)>,
     opened: HashMap<KeyId, Aes256Gcm>,
@@ -77,6 +81,12 @@ pub struct Archive {
 type Owner = (HubId, Option<PatientId>);
 /// The owner of the clinic's own records; no hub has this number.
 const OF_THE_CLINIC: Owner = (HubId(0), None);
+
+/// The keys of an owner, class by class.
+struct Epoch {
+    since_ms: u64,
+    classes: Vec<(RiskClass, Sealing)>,
+}
 
 /// A key of this process, so that no counter is ever used twice under it, whatever was lost with the last one.
 struct Sealing {
@@ -156,11 +166,12 @@ impl Archive {
             let stream = self.stream(owner, item.sensor).await?;
             let (kind, key, payload) = match vector::body_of(&item.report) {
                 Some(body) => {
-                    let key = self.sealing(owner, now_ms).await?.key_id;
+                    let key = self.sealing(owner, item.class, now_ms).await?.key_id;
                     (EntryKind::HomomorphicVector, key, self.vector_payload(&stream, item.number, body))
                 }
                 None => {
-                    let (key, payload) = self.seal(owner, &stream, &item.report, now_ms).await?;
+                    let (key, payload) =
+                        self.seal((owner, item.class), &stream, &item.report, now_ms).await?;
                     (EntryKind::Telemetry, key, payload)
                 }
             };
@@ -191,12 +202,12 @@ impl Archive {
 
     async fn seal(
         &mut self,
-        owner: Owner,
+        (owner, class): (Owner, RiskClass),
         stream: &StreamId,
         report: &[u8],
         now_ms: u64,
     ) -> Result<(KeyId, Vec<u8>), Error> {
-        let sealing = self.sealing(owner, now_ms).await?;
+        let sealing = self.sealing(owner, class, now_ms).await?;
         let counter = sealing.counter.to_be_bytes();
         sealing.counter += 1;
         let sealed = sealing
@@ -206,21 +217,29 @@ impl Archive {
         Ok((sealing.key_id, [&counter[..], &sealed].concat()))
     }
 
-    /// The key that an owner's reports are under; drawn when there is none yet.
-    async fn sealing(&mut self, owner: Owner, now_ms: u64) -> Result<&mut Sealing, Error> {
-        Ok(match self.sealing.entry(owner) {
-            Slot::Occupied(slot) => slot.into_mut(),
-            Slot::Vacant(slot) => {
-                let (id, secret): ([u8; 16], Zeroizing<[u8; 32]>) =
-                    (rand::random(), Zeroizing::new(rand::random()));
-                let (hub, patient) = owner;
-                self.store
-                    .add_data_key(id, &secret, (hub != OF_THE_CLINIC.0).then_some(hub), patient, now_ms)
-                    .await?;
-                let cipher = Aes256Gcm::new(&(*secret).into());
-                slot.insert(Sealing { key_id: KeyId(id), cipher, counter: 0 })
-            }
-        })
+    /// The key that an owner's reports of a class are under; drawn when there is none yet, or the epoch is over.
+    async fn sealing(&mut self, owner: Owner, class: RiskClass, now_ms: u64) -> Result<&mut Sealing, Error> {
+        let over = |epoch: &Epoch| now_ms.saturating_sub(epoch.since_ms) > EPOCH_MS;
+        if self.sealing.get(&owner).is_none_or(over) {
+            let epoch = self.draw(owner, now_ms).await?;
+            self.sealing.insert(owner, epoch);
+        }
+        let epoch = self.sealing.get_mut(&owner).ok_or(Error::Sealing)?;
+        let found = epoch.classes.iter_mut().find(|(of, _)| *of == class);
+        found.map(|(_, sealing)| sealing).ok_or(Error::Sealing)
+    }
+
+    async fn draw(&self, owner: Owner, now_ms: u64) -> Result<Epoch, Error> {
+        let (hub, patient) = owner;
+        let hub = (hub != OF_THE_CLINIC.0).then_some(hub);
+        let mut classes = Vec::with_capacity(3);
+        for (class, secret) in class_key::all(rand::random())? {
+            let id: [u8; 16] = rand::random();
+            self.store.add_data_key(id, &secret, hub, patient, now_ms).await?;
+            let cipher = Aes256Gcm::new(&(*secret).into());
+            classes.push((class, Sealing { key_id: KeyId(id), cipher, counter: 0 }));
+        }
+        Ok(Epoch { since_ms: now_ms, classes })
     }
 
     /// The head of the log as it is now, for [`Self::register`].
@@ -252,7 +271,7 @@ impl Archive {
     /// its index; it is durable.
     pub(crate) async fn note(&mut self, kind: EntryKind, text: &[u8], now_ms: u64) -> Result<u64, Error> {
         let stream = self.own;
-        let (key, payload) = self.seal(OF_THE_CLINIC, &stream, text, now_ms).await?;
+        let (key, payload) = self.seal((OF_THE_CLINIC, RiskClass::I), &stream, text, now_ms).await?;
         let (flags, stream_seq, time_ms) = (0, self.log.size(), now_ms);
         let draft = Draft { kind, flags, time_ms, stream, stream_seq, key, payload };
         let entries = tokio::task::block_in_place(|| self.log.append(vec![draft]))?;
@@ -299,7 +318,8 @@ impl Archive {
 
     /// Forgets keys, so that nothing is sealed under them or opened with them any more.
     pub(crate) fn forget(&mut self, keys: &[KeyId]) {
-        self.sealing.retain(|_, sealing| !keys.contains(&sealing.key_id));
+        self.sealing
+            .retain(|_, epoch| !epoch.classes.iter().any(|(_, sealing)| keys.contains(&sealing.key_id)));
         self.opened.retain(|key, _| !keys.contains(key));
     }
 

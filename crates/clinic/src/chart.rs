@@ -155,6 +155,12 @@ impl Chart {
         }
     }
 
+    /// The class of a sensor; nothing for one that is not enrolled.
+    #[must_use]
+    pub fn class_of(&self, sensor: SensorId) -> Option<risk::RiskClass> {
+        self.sensors.get(&sensor).map(|card| card.class)
+    }
+
     /// What class III sensors have said since the last call.
     pub fn answers(&mut self) -> Vec<SensorAnswer> {
         std::mem::take(&mut self.answers)

@@ -6,6 +6,7 @@ use crate::gate::act::{ACT_KINDS, Act};
 use crate::gate::record::row_of as row_of_act;
 use crate::settle::Batch;
 use bodywire_proto::report::{Kind, OF_THE_BED, Report};
+use bodywire_proto::risk::RiskClass;
 use bodywire_store::{ActRow, ReportRow};
 
 /// The row of a report that lies at `ledger_index`.
@@ -30,7 +31,8 @@ pub(crate) async fn unregistered(archive: &mut Archive) -> Result<(Batch, Vec<Ac
             Ok((hub, sensor, entry, report)) => {
                 let late = entry.flags & FLAG_LATE != 0;
                 let number = entry.stream_seq;
-                let item = Item { hub, number, sensor, hub_time_ms: entry.time_ms, late, report };
+                let class = RiskClass::III;
+                let item = Item { hub, number, sensor, hub_time_ms: entry.time_ms, late, class, report };
                 batch.rows.extend(row_of(index, &item));
             }
             Err(Error::NoReport { .. }) => {

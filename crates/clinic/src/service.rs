@@ -27,6 +27,7 @@ use bodywire_channels::topic::{Rendezvous, Shard};
 use bodywire_ledger::{Hash, Origin, Recovery, VerifierKey};
 use bodywire_paths::{Broker, Delivery, Event as PathEvent, Path as MqttPath};
 use bodywire_proto::report::{Kind, OF_THE_BED, Report};
+use bodywire_proto::risk::RiskClass;
 use bodywire_proto::window::Window;
 use bodywire_proto::wire::{HubId, SensorId};
 use bodywire_store::{ReportRow, Store};
@@ -613,7 +614,10 @@ impl Clinic {
         let late = message.late || behind || now_ms().saturating_sub(hub_time_ms) > LATE_AFTER_MS;
         self.counters.late.fetch_add(u64::from(late), Ordering::Relaxed);
         self.counters.out_of_order.fetch_add(u64::from(message.late || behind), Ordering::Relaxed);
-        Some(Item { hub, number, sensor, hub_time_ms, late, report: message.message.clone() })
+        // A sensor that no card names may be of any class.
+        let class = self.charts.get(&hub).and_then(|chart| chart.class_of(sensor));
+        let class = if is_vector { RiskClass::I } else { class.unwrap_or(RiskClass::III) };
+        Some(Item { hub, number, sensor, hub_time_ms, late, class, report: message.message.clone() })
     }
 
     /// Whether a vector is one as a hub must send it.

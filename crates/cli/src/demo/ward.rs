@@ -147,13 +147,13 @@ impl Ward {
             None => Source::Simulated,
         };
         let board = Board::new(now_ms(), source);
+        let issuer = demo_issuer(&state)?;
         let gate = access::gate::open(&state, &board, &clinic_key)?;
         let (stop_gate, gate_stop) = watch::channel(false);
         access::renew(&state, &store).await?;
         let doors = Doors::from([(HUB, BED.to_owned())]);
         access::gate::keep(&gate, &state, store.clone(), doors, gate_stop).await?;
         let condition = Condition::new();
-        let issuer = demo_issuer(&state)?;
         let mut bed = Bed::new(options, &state, &sensors, &condition, &issuer)?;
         let described = |(i, broker): (usize, &Broker)| {
             let crate::args::BrokerAddress { host, port } = broker.address();

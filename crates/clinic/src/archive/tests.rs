@@ -10,6 +10,7 @@ fn item(number: u64) -> Item {
         sensor: SensorId(number as u16),
         hub_time_ms: 5,
         late: false,
+        class: RiskClass::II,
         report,
     }
 }
@@ -61,7 +62,7 @@ async fn a_patient_has_keys_of_their_own_and_only_those_go() {
     write(&mut archive, 2).await.unwrap();
     write(&mut archive, 3).await.unwrap();
     let erased = store.erase_patient(patient, 20).await.unwrap();
-    assert_eq!(erased.keys.len(), 1);
+    assert_eq!(erased.keys.len(), 3, "one for each class");
     write(&mut archive, 4).await.unwrap();
     archive.forget(&erased.keys.iter().copied().map(KeyId).collect::<Vec<_>>());
     let readable: Vec<bool> = [
@@ -73,4 +74,30 @@ async fn a_patient_has_keys_of_their_own_and_only_those_go() {
     .to_vec();
     assert_eq!(readable, [true, false, false, true]);
     assert!(matches!(archive.read(1).await, Err(Error::Erased { index: 1 })));
+}
+
+/// What a clinic gives away when it gives the key of class II away.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_key_of_a_class_opens_it_and_those_below_and_an_epoch_ends() {
+    let directory = tempfile::tempdir().unwrap();
+    let location = Location::file(directory.path().join("test.db"));
+    let store = Store::open(&location, &DatabaseKey::new([7; 32])).await.unwrap();
+    let mut archive = archive(directory.path(), "ledger", &store).await;
+    let of = |number, class| Item { class, ..item(number) };
+    let items = [of(1, RiskClass::I), of(2, RiskClass::II), of(3, RiskClass::III)];
+    archive.append(&items, 6).await.unwrap();
+    archive.append(&[of(4, RiskClass::II)], 7 + EPOCH_MS).await.unwrap();
+    let entries: Vec<_> = (0..4).map(|index| archive.entry(index).unwrap()).collect();
+    let given = store.data_key(entries[1].0.key.0).await.unwrap().unwrap();
+    let lower = class_key::below(&given, RiskClass::II).unwrap().unwrap().1;
+    let opens = |key: &[u8; 32], at: usize| {
+        let (entry, payload) = &entries[at];
+        let (counter, sealed) = payload.split_first_chunk::<8>().unwrap();
+        let payload = Payload { msg: sealed, aad: &entry.stream.0 };
+        Aes256Gcm::new(key.into()).decrypt(&nonce(*counter), payload).is_ok()
+    };
+    assert_eq!([opens(&lower, 0), opens(&given, 1), opens(&given, 2)], [true, true, false]);
+    assert!(!opens(&lower, 1) && !opens(&lower, 2), "nothing upwards");
+    assert!(!opens(&given, 3), "the next epoch has keys of its own");
+    assert_eq!(archive.read(3).await.unwrap().3, b"report 4");
 }

@@ -108,6 +108,8 @@ fn every_collection_is_bounded() {
     assert!(board.path_state(200, "p", PathCondition::Up, "").is_err());
     for n in 0..=MAX_SENSORS {
         let sensor = SensorView {
+            sensor: 1,
+            signal: None,
             name: n.to_string(),
             kind: "x".into(),
             class: RiskClass::I,
@@ -124,7 +126,7 @@ fn every_collection_is_bounded() {
 #[test]
 fn slow_wave_client_loses_the_oldest_frames_only() {
     let board = board();
-    let mut frames = board.watch_waves().live;
+    let mut frames = board.watch_waves(&[]).live;
     let chunk = WaveChunk {
         signal: Signal::Ecg,
         start_ms: 0,
@@ -138,5 +140,5 @@ fn slow_wave_client_loses_the_oldest_frames_only() {
         board.wave(&chunk).unwrap();
     }
     assert!(matches!(frames.try_recv(), Err(broadcast::error::TryRecvError::Lagged(5))));
-    assert_eq!(frames.try_recv().unwrap()[4], 6, "the sixth frame is the oldest left");
+    assert_eq!(frames.try_recv().unwrap().bytes[4], 6, "the sixth frame is the oldest left");
 }

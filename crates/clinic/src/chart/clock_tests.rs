@@ -55,9 +55,9 @@ fn delayed_batches_follow_each_other_without_gap_or_overlap() {
         let bytes = report(observation::Signal::Ecg, 360_000, n as u64 * 90, 90, delay_ms);
         chart.show(&Report::parse(&bytes).unwrap(), NOW_MS).unwrap();
     }
-    let frames = chart.board.watch_waves().recent;
+    let frames = chart.board.watch_waves(&[chart.board.bed()]).recent;
     let starts: Vec<u64> =
-        frames.iter().map(|frame| u64::from_le_bytes(frame[8..16].try_into().unwrap())).collect();
+        frames.iter().map(|frame| u64::from_le_bytes(frame.bytes[8..16].try_into().unwrap())).collect();
     let first = OFFSET_MS as u64 + SENSOR_CLOCK_US / 1_000;
     assert_eq!(starts, [first, first + 250, first + 500, first + 750, first + 1_000]);
 }

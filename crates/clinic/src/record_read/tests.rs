@@ -70,7 +70,15 @@ impl Ward {
         self.next += 1;
         let header = ReportHeader { kind, sensor, number, hub_time_ms, offset_ms, backlog: 0 };
         let report = [&emit_header(&header).unwrap()[..], body].concat();
-        let item = Item { hub: HUB, number, sensor, hub_time_ms, late: false, report };
+        let item = Item {
+            hub: HUB,
+            number,
+            sensor,
+            hub_time_ms,
+            late: false,
+            class: bodywire_proto::risk::RiskClass::II,
+            report,
+        };
         let mut archive = self.archive.lock().await;
         let appended = archive.append(std::slice::from_ref(&item), NOW).await.unwrap();
         let row = row_of(appended.entries.start, &item).unwrap();

@@ -138,8 +138,15 @@ async fn a_crash_before_the_index_loses_no_vector() {
     let store = store(directory.path()).await;
     store.enroll_hub(&HubRow { hub: HUB, verify_key: [1; 32], rendezvous: [2; 32] }).await.unwrap();
     let patient = store.admit_patient(b"somebody", HUB, 10).await.unwrap();
-    let item =
-        |number, sensor, report| Item { hub: HUB, number, sensor, hub_time_ms: 5, late: false, report };
+    let item = |number, sensor, report| Item {
+        hub: HUB,
+        number,
+        sensor,
+        hub_time_ms: 5,
+        late: false,
+        class: bodywire_proto::risk::RiskClass::II,
+        report,
+    };
     let items = [
         item(1, OF_THE_BED, vector(1)),
         item(2, SensorId(2), report(Kind::Session, SensorId(2), 2, &[0; 11])),

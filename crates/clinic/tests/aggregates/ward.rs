@@ -155,7 +155,15 @@ impl Ward {
             };
             let body = [&window_of.to_bytes()[..], &vector(bed, window)].concat();
             let report = [&emit_header(&header).unwrap()[..], &body].concat();
-            Item { hub: HubId(bed), number, sensor: OF_THE_BED, hub_time_ms: 5, late: false, report }
+            Item {
+                hub: HubId(bed),
+                number,
+                sensor: OF_THE_BED,
+                hub_time_ms: 5,
+                late: false,
+                class: bodywire_proto::risk::RiskClass::II,
+                report,
+            }
         };
         let items: Vec<Item> = vectors.into_iter().map(item).collect();
         let mut archive = self.archive.lock().await;

@@ -30,7 +30,15 @@ fn item(hub: HubId, number: u64, kind: Kind, body: &[u8]) -> Item {
     let sensor = if kind == Kind::Vector { OF_THE_BED } else { SensorId(2) };
     let header = ReportHeader { kind, sensor, number, hub_time_ms: 5, offset_ms: 0, backlog: 0 };
     let report = [&emit_header(&header).unwrap()[..], body].concat();
-    Item { hub, number, sensor, hub_time_ms: 5, late: false, report }
+    Item {
+        hub,
+        number,
+        sensor,
+        hub_time_ms: 5,
+        late: false,
+        class: bodywire_proto::risk::RiskClass::II,
+        report,
+    }
 }
 
 fn vector(hub: HubId, number: u64) -> Item {
