@@ -30,6 +30,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use tokio::sync::Mutex;
 
 const HUB: HubId = HubId(7);
+const COOKIE: &str = "bodywire_session=cdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcd";
+const CSRF: &str = "efefefefefefefefefefefefefefefefefefefefefefefefefefefefefefefef";
 const TOKEN: &str = "abababababababababababababababababababababababababababababababab";
 const CHALLENGE: [u8; 16] = [9; 16];
 /// Entry of the read that the stand-in says it has written.
@@ -44,6 +46,7 @@ struct Gate {
     certificate: Certificate,
     refuses: bool,
     closed: AtomicU32,
+    signed_in: AtomicU32,
     now_ms: u64,
 }
 
@@ -70,7 +73,7 @@ impl World {
                 sensor: SensorId(sensor),
                 kind,
                 class,
-                wrapping_key: Key::new([7; 32]),
+                wrapping_key: Some(Key::new([7; 32])),
                 enrolled_ms: 1,
                 profile: Profile::ALL[0],
                 quality: PufQuality { reliability: 0.9, uniformity: 0.5, uniqueness: None },
@@ -107,15 +110,18 @@ impl World {
             certificate,
             refuses,
             closed: AtomicU32::new(0),
+            signed_in: AtomicU32::new(0),
             now_ms,
         });
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let certificate = HEX.encode(&certificate.to_bytes().unwrap());
-        let credential = format!("http://{address}\n{TOKEN}\n{certificate}\n{}\n", HEX.encode(&[4; 32]));
+        let credential = format!("http://{address}\nonce {TOKEN}\n{certificate}\n{}\n", HEX.encode(&[4; 32]));
         std::fs::create_dir(directory.path().join("clinic")).unwrap();
         std::fs::write(directory.path().join("clinic/export-credential"), credential).unwrap();
         let routes = Router::new()
+            .route("/", get(sign_in))
+            .route("/api/v1/session", get(session))
             .route("/api/v1/ward", get(ward))
             .route("/api/v1/access/challenge", post(challenge))
             .route("/api/v1/access", post(ask))
@@ -209,7 +215,24 @@ fn part(signal: Signal, rate_millihertz: u32, first_index: u64, at_ms: u64, samp
 }
 
 fn knows(headers: &HeaderMap) -> bool {
-    headers.get("authorization").is_some_and(|value| value == format!("Bearer {TOKEN}").as_str())
+    headers.get("cookie").is_some_and(|value| value == COOKIE)
+}
+
+/// A token opens one session.
+async fn sign_in(State(gate): State<Arc<Gate>>, Query(query): Query<HashMap<String, String>>) -> Response {
+    assert_eq!(query["once"], TOKEN);
+    if gate.signed_in.fetch_add(1, Ordering::Relaxed) > 0 {
+        return StatusCode::UNAUTHORIZED.into_response();
+    }
+    let cookie = format!("{COOKIE}; HttpOnly; SameSite=Strict; Path=/; Max-Age=43200");
+    (StatusCode::SEE_OTHER, [("set-cookie", cookie), ("location", "/".to_owned())]).into_response()
+}
+
+async fn session(headers: HeaderMap) -> Response {
+    if !knows(&headers) {
+        return (StatusCode::UNAUTHORIZED, Json(json!({ "error": "no session" }))).into_response();
+    }
+    Json(json!({ "csrf": CSRF })).into_response()
 }
 
 async fn ward(State(gate): State<Arc<Gate>>, headers: HeaderMap) -> Response {
@@ -221,7 +244,8 @@ async fn ward(State(gate): State<Arc<Gate>>, headers: HeaderMap) -> Response {
     Json(json!({ "beds": [{ "bed": 7, "label": "402", "patient_number": number }, empty] })).into_response()
 }
 
-async fn challenge() -> Json<Value> {
+async fn challenge(headers: HeaderMap) -> Json<Value> {
+    assert!(knows(&headers) && headers["x-bodywire-csrf"] == CSRF);
     Json(json!({ "challenge": HEX.encode(&CHALLENGE) }))
 }
 
@@ -276,7 +300,7 @@ async fn audit(State(gate): State<Arc<Gate>>, Query(query): Query<HashMap<String
     let row = |index: u64, kind: &str, ago_ms: u64, purpose: &str| {
         json!({
             "index": index, "at_ms": gate.now_ms - ago_ms, "kind": kind, "who": "Dr A. Meyer", "role": "physician",
-            "bed": 7, "purpose": purpose, "class": "II", "text": "live", "proof": true,
+            "bed": 7, "purpose": purpose, "class": "II", "text": if index == READ { "read record 1 to 2" } else { "read live" }, "proof": true,
         })
     };
     let rows = match query.get("before").map(String::as_str) {
@@ -329,6 +353,17 @@ async fn a_bed_is_exported_in_every_format() {
             && bundle.to_string().contains(&world.gate.patient.0.to_string())
     );
     assert_eq!(world.gate.closed.load(Ordering::Relaxed), 4, "each access was given back");
+    assert_eq!(world.gate.signed_in.load(Ordering::Relaxed), 1, "the session is kept");
+    let file = world.path("clinic/export-credential");
+    let text = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(&file, text.replace("session cd", "session 00")).unwrap();
+    let out = world.path("late.csv").display().to_string();
+    let output = world.export(&["csv", "--bed", "7", "--last", "5m", "--out", &out]).await;
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(
+        said.contains("bodywire access invite PERSON --export") && output.status.code() == Some(4),
+        "{said}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

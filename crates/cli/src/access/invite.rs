@@ -17,7 +17,7 @@ use ed25519_dalek::{Signer, SigningKey};
 use rand::{CryptoRng, RngExt};
 use serde_json::json;
 use sha2::{Digest, Sha256};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
 const HOUR_MS: u64 = 60 * 60 * 1000;
@@ -171,19 +171,28 @@ fn console_address(state: &State) -> Option<String> {
     text.split_once("/?once=").map(|(address, _)| address.to_owned())
 }
 
-/// What `bodywire export` signs with: a file that only the clinic's owner may read.
+/// What `bodywire export` signs in and signs with: a file that only the clinic's owner may read.
 ///
 /// ```text
 /// http://host:port of the console, empty when it was not known
-/// token, 64 hexadecimal digits: sent as `Authorization: Bearer`
+/// once and the token, 64 hexadecimal digits; after the first export session and the cookie
 /// certificate, 310 hexadecimal digits
 /// key, 64 hexadecimal digits: the Ed25519 seed
 /// ```
 pub(crate) struct ExportCredential {
+    path: PathBuf,
     pub(crate) address: String,
-    pub(crate) token: Zeroizing<String>,
+    pub(crate) pass: Pass,
     pub(crate) certificate: Certificate,
     pub(crate) key: SigningKey,
+}
+
+/// What opens the console, in hexadecimal digits.
+pub(crate) enum Pass {
+    /// A token that opens a session once.
+    Once(Zeroizing<String>),
+    /// The cookie of a session that was opened with it.
+    Session(Zeroizing<String>),
 }
 
 impl ExportCredential {
@@ -191,16 +200,37 @@ impl ExportCredential {
     pub(crate) const FILE: &str = "clinic/export-credential";
 
     fn leave(state: &State, address: Option<&str>, invited: &Invited) -> Result<String, Failure> {
+        let credential = Self {
+            path: state.root().join(Self::FILE),
+            address: address.unwrap_or_default().to_owned(),
+            pass: Pass::Once(Zeroizing::new(HEX.encode(&*invited.token))),
+            certificate: Certificate::parse(&invited.certificate)?,
+            key: SigningKey::from_bytes(&invited.seed),
+        };
+        credential.write()?;
+        Ok(credential.path.display().to_string())
+    }
+
+    /// Keeps the session that the token has opened, for the exports that follow.
+    pub(crate) fn signed_in(&mut self, cookie: &str) -> Result<(), Failure> {
+        self.pass = Pass::Session(Zeroizing::new(cookie.to_owned()));
+        self.write()
+    }
+
+    fn write(&self) -> Result<(), Failure> {
+        let (kind, secret) = match &self.pass {
+            Pass::Once(secret) => ("once", secret),
+            Pass::Session(secret) => ("session", secret),
+        };
+        let seed = Zeroizing::new(self.key.to_bytes());
         let text = Zeroizing::new(format!(
-            "{}\n{}\n{}\n{}\n",
-            address.unwrap_or_default(),
-            HEX.encode(&*invited.token),
-            HEX.encode(&invited.certificate),
-            HEX.encode(&*invited.seed)
+            "{}\n{kind} {}\n{}\n{}\n",
+            self.address,
+            &**secret,
+            HEX.encode(&self.certificate.to_bytes()?),
+            HEX.encode(&*seed)
         ));
-        let path = state.root().join(Self::FILE);
-        replace_private(&path, text.as_bytes())?;
-        Ok(path.display().to_string())
+        replace_private(&self.path, text.as_bytes())
     }
 
     /// Reads the file.
@@ -213,15 +243,21 @@ impl ExportCredential {
         let text = text.map_err(|error| Failure::path(path, error, NEXT))?;
         let mut lines = text.lines();
         let mut next = || lines.next().unwrap_or_default();
-        let (address, token, certificate, seed) = (next(), next(), next(), next());
+        let (address, pass, certificate, seed) = (next(), next(), next(), next());
+        let pass = match pass.split_once(' ') {
+            Some(("once", secret)) => Some(Pass::Once(Zeroizing::new(secret.to_owned()))),
+            Some(("session", secret)) => Some(Pass::Session(Zeroizing::new(secret.to_owned()))),
+            _ => None,
+        };
         let certificate = HEX.decode(certificate.as_bytes()).ok();
         let certificate = certificate.and_then(|bytes| Certificate::parse(&bytes).ok());
         let seed = HEX.decode(seed.as_bytes()).ok().map(Zeroizing::new);
         let seed: Option<&[u8; 32]> = seed.as_ref().and_then(|seed| seed.as_slice().try_into().ok());
-        match (certificate, seed) {
-            (Some(certificate), Some(seed)) if token.len() == 64 => Ok(Self {
+        match (pass, certificate, seed) {
+            (Some(pass), Some(certificate), Some(seed)) => Ok(Self {
+                path: path.to_owned(),
                 address: address.to_owned(),
-                token: Zeroizing::new(token.to_owned()),
+                pass,
                 certificate,
                 key: SigningKey::from_bytes(seed),
             }),

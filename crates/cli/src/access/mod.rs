@@ -11,8 +11,7 @@ mod policy;
 mod relation;
 mod revocation;
 
-pub(crate) use invite::ExportCredential;
-pub(crate) use invite::{Invited, invite};
+pub(crate) use invite::{ExportCredential, Invited, Pass, invite};
 pub(crate) use issuer::issuer;
 pub(crate) use revocation::keep_renewed;
 pub(crate) use revocation::renew;

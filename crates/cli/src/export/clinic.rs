@@ -1,9 +1,9 @@
 //! The conversation with a clinic that runs: a challenge, a signed request, and what it opens.
 
-use crate::access::ExportCredential;
+use crate::access::{ExportCredential, Pass};
 use crate::exit::Failure;
 use axum::body::{Body, Bytes};
-use axum::http::{Method, Request as HttpRequest, Response};
+use axum::http::{Method, Request as HttpRequest, Response, StatusCode};
 use bodywire_proto::RiskClass;
 use bodywire_proto::access::request::REQUEST_BYTES;
 use bodywire_proto::access::{Bed, PatientNumber, Purpose, Request, Role, SIGNATURE_BYTES};
@@ -17,6 +17,7 @@ use hyper_util::rt::TokioExecutor;
 use rand::Rng;
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
+use zeroize::Zeroizing;
 
 /// Bytes of an answer that is one JSON object: a ward of 32 beds with full boards has less.
 const ANSWER_BYTES_MAX: usize = 16 << 20;
@@ -32,16 +33,27 @@ const CONSENT_EVERY: Duration = Duration::from_millis(250);
 /// An answer whose body has not been read.
 type Answer = Response<Body>;
 
+/// What to do when the credential does not do any more.
+const ANEW: &str = "make another one: bodywire access invite PERSON --export --config FILE";
+/// The cookie of a session of the console.
+const COOKIE: &str = "bodywire_session";
+
 /// A clinic, with what it is asked under.
 pub(super) struct Clinic {
     url: String,
     credential: ExportCredential,
     http: HttpClient<HttpConnector, Full<Bytes>>,
+    /// The session's, and what its requests that do something carry.
+    cookie: Zeroizing<String>,
+    csrf: Zeroizing<String>,
 }
 
 impl Clinic {
-    /// The clinic at an address, or the one that the credential names. Nothing is sent yet.
-    pub(super) fn new(credential: ExportCredential, url: Option<&str>) -> Result<Self, Failure> {
+    /// Signs in at an address, or at the one that the credential names.
+    ///
+    /// # Errors
+    /// [`Failure::Denied`] when the credential has been used up or its session has ended.
+    pub(super) async fn sign_in(credential: ExportCredential, url: Option<&str>) -> Result<Self, Failure> {
         let url = url.unwrap_or(&credential.address).trim_end_matches('/').to_owned();
         if url.is_empty() {
             return Err(Failure::Configuration {
@@ -51,7 +63,33 @@ impl Clinic {
             });
         }
         let http = HttpClient::builder(TokioExecutor::new()).build_http();
-        Ok(Self { url, credential, http })
+        let (cookie, csrf) = Default::default();
+        let mut clinic = Self { url, credential, http, cookie, csrf };
+        clinic.cookie = match &clinic.credential.pass {
+            Pass::Session(cookie) => cookie.clone(),
+            Pass::Once(token) => {
+                let path = Zeroizing::new(format!("/?once={}", &**token));
+                let cookie = clinic.open_session(&path).await?;
+                clinic.credential.signed_in(&cookie)?;
+                cookie
+            }
+        };
+        let session = clinic.json(Method::GET, "/api/v1/session", None).await?;
+        let csrf = session["csrf"].as_str().ok_or_else(|| clinic.stranger())?;
+        clinic.csrf = Zeroizing::new(csrf.to_owned());
+        Ok(clinic)
+    }
+
+    /// Uses the token up; the session's cookie.
+    async fn open_session(&self, path: &str) -> Result<Zeroizing<String>, Failure> {
+        let response = self.send(Method::GET, path, None).await?;
+        if response.status() == StatusCode::UNAUTHORIZED {
+            return Err(Failure::Denied(format!("the credential is used up or has ended; {ANEW}")));
+        }
+        let set = response.headers().get("set-cookie").and_then(|value| value.to_str().ok());
+        let pair = set.and_then(|set| set.split(';').next()).and_then(|pair| pair.split_once('='));
+        let cookie = pair.filter(|(name, _)| *name == COOKIE).map(|(_, value)| value.to_owned());
+        cookie.map(Zeroizing::new).ok_or_else(|| self.stranger())
     }
 
     /// Asks for a class of a bed; the number of the grant.
@@ -210,7 +248,7 @@ impl Clinic {
         let why = said["error"].as_str().unwrap_or("it was refused").to_owned();
         match status.as_u16() {
             401 => Failure::Denied(format!(
-                "{why}; the credential may have ended: bodywire access invite PERSON --export --config FILE"
+                "the session has ended, as each does when the clinic starts anew; {ANEW}"
             )),
             403 => Failure::Denied(format!("{why}; see who may: bodywire access list --config FILE")),
             404 => Failure::Failed(format!("{why}; is the clinic of this version?")),
@@ -224,7 +262,8 @@ impl Clinic {
         let request = HttpRequest::builder()
             .method(method)
             .uri(format!("{}{path}", self.url))
-            .header("authorization", format!("Bearer {}", &*self.credential.token))
+            .header("cookie", format!("{COOKIE}={}", &*self.cookie))
+            .header("x-bodywire-csrf", &**self.csrf)
             .header("content-type", "application/json")
             .header("idempotency-key", HEX.encode(&key))
             .body(Full::new(body.map_or_else(Bytes::new, |body| Bytes::from(body.to_string()))))

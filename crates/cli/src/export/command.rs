@@ -63,7 +63,7 @@ fn export(options: &ExportOptions, format: Format) -> Result<(), Failure> {
     let credential = ExportCredential::read(&file)?;
     let out = Out::at(&options.out, format, options.bed)?;
     crate::block_on(async {
-        let clinic = Clinic::new(credential, options.console.as_deref())?;
+        let clinic = Clinic::sign_in(credential, options.console.as_deref()).await?;
         let access = clinic.ask(options.bed, options.class, options.sensor).await?;
         let record = Record::read(&clinic, options.bed, (from_ms, to_ms), options.class).await?;
         let audit = match format {

@@ -37,7 +37,8 @@ pub(super) async fn audit(
         };
         let rows = page["rows"].as_array().map(Vec::as_slice).unwrap_or_default();
         let in_time = |row: &&Value| {
-            let own = record.read.is_some() && row["index"].as_u64() == record.read;
+            // This export's own row is younger than the time that was asked for.
+            let own = record.read.is_some() && row["index"].as_u64() >= record.read && is_export(row);
             own || row["at_ms"].as_u64().is_some_and(|at| (from_ms..to_ms).contains(&at))
         };
         found.extend(rows.iter().filter(in_time).filter_map(|row| of(row, record)));
@@ -51,11 +52,16 @@ pub(super) async fn audit(
     Ok(found)
 }
 
+/// Whether a read was of the record as a whole, which only exports ask for.
+fn is_export(row: &Value) -> bool {
+    row["text"].as_str().is_some_and(|text| text.starts_with("read record "))
+}
+
 /// A row as FHIR has words for it; nothing for grants, settings and reviews.
 fn of(row: &Value, record: &Record) -> Option<AuditRecord> {
     let entry = row["index"].as_u64()?;
     let access = match row["kind"].as_str()? {
-        "read" if Some(entry) == record.read => Access::Exported,
+        "read" if Some(entry) == record.read || is_export(row) => Access::Exported,
         "read" => Access::Read,
         "refusal" => Access::Refused,
         "override-start" => Access::OverrideStarted,

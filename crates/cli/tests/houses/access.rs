@@ -217,3 +217,64 @@ fn what_is_revoked_is_in_the_next_list() {
     let (said, _) = house.refused(&["crl"]);
     assert!(said.contains("move it away"), "{said}");
 }
+
+/// Everything at once: a sensor measures, a program is given access by its relation, and takes files away; what was asked is on record.
+#[test]
+fn a_bed_is_exported_through_the_gate_of_a_clinic_that_runs() {
+    let world = World::new();
+    world.enroll("1", &[]);
+    world.admit();
+    let config = world.file("clinic.toml");
+    let access = |arguments: &[&str]| json(&[&["access"], arguments, &["--config", &config]].concat());
+    access(&["init"]);
+    access(&["add", "Research", "--role", "program", "--class", "II"]);
+    let hub_number = HUB.to_string();
+    let admitted = json(&["patient", "admit", "--hub", &hub_number, "--config", &config]);
+    let patient = admitted["patient"].as_u64().unwrap().to_string();
+    let clinic = world.clinic();
+    let (hub, address) = world.hub();
+    drop(world.sensor("1", &address, "8s").finish());
+    access(&["invite", "Research", "--export", "--hours", "1"]);
+
+    let out = world.file("bed.csv");
+    let arguments =
+        ["export", "csv", "--bed", &hub_number, "--last", "5m", "--out", &out, "--config", &config];
+    let refused = run(&arguments);
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(refused.status.code() == Some(4) && said.contains("bodywire access relate"), "{said}");
+    access(&["relate", "Research", &patient, "--as", "treating"]);
+    // A clinic that runs sees it within seconds.
+    std::thread::sleep(std::time::Duration::from_secs(4));
+    let exported = json(&arguments);
+    assert!(exported["samples"].as_u64() > Some(1_000), "{exported}");
+    assert!(exported["data"].as_str().unwrap().contains("HTEST"), "{exported}");
+    let table = std::fs::read_to_string(&out).unwrap();
+    assert!(table.lines().skip(1).all(|row| row.contains("SIMULATED")));
+    let bundle = world.file("bed.json");
+    json(&["export", "fhir", "--bed", &hub_number, "--last", "5m", "--out", &bundle, "--config", &config]);
+    let bundle: Value = serde_json::from_slice(&std::fs::read(bundle).unwrap()).unwrap();
+    let exports = bundle["entry"].as_array().unwrap().iter().filter(|entry| {
+        entry["resource"]["resourceType"] == "AuditEvent" && entry["resource"]["type"]["code"] == "110106"
+    });
+    assert_eq!(exports.count(), 2, "the first export and this one");
+    // Class III is not for programs, and breaking off the relation closes the bed.
+    let above = ["--class", "III", "--sensor", "1"];
+    let refused = run(&[
+        &arguments[..4],
+        &["--last", "5m", "--out", &world.file("b.csv"), "--config", &config],
+        &above,
+    ]
+    .concat());
+    assert_eq!(refused.status.code(), Some(4), "{}", String::from_utf8_lossy(&refused.stderr));
+    drop(hub.stop());
+    drop(clinic.stop());
+    let kinds: Vec<_> = ["grant", "read", "refusal"]
+        .into_iter()
+        .map(|kind| {
+            json(&["audit", "list", &world.file("clinic/clinic/ledger"), "--kind", kind])["records"]
+                .as_array()
+                .map_or(0, Vec::len)
+        })
+        .collect();
+    assert!(kinds.iter().all(|count| *count >= 1), "{kinds:?}");
+}
