@@ -17,8 +17,10 @@ const RELATIONS: Record<string, string> = {
 };
 
 export function askForClass(bed: BedState, wanted: RiskClass, sensor?: Sensor): void {
+  const purpose = usualPurpose(bed);
+  if (!purpose) return;
   showPage("access", bed.bed);
-  void ask(bed, { class: wanted, purpose: usualPurpose(), sensor: sensor && { number: sensorNumber(sensor), name: sensor.name } });
+  void ask(bed, { class: wanted, purpose, sensor: sensor && { number: sensorNumber(sensor), name: sensor.name } });
 }
 
 export function OpenGrant({ bed }: { bed: BedState }) {
@@ -42,6 +44,7 @@ export function OpenGrant({ bed }: { bed: BedState }) {
 export function SealedSensors({ bed }: { bed: BedState }) {
   const level = bed.access.value?.class;
   if (cannotSign.value) return <p class="cannot">{cannotSign.value}</p>;
+  if (!usualPurpose(bed)) return null;
   return (
     <>
       {!reaches(level, "II") && <button onClick={() => askForClass(bed, "II")}>Ask for class II</button>}

@@ -10,6 +10,8 @@ import type { Sweep } from "./sweep";
 const RETRY_MS = 1000;
 // A page that is built up attaches its strips one after the other; one socket serves them all.
 const GATHER_MS = 50;
+// Beds that open one after the other join an open socket together.
+const REGATHER_MS = 300;
 // More beds the server sends on no socket.
 export const MAX_BEDS = 32;
 // Newest samples older than this do not count as live.
@@ -110,7 +112,7 @@ export function startWaves(): void {
     const live = status.value === "live";
     void wantedBeds.value;
     // A socket may hang when the server is gone; a new one starts once the server is back.
-    plan(live ? GATHER_MS : 0, live && !wasLive);
+    plan(!live ? 0 : socket ? REGATHER_MS : GATHER_MS, live && !wasLive);
     wasLive = live;
   });
   requestAnimationFrame(frame);
