@@ -36,7 +36,7 @@ export function OpenGrant({ bed }: { bed: BedState }) {
       <p class="shows">{CLASS_SHOWS[access.class]}</p>
       {access.waiting && <p class="waiting">The sensor is being asked for class III.</p>}
       {access.withheld && <p class="withheld">Withheld: {access.withheld}</p>}
-      <button onClick={() => void closeAccess(access.id, bed.bed, bedName(bed))}>Close{access.override ? " break-glass" : ""}</button>
+      <button onClick={() => void closeAccess(access.id, bed.bed, bedName(bed))}>Close {access.override ? "break-glass" : "access"}</button>
     </>
   );
 }
