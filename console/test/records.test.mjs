@@ -104,7 +104,7 @@ test("a patient reads sentences: who looked at what, and can prove each", async 
   await mine.seen(".sentences li");
   const sentences = await mine.page.locator(".sentences li").allInnerTexts();
   assert.match(sentences[0], /^On \d+ \w+ \d{4}, \d\d:\d\d:\d\d Dr A\. Meyer \(physician\) was given access to your ECG, heart rate, SpO₂, respiration and temperature, for treatment\./);
-  assert.match(sentences[1], /N\. Weber \(nurse\) looked at ecg, heart-rate, spo2\./);
+  assert.match(sentences[1], /N\. Weber \(nurse\) looked at ECG, Heart rate, SpO₂\./);
   assert.match(sentences[2], /Dr T\. Lang \(emergency responder\) asked for access and was refused: no relation\./);
   assert.match(sentences[3], /broke the glass and opened your .* without being on your list; a second person reviews it\./);
   assert.match(await mine.page.title(), /^Who looked at my data/);

@@ -48,7 +48,7 @@ export function SealedSensors({ bed }: { bed: BedState }) {
   return (
     <>
       {!reaches(level, "II") && <button onClick={() => askForClass(bed, "II")}>Ask for class II</button>}
-      {sealedSensors(bed).map((sensor) => (
+      {bed.patientNumber.value !== null && sealedSensors(bed).map((sensor) => (
         <button key={sensor.name} data-sealed={sensor.name} disabled={bed.access.value?.waiting ?? false} onClick={() => askForClass(bed, "III", sensor)}>
           Ask for class III: {sensorText(sensor.kind)}
         </button>

@@ -28,7 +28,9 @@ export function wavesOf(bed: number): BedWaves {
 const attached = signal<ReadonlyMap<number, number>>(new Map());
 const count = (bed: number, by: number) => {
   const next = new Map(attached.peek());
-  next.set(bed, (next.get(bed) ?? 0) + by);
+  const before = next.get(bed) ?? 0;
+  if (before === 0 && by > 0) wavesOf(bed).expect();
+  next.set(bed, before + by);
   attached.value = next;
 };
 
