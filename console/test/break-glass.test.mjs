@@ -54,6 +54,19 @@ test("focus stays in the dialog, keys do nothing behind it, and Esc gives the fo
   assert.equal(await page.evaluate(() => document.activeElement.getAttribute("aria-label")), "Break glass for Bed 403");
 });
 
+test("a lost server's red frame lies over the dialog, and what was typed is still there after it", async () => {
+  await openDialog(3);
+  await dialog().locator("textarea").fill("found without pulse");
+  ward.silent = true;
+  await page.getByText(/NO LIVE DATA since/).waitFor({ timeout: 7000 });
+  assert.ok(await page.$eval(".lost-frame", (frame) => frame.matches(":popover-open")), "in the browser's top layer, above the dialog");
+  await w.shot("break-glass-lost");
+  ward.silent = false;
+  await page.locator(".screen.live").waitFor({ timeout: 8000 });
+  assert.equal(await dialog().locator("textarea").inputValue(), "found without pulse");
+  await page.keyboard.press("Escape");
+});
+
 test("no reason, too few words, no code: nothing is sent", async () => {
   const asked = ward.requests.length;
   await openDialog(3);

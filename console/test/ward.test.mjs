@@ -134,6 +134,7 @@ test("a bed that is turned to starts with its recent past", async () => {
 
 test("search dims what does not match and moves nothing; Enter opens the first", async () => {
   await w.seen("main.ward");
+  await w.seen(".search input");
   await page.keyboard.press("/");
   await page.keyboard.type("novak");
   await page.waitForFunction(() => document.querySelectorAll(".tile.dimmed").length === 7, null, SOON);
