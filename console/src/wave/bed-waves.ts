@@ -36,6 +36,12 @@ export class BedWaves {
     this.#waiting.delete(name);
   }
 
+  // The bed has left the screen.
+  detach(name: Signal): void {
+    this.sweeps.delete(name);
+    if (this.sweeps.size === 0) this.#waiting.clear();
+  }
+
   // The bed comes onto the screen, and a socket is opened for that, which sends the past first. A live chunk that an old
   // socket still brings would start the sweep without it.
   expect(): void {

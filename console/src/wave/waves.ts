@@ -38,7 +38,7 @@ export function attachSweep(bed: number, name: Signal, sweep: Sweep): () => void
   wavesOf(bed).attach(name, sweep);
   count(bed, 1);
   return () => {
-    wavesOf(bed).sweeps.delete(name);
+    wavesOf(bed).detach(name);
     count(bed, -1);
   };
 }
