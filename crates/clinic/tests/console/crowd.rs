@@ -8,6 +8,7 @@ use bodywire_clinic::board::{AlarmInput, Board, MAX_EVENTS, NumericView, Priorit
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto;
 use hyper_util::service::TowerToHyperService;
+use std::io::Write as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -125,14 +126,16 @@ async fn slow_readers_cost_little_and_delay_nobody() {
     }
     let grown = resident().saturating_sub(before);
     times.sort();
-    println!(
+    writeln!(
+        std::io::stdout(),
         "{STREAMS} streams, {} slow: {} KiB a stream; alarm after {:?} (median), {:?} (95 %), {:?} (last)",
         slow.len(),
         grown / STREAMS as u64 / 1_024,
         times[times.len() / 2],
         times[times.len() * 95 / 100],
         times[times.len() - 1],
-    );
+    )
+    .unwrap();
     assert!(grown < STREAMS as u64 * STREAM_BYTES_MAX, "{grown} bytes");
     // A slow reader that reads again gets the ward as it is now, not what it has missed.
     let mut late = slow.swap_remove(0);
