@@ -3,6 +3,7 @@
 
 mod aggregates;
 mod doctor;
+mod dump;
 mod engines;
 mod erasure;
 mod outages;
