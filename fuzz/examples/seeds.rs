@@ -307,7 +307,9 @@ fn channels_seeds() -> Result<Seeds, Box<dyn Error>> {
 fn cli_seeds() -> Seeds {
     let all = example(Role::All);
     // Everything that may be left out, written.
-    let is_left_out = |line: &str| line.starts_with('#') && !line.starts_with("# ") && line.contains(" = ");
+    let is_left_out = |line: &str| {
+        line.starts_with('#') && !line.starts_with("# ") && (line.contains(" = ") || line.starts_with("#[["))
+    };
     let full: Vec<&str> = all.lines().map(|line| if is_left_out(line) { &line[1..] } else { line }).collect();
     let terse: Vec<&str> = full.iter().filter(|line| !line.starts_with('#')).copied().collect();
     let key = "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a";

@@ -4,6 +4,7 @@
 mod access;
 mod aggregates;
 mod doctor;
+mod dump;
 mod engines;
 mod erasure;
 mod outages;

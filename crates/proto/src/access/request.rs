@@ -105,7 +105,8 @@ pub struct Request {
     pub class: RiskClass,
     /// What for.
     pub purpose: Purpose,
-    /// The asker's clock, milliseconds since 1970. For the record; nothing is decided by it.
+    /// The asker's clock, milliseconds since 1970. For the record; a decider decides nothing by it, and a class III sensor, which
+    /// gives out no challenge, only whether the request is fresh ([`crate::ask::examine`]).
     pub time_ms: u64,
     /// SHA-256 of the reason in words; `None` when none was given.
     pub statement: Option<[u8; 32]>,
