@@ -8,5 +8,6 @@ mod attempts;
 mod events;
 #[path = "../house/mod.rs"]
 mod house;
+mod openapi;
 mod routes;
 mod waves;
