@@ -144,7 +144,7 @@ export function makeDecider(ward) {
       if (wrong) return [403, { error: wrong }];
       return overrideOf(bed, request, statement);
     }
-    if (request.patient === 0n) return [400, { error: "no patient: only an emergency is for whoever lies in the bed" }];
+    if (request.patient === 0n && request.purpose !== "emergency-treatment") return [400, { error: "no patient: only an emergency is for whoever lies in the bed" }];
     const most = TABLE[ward.person.role]?.[bed.relation];
     if (!most) return refuse("no relation", "relation", bed, clinician);
     if (rank(request.class) > rank(ward.person.highest)) return refuse("class above certificate", "class", bed, clinician);

@@ -13,7 +13,8 @@ import { chromium } from "playwright-core";
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "..", "..");
 const PREVIEW = "cargo run -q -p bodywire-clinic --example console_preview";
-const LINK = /http:\/\/\S+\/\?once=\w+/;
+// The fragment is the key of the session; a link may come without one.
+const LINK = /http:\/\/\S+\/\?once=\w+(#k=\w+)?/;
 // The first start may compile.
 const START_TIMEOUT_MS = 600_000;
 

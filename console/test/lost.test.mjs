@@ -14,6 +14,8 @@ before(async () => {
   const context = await browser.newContext({ viewport: { width: 1920, height: 1080 } });
   page = listen(await context.newPage(), originOf(server.link));
   await page.goto(server.link);
+  await page.locator(".screen.live").waitFor({ timeout: 30_000 });
+  await page.keyboard.press("1");
   await page.locator("[data-signal=heart-rate]:not(:text('---'))").waitFor({ timeout: 30_000 });
 });
 after(async () => {

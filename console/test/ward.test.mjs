@@ -1,6 +1,7 @@
 // The ward's page with 1, 8 and 32 beds of a made-up ward.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
+import { columnTops } from "./trace-pixels.mjs";
 import { openWard } from "./ward-page.mjs";
 
 const SOON = { timeout: 6000 };
@@ -119,8 +120,21 @@ test("waves come on one socket for the beds on the screen", async () => {
   await page.keyboard.press("w");
 });
 
+test("a bed that is turned to starts with its recent past", async () => {
+  await w.seen("main.ward");
+  await page.waitForTimeout(1500);
+  await page.keyboard.press("2");
+  await page.waitForFunction(() => Number(document.querySelector(".bed-view .strip.ecg .trace")?.dataset.headMs) > 0, null, SOON);
+  await page.waitForTimeout(300);
+  const drawn = (await columnTops(page)).filter((top) => top !== null).length;
+  const second = 25 * (await page.$eval(".strip.ecg .trace", (canvas) => Number(canvas.dataset.pxPerMm)));
+  assert.ok(drawn > 4 * second, `${drawn} columns, a second is ${second.toFixed(0)}`);
+  await page.keyboard.press("w");
+});
+
 test("search dims what does not match and moves nothing; Enter opens the first", async () => {
   await w.seen("main.ward");
+  await w.seen(".search input");
   await page.keyboard.press("/");
   await page.keyboard.type("novak");
   await page.waitForFunction(() => document.querySelectorAll(".tile.dimmed").length === 7, null, SOON);

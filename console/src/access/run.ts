@@ -5,7 +5,7 @@ import { refusalText, send, UNREACHABLE } from "../api/actions";
 import type { RiskClass } from "../api/types";
 import type { BedState } from "../state/bed-state";
 import { serverNow } from "../state/clock";
-import { certificate, person, reaches } from "../state/session";
+import { certificate, isClinician, person, reaches } from "../state/session";
 import { sign } from "./credential";
 import { fromHex, toHex } from "./hex";
 import { CHALLENGE_BYTES, type Purpose, signedRequest, statementHash } from "./request";
@@ -88,8 +88,10 @@ export function applyStep(bed: number, { access, ...step }: StepChange): void {
   put(bed, { ...run, steps: known ? run.steps.map((other) => (other.step === step.step ? step : other)) : [...run.steps, step] });
 }
 
-// Purpose of an ordinary request, by role (docs/access.md, "Who sees what").
-export function usualPurpose(): Purpose {
+// Purpose of an ordinary request, by role (docs/access.md, "Who sees what"). Who has no relation does not learn the patient's
+// number, and a request that names no patient is one of an emergency; null when this role has no such.
+export function usualPurpose(bed: BedState): Purpose | null {
+  if (bed.patientNumber.value === null) return isClinician.value ? "emergency-treatment" : null;
   if (person.value.role === "patient") return "own-data";
   return person.value.role === "reviewer" ? "review" : "treatment";
 }

@@ -17,8 +17,10 @@ const RELATIONS: Record<string, string> = {
 };
 
 export function askForClass(bed: BedState, wanted: RiskClass, sensor?: Sensor): void {
+  const purpose = usualPurpose(bed);
+  if (!purpose) return;
   showPage("access", bed.bed);
-  void ask(bed, { class: wanted, purpose: usualPurpose(), sensor: sensor && { number: sensorNumber(sensor), name: sensor.name } });
+  void ask(bed, { class: wanted, purpose, sensor: sensor && { number: sensorNumber(sensor), name: sensor.name } });
 }
 
 export function OpenGrant({ bed }: { bed: BedState }) {
@@ -34,7 +36,7 @@ export function OpenGrant({ bed }: { bed: BedState }) {
       <p class="shows">{CLASS_SHOWS[access.class]}</p>
       {access.waiting && <p class="waiting">The sensor is being asked for class III.</p>}
       {access.withheld && <p class="withheld">Withheld: {access.withheld}</p>}
-      <button onClick={() => void closeAccess(access.id, bed.bed, bedName(bed))}>Close{access.override ? " break-glass" : ""}</button>
+      <button onClick={() => void closeAccess(access.id, bed.bed, bedName(bed))}>Close {access.override ? "break-glass" : "access"}</button>
     </>
   );
 }
@@ -42,10 +44,11 @@ export function OpenGrant({ bed }: { bed: BedState }) {
 export function SealedSensors({ bed }: { bed: BedState }) {
   const level = bed.access.value?.class;
   if (cannotSign.value) return <p class="cannot">{cannotSign.value}</p>;
+  if (!usualPurpose(bed)) return null;
   return (
     <>
       {!reaches(level, "II") && <button onClick={() => askForClass(bed, "II")}>Ask for class II</button>}
-      {sealedSensors(bed).map((sensor) => (
+      {bed.patientNumber.value !== null && sealedSensors(bed).map((sensor) => (
         <button key={sensor.name} data-sealed={sensor.name} disabled={bed.access.value?.waiting ?? false} onClick={() => askForClass(bed, "III", sensor)}>
           Ask for class III: {sensorText(sensor.kind)}
         </button>

@@ -35,6 +35,8 @@ function Steps({ run }: { run: Run }) {
   );
 }
 
+const sentence = (text: string): string => `${text.charAt(0).toUpperCase()}${text.slice(1)}.`;
+
 function wishText({ wish }: Run): string {
   return `Class ${wish.class}${wish.sensor ? ` of ${wish.sensor.name}` : ""} for ${purposeText(wish.purpose)}`;
 }
@@ -47,7 +49,7 @@ function End({ bed, run }: { bed: BedState; run: Run }) {
     case "refused":
       return (
         <div class="notice refusal">
-          <p><b>Refused: {outcome.refused.reason}.</b> {outcome.refused.error}.</p>
+          <p><b>Refused: {outcome.refused.reason}.</b> {sentence(outcome.refused.error)}</p>
           {outcome.refused.break_glass && isClinician.value && (
             <button class="glass" onClick={() => breakGlass(bed, wish.sensor?.number ?? null)}>Break glass</button>
           )}
@@ -78,7 +80,7 @@ export function AccessPage() {
             <OpenGrant bed={bed} />
             <div class="asks">
               <SealedSensors bed={bed} />
-              {isClinician.value && cannotSign.value === null && !bed.access.value?.override && (
+              {isClinician.value && cannotSign.value === null && !bed.access.value?.override && run?.outcome.state !== "refused" && (
                 <button class="glass" onClick={() => breakGlass(bed)}>Break glass</button>
               )}
             </div>

@@ -41,7 +41,13 @@ export function AlarmReview({ bed }: { bed: BedState }) {
       <h2 id="alarm-review-title">Event review</h2>
       {error && <p class="notice bad" role="status">{error}</p>}
       {value && records.length === 0 && <p class="none">no alarm is on record</p>}
-      <div class="review-columns">
+      <div class="review-rows">
+        {chosen?.strip && (
+          <div class="review-strip">
+            <p>{PREFIX[chosen.priority]}{chosen.text}, {dateText(chosen.raised_ms)}</p>
+            <EvidenceStrip path={`${path}/${chosen.number}/strip`} raisedAtMs={chosen.raised_ms} />
+          </div>
+        )}
         <div class="scroll" tabIndex={0} role="region" aria-label="Alarms on record">
           <table class="records">
             <thead><tr><th>Raised</th><th>Alarm</th><th>Lasted</th><th>Acknowledged</th><th>ECG</th></tr></thead>
@@ -53,12 +59,6 @@ export function AlarmReview({ bed }: { bed: BedState }) {
           </table>
           {records.length > 0 && !end && <button class="older" onClick={() => void more().catch(() => setEnd(true))}>Older</button>}
         </div>
-        {chosen?.strip && (
-          <div class="review-strip">
-            <p>{PREFIX[chosen.priority]}{chosen.text}, {dateText(chosen.raised_ms)}</p>
-            <EvidenceStrip path={`${path}/${chosen.number}/strip`} raisedAtMs={chosen.raised_ms} />
-          </div>
-        )}
       </div>
     </section>
   );

@@ -15,15 +15,16 @@ import { TrendsPanel } from "./trends-panel";
 
 function Overview({ bed }: { bed: BedState }) {
   return (
-    <div class="cards">
-      <EvidenceCard bed={bed} />
+    <div class={`cards ${bed.hasWaves.value ? "" : "few"}`}>
+      {/* What rests on the ECG is not there where that is closed; an empty card would say that nothing happened. */}
+      {bed.hasWaves.value && <EvidenceCard bed={bed} />}
       <div class="stack">
         <PathsCard bed={bed} />
         <LedgerCard bed={bed} />
       </div>
       <SensorsCard bed={bed} />
       <AccessCard bed={bed} />
-      <EventList bed={bed} />
+      {bed.isOpen.value && <EventList bed={bed} />}
     </div>
   );
 }

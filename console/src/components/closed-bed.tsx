@@ -1,15 +1,10 @@
 import { breakGlass } from "../access/glass";
 import { cannotSign } from "../access/credential";
-import { ask, usualClass, usualPurpose } from "../access/run";
+import { usualClass, usualPurpose } from "../access/run";
 import type { BedState } from "../state/bed-state";
-import { showPage } from "../state/page";
 import { isClinician, wall } from "../state/session";
 import { bedName } from "../state/ward";
-
-export function askForAccess(bed: BedState): void {
-  showPage("access", bed.bed);
-  void ask(bed, { class: usualClass(), purpose: usualPurpose() });
-}
+import { askForClass } from "./access-card";
 
 // What a bed offers that is closed for the session.
 export function ClosedBed({ bed }: { bed: BedState }) {
@@ -19,7 +14,9 @@ export function ClosedBed({ bed }: { bed: BedState }) {
       <span class="closed-why">{wall.value ? "Closed" : (cannotSign.value ?? "Closed for you")}</span>
       {!wall.value && cannotSign.value === null && (
         <span class="closed-buttons">
-          <button aria-label={`Ask for access to ${bedName(bed)}`} onClick={() => askForAccess(bed)}>Ask for access</button>
+          {usualPurpose(bed) && (
+            <button aria-label={`Ask for access to ${bedName(bed)}`} onClick={() => askForClass(bed, usualClass())}>Ask for access</button>
+          )}
           {isClinician.value && (
             <button class="glass" aria-label={`Break glass for ${bedName(bed)}`} onClick={() => breakGlass(bed)}>Break glass</button>
           )}

@@ -2,7 +2,7 @@ import type { Priority } from "../api/types";
 import { ageText, clockText, now } from "../state/clock";
 import { status } from "../state/connection";
 import { bed, page } from "../state/page";
-import { person, wall } from "../state/session";
+import { certificate, person, wall } from "../state/session";
 import { allAlarms, beds, ledgerOf, source, wardItself } from "../state/ward";
 import { AudioControl } from "./audio-control";
 import { LivePill } from "./live-pill";
@@ -23,9 +23,21 @@ function AlarmCounts() {
   );
 }
 
+// So long before its end a certificate says when it ends: a new link takes a moment.
+const WARN_MS = 30 * 60_000;
+
 function Who() {
   const { name, role, highest } = person.value;
-  return <span class="pill who">{[name, role && roleText(role), highest && `class ${highest}`].filter(Boolean).join(", ")}</span>;
+  const until = certificate.value?.until_ms;
+  const text = [name, role && roleText(role), highest && `class ${highest}`].filter(Boolean).join(", ");
+  return (
+    <span class="pill who">
+      {text}
+      {until !== undefined && until - now.value < WARN_MS && (
+        <b class="ends">{until > now.value ? ` until ${clockText(until)}` : " certificate ended: open a new link"}</b>
+      )}
+    </span>
+  );
 }
 
 export function Header() {

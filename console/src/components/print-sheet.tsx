@@ -17,7 +17,8 @@ const lines = (every: number): string =>
 // What the printer gets: a strip in millimetres and all that is needed to read it. It is not on the screen.
 export function PrintSheet() {
   const strip = printed.value;
-  if (!strip) return null;
+  // A bed that has closed since is not printed again.
+  if (!strip || !strip.bed.hasWaves.value) return null;
   const { bed, samples, fromMs } = strip;
   let before = -Infinity;
   const trace = samples

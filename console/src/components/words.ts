@@ -37,6 +37,9 @@ export const PREFIX: Record<Priority, string> = { high: "*** ", medium: "** ", l
 export const alarmText = (alarm: Alarm): string =>
   PREFIX[alarm.priority] + (alarm.redacted ? `${alarm.priority.toUpperCase()} ALARM` : alarm.text);
 
+// A list of signals, as the wire writes it, in words; any other text stays.
+export const signalsText = (text: string): string => text.split(", ").map(vitalText).join(", ");
+
 export const countText = (count: number): string => count.toLocaleString("en-GB").replaceAll(",", " ");
 
 export function bytesText(bytes: number): string {

@@ -82,6 +82,7 @@ export class BedState {
       this.numerics.value = {};
       this.correlations.value = [];
       this.log.value = [];
+      this.limits.value = [];
       this.alarms.value = this.alarms.value.map((alarm) => ({ ...alarm, redacted: true, text: "", evidence: null, strip: false }));
     });
   }

@@ -73,7 +73,7 @@ function take(kind: string, data: unknown): void {
   if (kind === "heartbeat") heardServerTime((data as { server_ms: number }).server_ms);
   else if (kind === "snapshot") {
     replaceWard(data as Ward);
-    void askForOwnBeds();
+    askForOwnBeds();
   } else if (kind === "step") {
     const { bed, value } = data as { bed: number; value: StepChange };
     applyStep(bed, value);

@@ -23,8 +23,13 @@ function act(key: string): boolean {
   else if (key === "p") togglePause(pauseTarget.peek());
   else if (key === "f" && page.peek() === "bed") toggleFreeze();
   else if (key === "/") {
-    showPage("ward");
-    searching.value += 1;
+    // At once where the field is there: what is typed next belongs to it, not to the keys.
+    const field = document.querySelector<HTMLElement>(".search input");
+    if (field) field.focus();
+    else {
+      showPage("ward");
+      searching.value += 1;
+    }
   } else return false;
   return true;
 }

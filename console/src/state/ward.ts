@@ -26,10 +26,8 @@ export const allUnseen = computed(() => allAlarms.value.filter(({ alarm }) => !a
 export const allReadable = computed(() => allUnseen.value.filter(({ alarm }) => !alarm.redacted));
 
 export const isPaused = (bed: BedState): boolean => (bed.pause.value?.until_ms ?? 0) > now.value;
-// The alarm that has the sound. A bed that is closed here is heard only when it is urgent: others look after the rest.
-export const sounding = computed(() =>
-  allUnseen.value.find(({ at, alarm }) => (!alarm.redacted || alarm.priority === "high") && !isPaused(at)),
-);
+// The alarm that has the sound. A bed that is closed here is seen and not heard: who may not look could not silence it either.
+export const sounding = computed(() => allUnseen.value.find(({ at, alarm }) => !alarm.redacted && !isPaused(at)));
 
 export const bedOf = (number: number): BedState | undefined => beds.peek().find(({ bed }) => bed === number);
 // Paths and ledger are the bed's own, or else the clinic's.

@@ -22,6 +22,8 @@ export class BedWaves {
   readonly sweeps = new Map<Signal, Sweep>();
   #waiting = new Map<Signal, WaveFrame[]>();
   #pace = new Pace();
+  // True from when the bed comes onto the screen until its new socket is open.
+  #expecting = false;
 
   // Server time of what stands at the head of the first strip's sweep, or null before there is one.
   get headMs(): number | null {
@@ -34,9 +36,22 @@ export class BedWaves {
     this.#waiting.delete(name);
   }
 
+  // The bed has left the screen.
+  detach(name: Signal): void {
+    this.sweeps.delete(name);
+    if (this.sweeps.size === 0) this.#waiting.clear();
+  }
+
+  // The bed comes onto the screen, and a socket is opened for that, which sends the past first. A live chunk that an old
+  // socket still brings would start the sweep without it.
+  expect(): void {
+    this.#expecting = true;
+  }
+
   // A new socket sends the recent past once more. After a lost one nothing of the old is drawn on.
   begin(fresh: boolean): void {
     this.#pace = new Pace();
+    this.#expecting = false;
     if (!fresh) return;
     this.newestMs.value = 0;
     this.#waiting.clear();
@@ -44,6 +59,7 @@ export class BedWaves {
   }
 
   take(frame: WaveFrame): void {
+    if (this.#expecting) return;
     if (frame.late) {
       if (frame.signal === "ecg") this.lateMs.value += frame.values.length * frame.periodMs;
       return;

@@ -10,6 +10,8 @@ import type { Sweep } from "./sweep";
 const RETRY_MS = 1000;
 // A page that is built up attaches its strips one after the other; one socket serves them all.
 const GATHER_MS = 50;
+// Beds that open one after the other join an open socket together.
+const REGATHER_MS = 300;
 // More beds the server sends on no socket.
 export const MAX_BEDS = 32;
 // Newest samples older than this do not count as live.
@@ -26,7 +28,9 @@ export function wavesOf(bed: number): BedWaves {
 const attached = signal<ReadonlyMap<number, number>>(new Map());
 const count = (bed: number, by: number) => {
   const next = new Map(attached.peek());
-  next.set(bed, (next.get(bed) ?? 0) + by);
+  const before = next.get(bed) ?? 0;
+  if (before === 0 && by > 0) wavesOf(bed).expect();
+  next.set(bed, before + by);
   attached.value = next;
 };
 
@@ -34,7 +38,7 @@ export function attachSweep(bed: number, name: Signal, sweep: Sweep): () => void
   wavesOf(bed).attach(name, sweep);
   count(bed, 1);
   return () => {
-    wavesOf(bed).sweeps.delete(name);
+    wavesOf(bed).detach(name);
     count(bed, -1);
   };
 }
@@ -110,7 +114,7 @@ export function startWaves(): void {
     const live = status.value === "live";
     void wantedBeds.value;
     // A socket may hang when the server is gone; a new one starts once the server is back.
-    plan(live ? GATHER_MS : 0, live && !wasLive);
+    plan(!live ? 0 : socket ? REGATHER_MS : GATHER_MS, live && !wasLive);
     wasLive = live;
   });
   requestAnimationFrame(frame);

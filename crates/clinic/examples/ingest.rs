@@ -106,6 +106,7 @@ fn item(shard: u64, number: u64) -> Item {
         sensor: SensorId(1),
         hub_time_ms: now_ms(),
         late: false,
+        class: bodywire_proto::RiskClass::II,
         report: (0..REPORT_BYTES as u64).map(|at| (number.wrapping_mul(31) + at) as u8).collect(),
     }
 }

@@ -1,9 +1,10 @@
 //! The record of alarms: raised and ended by reports, acknowledged by people at the board.
 
 use crate::Error;
-use crate::board::{AlarmState, AlarmView, Board, Event, Since};
+use crate::board::{AlarmState, AlarmView, Board, Event, Since, WARD};
 use crate::chart::AlarmChange;
-use bodywire_proto::report::Condition;
+use crate::limits::record_code;
+use bodywire_proto::report::{Condition, OF_THE_BED};
 use bodywire_proto::wire::HubId;
 use bodywire_store::{AlarmRow, ReportRow, Store};
 use std::collections::BTreeMap;
@@ -23,12 +24,14 @@ pub(crate) struct AlarmLog {
     read_to: u64,
     /// By number on the board.
     open: BTreeMap<u64, Open>,
+    /// Limits that are violated: bed and number in the record, by number on the board.
+    limits: BTreeMap<u64, (HubId, u64)>,
 }
 
 impl AlarmLog {
     /// A log that begins with the next event of the board.
     pub(crate) fn new(board: &Board) -> Self {
-        Self { read_to: board.snapshot().last_event_id, open: BTreeMap::new() }
+        Self { read_to: board.snapshot().last_event_id, open: BTreeMap::new(), limits: BTreeMap::new() }
     }
 
     /// Writes down what a report has changed; true when that is a new alarm. A condition that is said again is not.
@@ -88,6 +91,7 @@ impl AlarmLog {
                 continue;
             }
             let Ok(alarm) = serde_json::from_str::<AlarmView>(&event.data) else { continue };
+            self.take_limit(event.bed, &alarm, store).await?;
             let Some((hub, entry)) = self.open.get(&alarm.id.0).map(|open| (open.hub, open.entry)) else {
                 continue;
             };
@@ -97,6 +101,43 @@ impl AlarmLog {
             if alarm.state == AlarmState::Off {
                 self.open.remove(&alarm.id.0);
             }
+        }
+        Ok(())
+    }
+
+    /// Alarms of limits are raised by the board, and no entry of the ledger stands behind them: their numbers are made of the time,
+    /// which is far above that of any entry.
+    async fn take_limit(&mut self, bed: u16, alarm: &AlarmView, store: &Store) -> Result<(), Error> {
+        let Some(condition) = record_code(&alarm.condition).filter(|_| bed != WARD) else { return Ok(()) };
+        let (hub, ended) = (HubId(bed), matches!(alarm.state, AlarmState::Latched | AlarmState::Off));
+        let known = self.limits.get(&alarm.id.0).copied();
+        let number = match known {
+            Some((_, number)) => number,
+            None if ended => return Ok(()),
+            None => {
+                let number = alarm.raised_at_ms.saturating_mul(8) + u64::from(condition % 8);
+                let row = AlarmRow {
+                    alarm: number,
+                    hub,
+                    sensor: OF_THE_BED,
+                    condition,
+                    raised_ms: alarm.raised_at_ms,
+                    ended_ms: None,
+                    acknowledged: None,
+                };
+                store.raise_alarm(&row).await?;
+                self.limits.insert(alarm.id.0, (hub, number));
+                number
+            }
+        };
+        if let Some(acknowledgement) = &alarm.acknowledged {
+            store.acknowledge_alarm(hub, number, acknowledgement.at_ms, &acknowledgement.who).await?;
+        }
+        if ended {
+            store.end_alarm(hub, number, alarm.ended_at_ms.unwrap_or(alarm.raised_at_ms)).await?;
+        }
+        if alarm.state == AlarmState::Off {
+            self.limits.remove(&alarm.id.0);
         }
         Ok(())
     }

@@ -191,7 +191,7 @@ impl Gate {
         let now = self.now_ms();
         let state = self.state();
         let of = |held: &&Held| held.serial == credential.certificate.serial && held.terms.until_ms > now;
-        state.held.iter().filter(of).map(Held::view).collect()
+        state.held.iter().filter(of).map(|held| held.view(&state.directory)).collect()
     }
 
     /// Reads the directory.

@@ -281,6 +281,24 @@ fn name(signal: Signal, side: Side) -> String {
     format!("limit.{}.{}", signal.name(), if side == Side::Low { "low" } else { "high" })
 }
 
+/// Codes of limits in the record of alarms begin here; those of the detector are below.
+const RECORD_CODES: u8 = 100;
+
+/// The code under which an alarm of a limit is on record; nothing for another condition.
+pub(crate) fn record_code(condition: &str) -> Option<u8> {
+    let names = LIMITED.into_iter().flat_map(|signal| [name(signal, Side::Low), name(signal, Side::High)]);
+    (RECORD_CODES..).zip(names).find(|(_, name)| name == condition).map(|(code, _)| code)
+}
+
+/// Condition and words of a code on record.
+pub(crate) fn recorded(code: u8) -> Option<(String, String)> {
+    let at = usize::from(code.checked_sub(RECORD_CODES)?);
+    let signal = *LIMITED.get(at / 2)?;
+    let side = if at.is_multiple_of(2) { Side::Low } else { Side::High };
+    let which = if side == Side::Low { "BELOW" } else { "ABOVE" };
+    Some((name(signal, side), format!("{} {which} ITS LIMIT", rule(signal)?.short)))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -342,6 +360,17 @@ mod tests {
         ] {
             assert!(bad.check().is_err(), "{bad:?}");
         }
+    }
+
+    #[test]
+    fn limits_on_record_keep_their_codes() {
+        assert_eq!(record_code("limit.heart-rate.low"), Some(100));
+        assert_eq!(record_code("limit.temp.high"), Some(107));
+        assert_eq!((record_code("ecg.1"), recorded(99), recorded(108)), (None, None, None));
+        for code in 100..108 {
+            assert_eq!(record_code(&recorded(code).unwrap().0), Some(code));
+        }
+        assert_eq!(recorded(103).unwrap().1, "SpO2 ABOVE ITS LIMIT");
     }
 
     proptest! {

@@ -127,9 +127,12 @@ impl Console {
     }
 }
 
-/// Every route under `/api/v1`, with what it is for. The router is made from this table, and so are the description of the
+/// A route: how it is asked, where, and who answers.
+type Route = (Method, &'static str, fn() -> MethodRouter<Console>);
+
+/// Every route under `/api/v1` for sessions. The router is made from this table, and so are the description of the
 /// interface and the table of attempts on it.
-const ROUTES_OF_SESSIONS: &[(Method, &str, fn() -> MethodRouter<Console>)] = &[
+const ROUTES_OF_SESSIONS: &[Route] = &[
     (Method::Get, "/session", || get(ward::session)),
     (Method::Get, "/ward", || get(ward::ward)),
     (Method::Get, "/events", || get(events::stream)),

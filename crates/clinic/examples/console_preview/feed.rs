@@ -7,6 +7,7 @@ use bodywire_clinic::board::{
     RiskClass, SensorView, Signal, WaveChunk,
 };
 use bodywire_clinic::web::DemoCommand;
+use bodywire_proto::report::Condition;
 use tokio::sync::mpsc;
 
 use crate::{heart, now_ms};
@@ -24,15 +25,17 @@ const THRESHOLD: f64 = 0.80;
 /// Ticks of waves the made-up spool holds: a minute.
 const MAX_SPOOL_TICKS: usize = 240;
 
-const SENSORS: [(&str, &str, RiskClass); 5] = [
-    ("ecg-1", "ECG", RiskClass::II),
-    ("spo2-1", "SpO2", RiskClass::II),
-    ("resp-1", "Respiration", RiskClass::I),
-    ("temp-1", "Temperature", RiskClass::I),
-    ("pump-1", "Infusion pump", RiskClass::III),
+const SENSORS: [(&str, &str, RiskClass, Signal); 5] = [
+    ("ecg-1", "ECG", RiskClass::II, Signal::Ecg),
+    ("spo2-1", "SpO2", RiskClass::II, Signal::Spo2),
+    ("resp-1", "Respiration", RiskClass::I, Signal::Resp),
+    ("temp-1", "Temperature", RiskClass::I, Signal::Temp),
+    ("pump-1", "Infusion pump", RiskClass::III, Signal::PumpRate),
 ];
 
 struct Patient {
+    /// The ward's.
+    ward: Board,
     board: Board,
     up: [bool; PATHS.len()],
     emergency_until: u64,
@@ -42,19 +45,25 @@ struct Patient {
 }
 
 /// Runs until the program ends.
-pub(crate) async fn run(board: Board, mut commands: mpsc::Receiver<DemoCommand>) {
+pub(crate) async fn run(ward: Board, beds: u16, mut commands: mpsc::Receiver<DemoCommand>) {
     let start = now_ms() / TICK_MS;
-    let mut patient = Patient {
-        board,
-        up: [true; PATHS.len()],
-        emergency_until: 0,
-        damaged: false,
-        entries: 18_400,
-        spool: Vec::new(),
-    };
-    patient.board.set_patient("402", "Test patient L-17");
+    // The demo controls are about the first bed; the others are as healthy as it.
+    let others: Vec<Patient> = (2..=beds).map(|bed| Patient::of(&ward, bed)).collect();
+    for other in &others {
+        (start.saturating_sub(60)..start).for_each(|tick| other.waves(tick, false));
+    }
+    let patient = Patient::of(&ward, 1);
     patient.board.event(now_ms(), "Sensors authenticated 5/5, mutual");
     patient.paths();
+    run_all(patient, others, start, &mut commands).await;
+}
+
+async fn run_all(
+    mut patient: Patient,
+    mut others: Vec<Patient>,
+    start: u64,
+    commands: &mut mpsc::Receiver<DemoCommand>,
+) {
     for tick in start.saturating_sub(60)..start {
         patient.waves(tick, false);
     }
@@ -68,12 +77,25 @@ pub(crate) async fn run(board: Board, mut commands: mpsc::Receiver<DemoCommand>)
         }
         while done < now_ms() / TICK_MS {
             patient.step(done);
+            others.iter_mut().for_each(|other| other.step(done));
             done += 1;
         }
     }
 }
 
 impl Patient {
+    fn of(ward: &Board, bed: u16) -> Self {
+        Self {
+            ward: ward.clone(),
+            board: ward.at(bed),
+            up: [true; PATHS.len()],
+            emergency_until: 0,
+            damaged: false,
+            entries: 18_400,
+            spool: Vec::new(),
+        }
+    }
+
     fn delivers(&self) -> bool {
         self.up.iter().filter(|up| **up).count() >= PATHS_NEEDED
     }
@@ -133,9 +155,11 @@ impl Patient {
         if !self.delivers() {
             return;
         }
-        let number = |signal, value, unit: &str, note: Option<&str>| {
+        let number = |signal, (class, sensor), value, unit: &str, note: Option<&str>| {
             let numeric = NumericView {
                 signal,
+                class,
+                sensor,
                 value,
                 unit: unit.into(),
                 sensor_time_ms: now,
@@ -145,12 +169,12 @@ impl Patient {
             };
             self.board.numeric(numeric);
         };
-        number(Signal::HeartRate, (!sick).then_some(72.0), "/min", None);
-        number(Signal::Spo2, Some(if sick { 81.0 } else { 97.0 }), "%", None);
-        number(Signal::Resp, Some(14.0), "/min", None);
-        number(Signal::Temp, Some(36.9), "°C", None);
+        number(Signal::HeartRate, (RiskClass::II, 1), (!sick).then_some(72.0), "/min", None);
+        number(Signal::Spo2, (RiskClass::II, 2), Some(if sick { 81.0 } else { 97.0 }), "%", None);
+        number(Signal::Resp, (RiskClass::I, 3), Some(14.0), "/min", None);
+        number(Signal::Temp, (RiskClass::I, 4), Some(36.9), "°C", None);
         let note = Some("opened at the clinic by the sensor's consent");
-        number(Signal::PumpRate, Some(4.5), "ml/h", note);
+        number(Signal::PumpRate, (RiskClass::III, 5), Some(4.5), "ml/h", note);
         self.board.correlation(CorrelationView {
             rho,
             threshold: THRESHOLD,
@@ -158,6 +182,7 @@ impl Patient {
             at_ms: now,
         });
         if sick {
+            self.board.found(Condition::PatternLost, true, now);
             self.alarm(
                 "ecg.pattern-lost",
                 Priority::High,
@@ -166,15 +191,18 @@ impl Patient {
                 Some(reason),
             );
         } else {
+            self.board.found_nothing(now);
             self.board.end_alarm("ecg.pattern-lost", now);
         }
     }
 
     fn ledger(&mut self, now: u64) {
         self.entries += 4;
-        for (index, (name, kind, class)) in SENSORS.into_iter().enumerate() {
+        for (index, (name, kind, class, signal)) in SENSORS.into_iter().enumerate() {
             let at = now.saturating_sub(now % 600_000).saturating_sub(7_000 * index as u64);
             let sensor = SensorView {
+                sensor: index as u16 + 1,
+                signal: Some(signal),
                 name: name.into(),
                 kind: kind.into(),
                 class,
@@ -184,7 +212,7 @@ impl Patient {
             self.board.sensor_state(sensor).expect("five sensors fit");
         }
         let damage = self.damaged.then(|| "entry 18 207: leaf hash differs from the tree".to_owned());
-        self.board.ledger_state(LedgerView { entries: self.entries, verified_at_ms: now, damage });
+        self.ward.ledger_state(LedgerView { entries: self.entries, verified_at_ms: now, damage });
     }
 
     fn obey(&mut self, command: DemoCommand, tick: u64) {
@@ -215,7 +243,7 @@ impl Patient {
         let name = PATHS[usize::from(index)];
         let condition = format!("path.{index}.down");
         if up {
-            self.board.end_alarm(&condition, now);
+            self.ward.end_alarm(&condition, now);
         } else {
             self.alarm(&condition, Priority::Technical, &format!("PATH {name} DOWN"), now, None);
         }
@@ -226,7 +254,7 @@ impl Patient {
             let up = self.up[usize::from(index)];
             let (condition, reason) =
                 if up { (PathCondition::Up, "") } else { (PathCondition::Down, "broker does not answer") };
-            self.board.path_state(index, name, condition, reason).expect("three paths fit");
+            self.ward.path_state(index, name, condition, reason).expect("three paths fit");
         }
     }
 
@@ -241,6 +269,7 @@ impl Patient {
             evidence,
             strip: None,
         };
-        self.board.raise_alarm(input).expect("few conditions fit");
+        let board = if priority == Priority::Technical { &self.ward } else { &self.board };
+        board.raise_alarm(input).expect("few conditions fit");
     }
 }

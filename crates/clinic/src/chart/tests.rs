@@ -105,7 +105,11 @@ fn an_alarm_carries_the_ecg_that_led_to_it() {
     let [AlarmChange::Raised(id, _)] = raised[..] else { panic!("{raised:?}") };
     assert!(board.snapshot().alarms[0].strip);
     let strip = board.alarm_strip(id).unwrap();
-    assert_eq!(strip[26..], [3, 0, 188, 2, 236, 255, 3, 0], "count, then the samples in microvolts");
+    assert_eq!(
+        strip[26..],
+        [3, 0, 0, 0, 188, 2, 236, 255, 3, 0],
+        "count, bed, then the samples in microvolts"
+    );
     // Said again without a strip, it keeps the one it has; over, it gives it up.
     show(&mut chart, Kind::Alarm, ECG, (NOW, 0), &fibrillation(true));
     assert!(board.alarm_strip(id).is_ok());

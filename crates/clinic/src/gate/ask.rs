@@ -116,7 +116,7 @@ impl Gate {
         let recorded = self.inner.recorder.record(kind, &act, urgent).await?;
         let Some(held) = held else { return Ok(Answer { decision, access: None, steps, recorded }) };
         let held = Held { entry: recorded.entry, ..held };
-        let access = Some(held.view());
+        let access = Some(held.view(&self.state().directory));
         if held.overrides {
             self.glass_broken(&held, &act, asked.statement.as_deref().unwrap_or_default());
         }

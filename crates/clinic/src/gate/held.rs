@@ -69,12 +69,12 @@ pub struct AccessView {
     pub withheld: Option<&'static str>,
     /// A sensor is being asked for class III.
     pub waiting: bool,
-    /// Number of the class III sensor, asked or open.
-    pub sensor: Option<u16>,
+    /// Name of the class III sensor, asked or open.
+    pub sensor: Option<String>,
 }
 
 impl Held {
-    pub(super) fn view(&self) -> AccessView {
+    pub(super) fn view(&self, directory: &Directory) -> AccessView {
         let asked = self.waiting.as_ref().map(|waiting| waiting.sensor);
         AccessView {
             id: self.id,
@@ -86,7 +86,10 @@ impl Held {
             overrides: self.overrides,
             withheld: self.withheld,
             waiting: self.waiting.is_some(),
-            sensor: self.sensor.or(asked).map(|sensor| sensor.0),
+            sensor: self
+                .sensor
+                .or(asked)
+                .and_then(|sensor| Some(directory.beds.get(&self.bed)?.sensors.get(&sensor)?.name.clone())),
         }
     }
 

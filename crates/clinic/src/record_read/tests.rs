@@ -123,9 +123,8 @@ fn part(bytes: &[u8]) -> Vec<u8> {
 
 fn given(until_ms: u64) -> Vec<u8> {
     let key = DataKey::new([9; 16]);
-    consent::grant(&Key::new([7; 32]), PUMP, SESSION, until_ms, consent::Occasion::Request([4; 16]), &key)
-        .unwrap()
-        .to_vec()
+    let occasion = consent::Occasion::Request([6; 16]);
+    consent::grant(&Key::new([7; 32]), PUMP, SESSION, until_ms, occasion, &key).unwrap().to_vec()
 }
 
 fn sealed(at_ms: u64) -> Vec<u8> {

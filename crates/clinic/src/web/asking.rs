@@ -71,7 +71,7 @@ fn answered(answer: &Answer) -> Response {
         Decision::Override { .. } => "override",
         Decision::Refuse { reason, break_glass } => {
             let body = json!({
-                "decision": "refused", "error": reason.text(), "reason": reason.text(), "break_glass": break_glass,
+                "decision": "refused", "error": reason.text(), "reason": reason.name(), "break_glass": break_glass,
                 "steps": answer.steps, "audit": audit, "journalled": journalled,
                 "outcome": outcome(reason.text(), break_glass),
             });

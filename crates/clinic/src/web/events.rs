@@ -24,6 +24,9 @@ use crate::gate::Rights;
 /// Pause between heartbeats; the page calls the server lost after 3 s of silence.
 pub const HEARTBEAT: Duration = Duration::from_secs(2);
 
+/// Least pause between two snapshots that follow from grants.
+const SNAPSHOT_PAUSE: Duration = Duration::from_millis(100);
+
 pub(super) async fn stream(
     State(console): State<Console>,
     Extension(session): Extension<Session>,
@@ -50,6 +53,7 @@ pub(super) async fn stream(
         turned,
         rights,
         retry: !unrecorded.is_empty(),
+        whole_at: Instant::now().checked_sub(SNAPSHOT_PAUSE).unwrap_or_else(Instant::now),
         heartbeat,
         _permit: permit,
     };
@@ -67,6 +71,8 @@ struct Reader {
     rights: Rights,
     /// A read could not be recorded: at the next heartbeat it is tried again.
     retry: bool,
+    /// When the whole ward was sent last.
+    whole_at: Instant,
     heartbeat: Interval,
     _permit: OwnedSemaphorePermit,
 }
@@ -75,6 +81,11 @@ impl Reader {
     async fn next(mut self) -> Option<(Result<SseEvent, Infallible>, Self)> {
         loop {
             if self.may_have_changed() && self.renew_rights().await {
+                // Who opens a whole ward gets it in a few pieces, not in as many as it has beds.
+                if let Some(rest) = SNAPSHOT_PAUSE.checked_sub(self.whole_at.elapsed()) {
+                    tokio::time::sleep(rest).await;
+                    self.renew_rights().await;
+                }
                 return Some((Ok(self.whole()), self));
             }
             if let Some(event) = self.pending.pop_front() {
@@ -137,6 +148,7 @@ impl Reader {
 
     fn whole(&mut self) -> SseEvent {
         self.pending.clear();
+        self.whole_at = Instant::now();
         let ward = self.console.ward_of(&self.session, &self.rights);
         let last = ward.get("last_event_id").and_then(serde_json::Value::as_u64).unwrap_or_default();
         self.last = Some(last);

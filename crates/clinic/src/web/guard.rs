@@ -73,7 +73,9 @@ pub(super) async fn require_session(
         let text = "CSRF token missing or wrong: send the snapshot's csrf value as x-bodywire-csrf";
         return refusal(StatusCode::FORBIDDEN, text);
     }
-    if !request.method().is_safe() && session.is_wall() {
+    // A display asks for its beds as everybody does; it has nothing else to do.
+    let asks = ["/access", "/access/challenge"].iter().any(|end| request.uri().path().ends_with(end));
+    if !request.method().is_safe() && session.is_wall() && !asks {
         return refusal(StatusCode::FORBIDDEN, "a display on the wall reads and does nothing");
     }
     request.extensions_mut().insert(session);

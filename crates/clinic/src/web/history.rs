@@ -76,19 +76,31 @@ pub(super) async fn alarms(
         }
     };
     let record = |row: &bodywire_store::AlarmRow| {
-        let condition = Condition::ALL.into_iter().find(|condition| *condition as u8 == row.condition)?;
+        let (condition, text, priority) = named(row.condition)?;
         Some(json!({
-            "number": row.alarm, "condition": format!("ecg.{}", row.condition), "text": condition.text(),
-            "priority": match condition.priority() {
-                Priority::Technical => "technical", Priority::Low => "low", Priority::Medium => "medium",
-                Priority::High => "high",
-            },
+            "number": row.alarm, "condition": condition, "text": text, "priority": priority,
             "raised_ms": row.raised_ms, "ended_ms": row.ended_ms,
             "acknowledged": row.acknowledged.as_ref().map(|(at_ms, who)| json!({ "who": who, "at_ms": at_ms })),
-            "strip": true,
+            // A strip stands behind what the detector has found.
+            "strip": crate::limits::recorded(row.condition).is_none(),
         }))
     };
     Json(json!({ "alarms": rows.iter().filter_map(record).collect::<Vec<_>>() })).into_response()
+}
+
+/// Condition, words and priority of an alarm on record.
+fn named(code: u8) -> Option<(String, String, &'static str)> {
+    if let Some((condition, text)) = crate::limits::recorded(code) {
+        return Some((condition, text, "medium"));
+    }
+    let found = Condition::ALL.into_iter().find(|condition| *condition as u8 == code)?;
+    let priority = match found.priority() {
+        Priority::Technical => "technical",
+        Priority::Low => "low",
+        Priority::Medium => "medium",
+        Priority::High => "high",
+    };
+    Some((format!("ecg.{code}"), found.text().to_owned(), priority))
 }
 
 /// The strip that an alarm was decided on, from the ledger.

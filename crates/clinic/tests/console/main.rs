@@ -5,6 +5,7 @@
 mod access;
 mod asking;
 mod attempts;
+mod crowd;
 mod events;
 #[path = "../house/mod.rs"]
 mod house;

@@ -97,6 +97,34 @@ impl Reason {
         self as u8 <= Self::Revoked as u8
     }
 
+    /// Its name in answers, as `docs/access.md` has it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::CertificateMissing => "certificate missing",
+            Self::IssuerUnknown => "issuer unknown",
+            Self::CertificateSignature => "certificate's signature",
+            Self::WrongCertificate => "wrong certificate",
+            Self::RequestSignature => "request's signature",
+            Self::ChallengeUnknown => "challenge unknown",
+            Self::ChallengeReplayed => "challenge replayed",
+            Self::ChallengeExpired => "challenge expired",
+            Self::CertificateTooLong => "certificate too long",
+            Self::CertificateNotYetValid => "certificate not yet valid",
+            Self::CertificateExpired => "certificate expired",
+            Self::Revoked => "revoked",
+            Self::PurposeNotOfRole => "purpose not of role",
+            Self::NoRelation => "no relation",
+            Self::WrongPatient => "wrong patient",
+            Self::WrongClass => "wrong class",
+            Self::ClassAboveCertificate => "class above certificate",
+            Self::ClassNotAllowed => "class not allowed",
+            Self::NotAnEmergency => "not an emergency",
+            Self::ConditionUndetermined => "condition undetermined",
+            Self::RevocationListStale => "list stale",
+            Self::RevocationListMissing => "list missing",
+        }
+    }
+
     /// What to tell the asker: what is wrong, and what to do.
     pub const fn text(self) -> &'static str {
         match self {
