@@ -165,7 +165,11 @@ async fn fill(archive: &mut Archive, now_ms: u64) {
         let (number, sensor) = (items.len() as u64 + 1, SensorId(sensor));
         let header = ReportHeader { kind, sensor, number, hub_time_ms: made_ms, offset_ms, backlog: 0 };
         let report = [&emit_header(&header).unwrap()[..], &body].concat();
-        items.push((kind, Item { hub: HUB, number, sensor, hub_time_ms: made_ms, late: false, report }));
+        let class = if sensor == SensorId(4) { RiskClass::I } else { RiskClass::II };
+        items.push((
+            kind,
+            Item { hub: HUB, number, sensor, class, hub_time_ms: made_ms, late: false, report },
+        ));
     };
     for second in 0..60u64 {
         let at = begin + second * 1_000;
@@ -312,7 +316,7 @@ async fn audit(State(gate): State<Arc<Gate>>, Query(query): Query<HashMap<String
         ]),
         Some(other) => panic!("{other}"),
     };
-    Json(json!({ "rows": rows, "more": query.get("before").is_none() }))
+    Json(json!({ "rows": rows, "more": !query.contains_key("before") }))
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -9,5 +9,6 @@ mod crowd;
 mod events;
 #[path = "../house/mod.rs"]
 mod house;
+mod openapi;
 mod routes;
 mod waves;
