@@ -159,11 +159,7 @@ async fn serve(
         aggregation,
         issuer: side.issuer,
     };
-    if config.issuer.is_none() && rows.iter().any(|row| row.class == RiskClass::III) {
-        logging::say(
-            "nobody can ask for class III data: copy the clinic's access/issuer.pub, or name it in hub.issuer_file",
-        );
-    }
+    let unasked = config.issuer.is_none() && rows.iter().any(|row| row.class == RiskClass::III);
     let radio = Radio::bind(listen, air.weather(), air.seed).await?;
     let address = radio.address().map_err(|error| Failure::Failed(error.to_string()))?;
     let (transmit, heard) = udp::serve(radio);
@@ -180,6 +176,11 @@ async fn serve(
     }
     let (stop, stopped) = watch::channel(false);
     logging::say(&format!("listening on {address} for {} sensors", rows.len()));
+    if unasked {
+        logging::say(
+            "nobody can ask for class III data: copy the clinic's access/issuer.pub, or name it in hub.issuer_file",
+        );
+    }
     if spread.mode() != Mode::Threshold {
         logging::say(&format!("channels in the mode split: {}", crate::sensor::PAPER_WARNING));
     }
