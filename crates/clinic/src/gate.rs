@@ -216,7 +216,7 @@ impl Gate {
     }
 
     /// Something of a bed is about to be shown to a session for the first time under a grant: that is on record before it is.
-    /// `what` names it, such as `live` or `trends`.
+    /// `what` names it, such as `live` or `trends`. Returns the entry; nothing when it was noted before, or is in the journal.
     ///
     /// # Errors
     /// When it cannot be recorded: then it must not be shown.
@@ -236,7 +236,7 @@ impl Gate {
                 .max_by_key(|held| (held.terms.highest, held.terms.until_ms));
             let Some(held) = held else { return Err(Unrecorded) };
             if held.read.contains(what) {
-                return Ok(held.entry);
+                return Ok(None);
             }
             let act = Act {
                 class: Some(held.terms.highest.to_string()),
