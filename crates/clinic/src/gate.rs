@@ -101,6 +101,8 @@ struct State {
     /// Of those whose question to a sensor is under way, by serial.
     credentials: BTreeMap<u64, Credential>,
     reviews: Reviews,
+    /// What the last process left open was closed.
+    swept: bool,
     last_id: u64,
 }
 
@@ -341,6 +343,11 @@ impl Gate {
         }
         self.inner.recorder.flush(now).await;
         self.keep_reviews().await;
+        // Once, when ledger and database are there.
+        if self.ledger().is_some() && !self.state().swept {
+            let swept = self.close_left_open().await;
+            self.state().swept = swept;
+        }
     }
 
     fn turned(&self) {

@@ -264,6 +264,22 @@ async fn broken_glass_is_given_recorded_announced_closed_and_reviewed() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn glass_that_was_broken_when_the_process_ended_is_closed_on_record_by_the_next() {
+    let mut asking = Asking::new().await;
+    emergency(&asking.board);
+    asking.log_in().await;
+    asking.ask(Wish::GLASS).await;
+    asking.house.gate.tick().await;
+    // Another process with the same database and ledger.
+    asking.house.another_process(now_ms);
+    asking.house.gate.tick().await;
+    let kinds: Vec<String> = acts(&asking.house).await.into_iter().map(|(kind, _)| kind).collect();
+    assert_eq!(kinds, ["override-start", "override-end"]);
+    let reviews = asking.house.store.reviews(9).await.unwrap();
+    assert_eq!(reviews[0].state, bodywire_store::ReviewState::Waiting);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn broken_glass_ends_by_itself_after_fifteen_minutes() {
     let mut asking = Asking::new().await;
     fill(&asking.board);
