@@ -27,6 +27,7 @@ use bodywire_channels::state::State;
 use bodywire_channels::topic::{Rendezvous, Shard};
 use bodywire_ledger::{Hash, Origin, Recovery, VerifierKey};
 use bodywire_paths::{Broker, Delivery, Event as PathEvent, Path as MqttPath};
+use bodywire_proto::access::authority::GRANT_MAX_MS;
 use bodywire_proto::report::{Kind, OF_THE_BED, Report};
 use bodywire_proto::risk::RiskClass;
 use bodywire_proto::window::Window;
@@ -46,6 +47,8 @@ use tokio::sync::{Mutex, Notify, mpsc, watch};
 const EVENTS_QUEUE: usize = 8_192;
 /// Messages that share one commit at most; a batch this large already costs less than one sync per message.
 const COMMIT_MESSAGES_MAX: usize = 256;
+/// Consents of one sensor that are looked at when the clinic begins: as many as its chart keeps.
+const CONSENTS_RESTORED: u32 = 10;
 /// Pause between two looks at timers.
 const TICK: Duration = Duration::from_millis(250);
 /// How often the clinic looks whether somebody was erased.
@@ -191,7 +194,7 @@ impl Clinic {
                 .collect();
             let mut chart = Chart::new(board.at(hub.0), cards.clone());
             for sensor in cards.keys() {
-                restore_consent(&mut archive, &store, &mut chart, hub, *sensor).await?;
+                restore_consents(&mut archive, &store, &mut chart, hub, *sensor).await?;
             }
             charts.insert(hub, chart);
         }
@@ -668,23 +671,29 @@ async fn vouched(replicas: &mut Option<Replicas>) {
     }
 }
 
-/// The last consent of a sensor, so that what its session has left in the hub's spool can be opened.
-async fn restore_consent(
+/// The consents of a sensor that may still hold, so that what its session has left in the hub's spool can be opened, and what is
+/// granted stays open when the clinic begins anew.
+async fn restore_consents(
     archive: &mut Archive,
     store: &Store,
     chart: &mut Chart,
     hub: HubId,
     sensor: SensorId,
 ) -> Result<(), Error> {
-    let Some(row) = store.last_report(hub, sensor, Kind::Consent as u8).await? else { return Ok(()) };
-    let report = match archive.read(row.ledger_index).await {
-        Ok((_, _, _, report)) => report,
-        Err(Error::Erased { .. }) => return Ok(()),
-        Err(error) => return Err(error),
-    };
-    let restored = Report::parse(&report).and_then(|report| chart.consent(sensor, report.body(), now_ms()));
-    if let Err(error) = restored {
-        tracing::info!(%error, "an old consent no longer holds");
+    let since = now_ms().saturating_sub(u64::from(GRANT_MAX_MS));
+    let rows = store.reports_since((hub, sensor), Kind::Consent as u8, since, CONSENTS_RESTORED).await?;
+    // The newest comes first there, and last here.
+    for row in rows.iter().rev() {
+        let report = match archive.read(row.ledger_index).await {
+            Ok((_, _, _, report)) => report,
+            Err(Error::Erased { .. }) => continue,
+            Err(error) => return Err(error),
+        };
+        let restored =
+            Report::parse(&report).and_then(|report| chart.consent(sensor, report.body(), now_ms()));
+        if let Err(error) = restored {
+            tracing::info!(%error, "an old consent no longer holds");
+        }
     }
     Ok(())
 }
