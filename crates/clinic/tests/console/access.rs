@@ -173,6 +173,31 @@ async fn a_consent_to_one_person_opens_nothing_to_another() {
     assert_eq!(signals(&bed(&asking, BED).await), ["heart-rate", "temp"]);
 }
 
+/// What a house arranges at the enrolment of an implant: its key is with the clinic, for emergencies.
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn class_three_opens_to_broken_glass_only_in_an_emergency_and_if_the_sensor_released_it_beforehand() {
+    let wish = Wish { class: risk::RiskClass::III, sensor: Some(PUMP), ..Wish::GLASS };
+    for (is_emergency, is_released, opens) in [(true, true, true), (true, false, false), (false, true, false)]
+    {
+        let mut asking = Asking::new().await;
+        fill(&asking.board);
+        if is_emergency {
+            emergency(&asking.board);
+        }
+        if is_released {
+            asking.house.gate.sensor_released(BED, PUMP, None, START_MS + 3_600_000).await;
+        }
+        let lima = asking.house.somebody(5, Role::Physician, START_MS, |_| {});
+        asking.log_in_as(lima).await;
+        let (status, answer) = json(asking.ask(wish).await).await;
+        assert_eq!((status, answer["decision"].as_str()), (StatusCode::OK, Some("override")));
+        assert_eq!(answer["access"]["withheld"].is_null(), opens, "{answer}");
+        let seen = bed(&asking, BED).await;
+        assert_eq!(signals(&seen).contains(&"pump-rate"), opens);
+        assert!(signals(&seen).contains(&"heart-rate"), "class II is there in any case");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_sensor_that_declines_leaves_class_two() {
     let mut asking = Asking::new().await;
