@@ -147,7 +147,13 @@ impl Gate {
         if state.directory == directory {
             return;
         }
+        let now = self.now_ms();
         for (bed, place) in &directory.beds {
+            // At the first look nobody is known to have left.
+            let before = state.directory.beds.get(bed).map(|before| before.patient);
+            if before.is_some_and(|before| before != place.patient) {
+                self.inner.board.at(bed.0).forget_patient(now);
+            }
             self.inner.board.at(bed.0).set_patient(&place.label, &place.patient_label);
         }
         state.directory = directory;

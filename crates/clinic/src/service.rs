@@ -287,6 +287,12 @@ impl Clinic {
             self.board.clone(),
             Arc::clone(&self.scrub),
         ));
+        let restoring = tokio::spawn(crate::trends::restore(
+            Arc::downgrade(&self.archive),
+            self.store.clone(),
+            self.board.clone(),
+            self.charts.keys().copied().collect(),
+        ));
         let mut tick = tokio::time::interval(TICK);
         while !*stop.borrow() {
             let mut arrived = Vec::new();
@@ -305,6 +311,7 @@ impl Clinic {
             self.settle().await?;
             self.commit(arrived).await?;
         }
+        restoring.abort();
         scrubber.abort();
         // The task holds the ledger until it is really gone; that it was aborted is no error.
         let _ = scrubber.await;

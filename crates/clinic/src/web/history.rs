@@ -68,7 +68,19 @@ pub(super) async fn alarms(
     let Some(store) = console.inner.gate.database() else {
         return refusal(StatusCode::SERVICE_UNAVAILABLE, "the database is away: try again in a few seconds");
     };
-    let rows = match store.alarms_of(HubId(bed), before.unwrap_or(u64::MAX), ALARMS_MAX).await {
+    let read = async {
+        // Of who lies there now: what was before belongs to somebody else.
+        let since = match store.patient_at(HubId(bed)).await? {
+            Some(patient) => store.stays(patient).await?,
+            None => Vec::new(),
+        };
+        let since = since.iter().filter(|stay| stay.hub.0 == bed && stay.to_ms.is_none());
+        let since = since.map(|stay| stay.from_ms).max().unwrap_or_default();
+        let mut rows = store.alarms_of(HubId(bed), before.unwrap_or(u64::MAX), ALARMS_MAX).await?;
+        rows.retain(|row| row.raised_ms >= since);
+        Ok::<_, bodywire_store::Error>(rows)
+    };
+    let rows = match read.await {
         Ok(rows) => rows,
         Err(error) => {
             tracing::error!(%error, "the record of alarms could not be read");
@@ -116,10 +128,18 @@ pub(super) async fn strip(
     let Some(archive) = console.inner.gate.ledger().and_then(|ledger| ledger.archive.upgrade()) else {
         return refusal(StatusCode::SERVICE_UNAVAILABLE, "the ledger is away: try again in a few seconds");
     };
-    let read = archive.lock().await.read(number).await;
-    let Ok((hub, _, _, report)) = read else { return none() };
+    let (read, owner) = {
+        let mut archive = archive.lock().await;
+        let read = archive.read(number).await;
+        let owner = read.as_ref().ok().and_then(|(_, _, entry, _)| archive.owner(entry));
+        (read, owner)
+    };
+    let Ok((_, _, _, report)) = read else { return none() };
     let Ok(report) = Report::parse(&report) else { return none() };
-    if hub.0 != bed || report.header.kind != Kind::Alarm {
+    let patient = console.inner.gate.with_directory(|directory| {
+        directory.beds.get(&Bed(bed)).and_then(|place| place.patient).map(|patient| PatientId(patient.0))
+    });
+    if owner != Some((HubId(bed), patient)) || report.header.kind != Kind::Alarm {
         return none();
     }
     let strip = Alarm::parse(report.body()).ok().and_then(|(_, strip)| strip);

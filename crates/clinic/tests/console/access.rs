@@ -396,8 +396,12 @@ async fn a_grant_ends_with_the_relation_the_stay_and_the_certificate() {
     gate.set_directory(moved);
     gate.tick().await;
     assert!(signals(&bed(&asking, BED).await).is_empty(), "the patient left the bed");
+    let left = asking.board.snapshot();
+    assert!(left.numerics.is_empty() && left.log.is_empty(), "and left nothing on it");
+    assert!(asking.board.trends(0).is_empty());
 
     gate.set_directory(asking.house.people());
+    fill(&asking.board);
     asking.ask(Wish::TREATMENT).await;
     assert_eq!(signals(&bed(&asking, BED).await).len(), 2);
     let serial = asking.person.credential.certificate.serial;
