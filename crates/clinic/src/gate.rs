@@ -14,6 +14,7 @@ mod challenge;
 pub mod credential;
 pub mod directory;
 mod emergency;
+mod figures;
 mod held;
 pub mod journal;
 mod lists;
@@ -41,12 +42,13 @@ use lists::Lists;
 use record::Recorder;
 use released::Released;
 use review::Reviews;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::{mpsc, watch};
 
-pub use ask::{Answer, Asked, NotAsked};
+pub use ask::{Answer, Asked, NotAsked, REFUSALS_PER_MINUTE};
 pub use emergency::{Closed, OpenGlass};
+pub use figures::Figures;
 pub use held::{AccessView, BedRights, GRANTS_MAX, Rights, purpose_name};
 pub use record::{LedgerPlace, RECORD_WITHIN, Recorded, Unrecorded};
 pub use renew::Doors;
@@ -86,6 +88,7 @@ struct Inner {
     /// Where requests to sensors go, while a clinic takes them.
     asks: Mutex<Option<mpsc::Sender<SensorAsk>>>,
     changed: watch::Sender<u64>,
+    figures: Arc<Figures>,
     /// Database for the reviews, when it is there.
     store: Mutex<Option<Store>>,
 }
@@ -95,6 +98,8 @@ struct State {
     directory: Directory,
     challenges: Challenges,
     attempts: Attempts,
+    /// When each certificate was refused last, for [`REFUSALS_PER_MINUTE`].
+    refusals: VecDeque<(u64, u64)>,
     lists: Lists,
     held: Vec<Held>,
     released: Released,
@@ -122,6 +127,7 @@ impl Gate {
                 random,
                 asks: Mutex::default(),
                 changed: watch::Sender::new(0),
+                figures: Arc::default(),
                 store: Mutex::default(),
             }),
         }
@@ -185,6 +191,12 @@ impl Gate {
             },
         );
         rights
+    }
+
+    /// What it has done.
+    #[must_use]
+    pub fn figures(&self) -> Arc<Figures> {
+        Arc::clone(&self.inner.figures)
     }
 
     /// Changes whenever somebody's rights may have.
@@ -341,6 +353,7 @@ impl Gate {
             ended
         };
         self.give_up(now);
+        self.count();
         for held in &ended {
             self.end(held, now).await;
         }
@@ -354,6 +367,13 @@ impl Gate {
             let swept = self.close_left_open().await;
             self.state().swept = swept;
         }
+    }
+
+    fn count(&self) {
+        let (figures, state) = (&self.inner.figures, self.state());
+        Figures::set(&figures.grants, state.held.len());
+        Figures::set(&figures.open, state.held.iter().filter(|held| held.overrides).count());
+        Figures::set(&figures.journal, self.inner.recorder.journalled());
     }
 
     fn turned(&self) {

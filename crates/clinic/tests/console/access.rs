@@ -433,6 +433,23 @@ async fn requests_that_are_no_requests_are_refused_and_change_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_page_in_a_loop_does_not_fill_the_ledger_and_an_emergency_is_decided_all_the_same() {
+    let mut asking = Asking::new().await;
+    emergency(&asking.board);
+    let lima = asking.house.somebody(5, Role::Physician, START_MS, |_| {});
+    asking.log_in_as(lima).await;
+    let mut last = StatusCode::OK;
+    for _ in 0..=bodywire_clinic::gate::REFUSALS_PER_MINUTE {
+        last = asking.ask(Wish::TREATMENT).await.status();
+    }
+    assert_eq!(last, StatusCode::TOO_MANY_REQUESTS);
+    assert_eq!(acts(&asking.house).await.len(), bodywire_clinic::gate::REFUSALS_PER_MINUTE);
+    assert_eq!(asking.ask(Wish::GLASS).await.status(), StatusCode::OK);
+    asking.set_clock(START_MS + 61_000);
+    assert_eq!(asking.ask(Wish::TREATMENT).await.status(), StatusCode::FORBIDDEN);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn the_patient_sees_who_looked_and_can_prove_it() {
     let mut asking = Asking::new().await;
     fill(&asking.board);
