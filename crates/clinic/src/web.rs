@@ -156,7 +156,7 @@ const ROUTES_OF_SESSIONS: &[Route] = &[
     (Method::Get, "/audit", || get(audit::list)),
     (Method::Get, "/audit/{index}/proof", || get(audit::proof)),
     (Method::Get, "/reviews", || get(reviews::list)),
-    (Method::Post, "/reviews/{id}", || post(reviews::decide)),
+    (Method::Post, "/reviews/{id}", || post(reviews::judge)),
     (Method::Get, "/devices", || get(devices::list)),
     (Method::Post, "/demo/{command}", || post(actions::demo)),
 ];
