@@ -164,8 +164,7 @@ pub(crate) fn decisions(sources: &[Source]) -> Vec<String> {
     let reached = |name: &Name| {
         [format!("{access}::decide"), format!("{access}::Terms")].iter().any(|path| name.reaches(path))
     };
-    let decided = |name: &Name| name.has("Terms") || reached(name);
-    outside.flat_map(|source| source.faults(decided)).collect()
+    outside.flat_map(|source| source.faults(reached)).collect()
 }
 
 /// SQL outside `store` and the bench of the ledger, where it is a rival.
