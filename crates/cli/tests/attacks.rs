@@ -31,7 +31,8 @@ fn every_cell_is_printed_with_its_transcript() {
         let steps = cell["transcript"].as_array().unwrap();
         assert!(!steps.is_empty(), "{attack} {scheme}");
         for step in steps {
-            assert!(["sensor", "hub", "attacker"].contains(&step["who"].as_str().unwrap()), "{step}");
+            let who = step["who"].as_str().unwrap();
+            assert!(["sensor", "hub", "responder", "attacker"].contains(&who), "{step}");
             let bytes = step["bytes"].as_str().unwrap();
             assert!(bytes.chars().all(|c| c.is_ascii_hexdigit() || c == '.'), "{step}");
         }

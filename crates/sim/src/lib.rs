@@ -7,11 +7,15 @@
 
 #[cfg(feature = "std")]
 pub mod adversary;
+#[cfg(feature = "std")]
+pub mod broadcast;
 mod error;
 #[cfg(feature = "std")]
 pub mod patient;
 #[cfg(feature = "std")]
 pub mod puf;
+#[cfg(feature = "std")]
+pub mod responder;
 pub mod schemes;
 #[cfg(feature = "std")]
 pub mod sensor;

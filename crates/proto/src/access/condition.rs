@@ -6,8 +6,9 @@
 
 use crate::report::{Condition as Found, Priority};
 
-/// How long an emergency lasts through a signal that says nothing, in milliseconds: as long as one override. Without an end,
-/// who pulls off an electrode in an emergency would keep it open for good.
+/// How long an emergency lasts after it was said last, in milliseconds: as long as one override. Without an end, who silences
+/// a sensor in an emergency would keep it open for good. A hub that says it again, as it does until there are normal beats,
+/// begins the time anew.
 pub const EMERGENCY_HELD_MS: u64 = 15 * 60 * 1000;
 /// A verdict older than this says nothing any more, in milliseconds: alarms are repeated every ten seconds while they
 /// hold, and three in a row must be lost.

@@ -46,6 +46,7 @@ const SEEDS: &str =
     "paper B, section 3.2.1: seeds F(s0, delta) with 640 variations, against paper B, Table 6";
 const NO_PAIRS: &str = "the scheme keeps no pairs";
 const NO_CHECKSUM: &str = "every bit is under a hash or an authenticated cipher";
+const NO_CREDENTIAL: &str = "docs/access.md: distance is evidence and no credential";
 const EVERYTHING: &str = "no scheme claims anything against who has all of a sensor";
 const ZHAO: &str = "Zhao's users have constant pseudonyms: He, Zeadally, Kumar and Lee, IEEE Systems J. 2017";
 
@@ -288,6 +289,34 @@ static ROWS: [(Attack, [Expected; 6]); Attack::ALL.len()] = [
         [
             falls("paper B, section 3.2.2: no rule against a frame that comes twice"),
             holds(LINK),
+            None,
+            None,
+            None,
+            None,
+        ],
+    ),
+    (
+        Attack::StrangerNearby,
+        [falls("paper B, section 3.3.4 (2): close attack"), holds(NO_CREDENTIAL), None, None, None, None],
+    ),
+    (
+        Attack::StrangerAntenna,
+        [
+            falls("Friis, Proc. IRE 34, 1946, against paper B, section 3.3.4 (1): long-range attack"),
+            holds(NO_CREDENTIAL),
+            None,
+            None,
+            None,
+            None,
+        ],
+    ),
+    (
+        Attack::FalseEmergency,
+        [
+            falls(
+                "paper B, Algorithm 3, line 19, against its section 3.3.4 (3): a false signal starts the broadcast",
+            ),
+            holds("docs/access.md: an emergency lowers what is asked for, and a credential stays"),
             None,
             None,
             None,

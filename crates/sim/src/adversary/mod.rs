@@ -18,6 +18,7 @@ mod impersonation;
 mod link;
 mod listening;
 mod modelling;
+mod proximity;
 mod questioning;
 mod replaying;
 mod seizure;
@@ -129,6 +130,12 @@ named! {
         SpoofEmergency = "spoof-emergency",
         /// Hides an emergency behind earlier data.
         SuppressEmergency = "suppress-emergency",
+        /// Stands within two metres of a patient in an emergency.
+        StrangerNearby = "stranger-nearby",
+        /// Is further away, with an antenna.
+        StrangerAntenna = "stranger-antenna",
+        /// Raises an emergency at the electrodes, to read what it opens.
+        FalseEmergency = "false-emergency",
         /// Takes all that a sensor remembers and is.
         TakeBoth = "take-both",
         /// Takes one sensor with everything in it and attacks another one.
@@ -249,6 +256,12 @@ pub fn attack(attack: Attack, scheme: Scheme, seed: u64) -> Result<Option<Cell>,
         },
         Attack::TwoTimePad | Attack::ForgeParity | Attack::SpoofEmergency | Attack::SuppressEmergency => {
             match data::attack(&mut stage, attack)? {
+                Some(verdict) => verdict,
+                None => return Ok(None),
+            }
+        }
+        Attack::StrangerNearby | Attack::StrangerAntenna | Attack::FalseEmergency => {
+            match proximity::attack(&mut stage, attack)? {
                 Some(verdict) => verdict,
                 None => return Ok(None),
             }

@@ -8,7 +8,7 @@ const SHOWN_BYTES: usize = 12;
 /// One step.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Step {
-    /// Who acts: `sensor`, `hub` or `attacker`.
+    /// Who acts: `sensor`, `hub`, `responder` or `attacker`.
     pub who: &'static str,
     /// What is done.
     pub what: String,
