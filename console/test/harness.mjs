@@ -19,7 +19,7 @@ const LINK = /http:\/\/\S+\/\?once=\w+(#k=\w+)?/;
 const START_TIMEOUT_MS = 600_000;
 
 export const givenUrl = process.env.BODYWIRE_CONSOLE_URL;
-export const isPreview = !givenUrl && !process.env.BODYWIRE_CONSOLE_CMD;
+export const isPreview = !givenUrl && (process.env.BODYWIRE_CONSOLE_CMD ?? PREVIEW).includes("console_preview");
 
 const shots = process.env.BODYWIRE_SCREENSHOTS ?? mkdtempSync(join(tmpdir(), "bodywire-console-"));
 mkdirSync(shots, { recursive: true });
