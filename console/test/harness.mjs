@@ -12,7 +12,7 @@ import { fileURLToPath } from "node:url";
 import { chromium } from "playwright-core";
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "..", "..");
-const PREVIEW = "cargo run -q -p bodywire-clinic --example console_preview";
+const PREVIEW = "cargo run -q -p bodywire-clinic --example console_preview --";
 // The fragment is the key of the session; a link may come without one.
 const LINK = /http:\/\/\S+\/\?once=\w+(#k=\w+)?/;
 // The first start may compile.
@@ -25,9 +25,10 @@ const shots = process.env.BODYWIRE_SCREENSHOTS ?? mkdtempSync(join(tmpdir(), "bo
 mkdirSync(shots, { recursive: true });
 export const screenshotPath = (name) => join(shots, `${name}.png`);
 
-export function startServer() {
+// `options` are for the preview.
+export function startServer(options = []) {
   if (givenUrl) return { link: givenUrl, signal: () => {} };
-  return startCommand("sh", ["-c", `exec ${process.env.BODYWIRE_CONSOLE_CMD ?? PREVIEW}`], "ignore");
+  return startCommand("sh", ["-c", `exec ${process.env.BODYWIRE_CONSOLE_CMD ?? PREVIEW} ${options.join(" ")}`], "ignore");
 }
 
 // Starts a program that prints a one-time link on standard output or standard error.
