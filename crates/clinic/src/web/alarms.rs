@@ -23,6 +23,7 @@ use crate::limits::Limit;
 /// The longest audio pause, seconds: two minutes, as bedside monitors have it.
 pub const PAUSE_MAX_S: u64 = 120;
 
+const NOT_CLINICIAN: &str = "alarms are looked after by clinicians: call one";
 const CLOSED: &str = "this bed is closed for you: ask for access first";
 
 pub(super) async fn acknowledge(
@@ -33,6 +34,9 @@ pub(super) async fn acknowledge(
 ) -> Response {
     if let Some(closed) = console.closed(&session, AlarmId(id)) {
         return closed;
+    }
+    if !console.inner.gate.rights(session.credential.as_deref()).clinician {
+        return refusal(StatusCode::FORBIDDEN, NOT_CLINICIAN);
     }
     let who = console.name_of(&session);
     console.once(&session, &headers, &format!("acknowledge {id}"), || {
@@ -92,7 +96,7 @@ pub(super) async fn pause(
     // Whoever may not look must not silence it for those who do. The ward's own alarms are every clinician's.
     let board =
         if bed == WARD { Some(console.inner.board.clone()) } else { console.inner.board.at_known(bed) };
-    let may = if bed == WARD { rights.clinician } else { rights.reach(bed, RiskClass::I, 0) };
+    let may = rights.clinician && (bed == WARD || rights.reach(bed, RiskClass::I, 0));
     let Some(board) = board.filter(|_| may) else { return refusal(StatusCode::FORBIDDEN, CLOSED) };
     let now = console.now_ms();
     board.pause_audio(now + seconds * 1_000, &console.name_of(&session), now);

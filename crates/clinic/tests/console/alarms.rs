@@ -6,7 +6,7 @@ use crate::house::{BED, OTHER_BED};
 use axum::http::StatusCode;
 use bodywire_clinic::board::{AlarmState, Priority, RiskClass, Signal};
 use bodywire_ledger::EntryKind;
-use bodywire_proto::access::Role;
+use bodywire_proto::access::{Purpose, Role};
 
 const LIMITS: &str = "/api/v1/beds/1/limits";
 
@@ -111,4 +111,22 @@ async fn the_alarm_load_counts_what_the_patient_raises() {
     let ward = asking.json("/api/v1/ward").await;
     let load = &ward["beds"][0]["alarm_load"];
     assert_eq!((load["alarms"].as_u64(), load["per_hour"].as_f64()), (Some(3), Some(18.0)));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_patient_sees_an_alarm_and_leaves_it_to_clinicians() {
+    let mut asking = Asking::new().await;
+    crate::access::emergency(&asking.board);
+    let patient = asking.house.somebody(3, Role::Patient, START_MS, |_| {});
+    asking.log_in_as(patient).await;
+    let own = crate::house::Wish { purpose: Purpose::OwnData, ..crate::house::Wish::TREATMENT };
+    assert_eq!(asking.ask(own).await.status(), StatusCode::OK);
+    let ward = asking.json("/api/v1/ward").await;
+    assert_eq!(ward["beds"][0]["alarms"][0]["text"], "ECG PATTERN LOST");
+    let id = &ward["beds"][0]["alarms"][0]["id"];
+    let seen = asking.post(&format!("/api/v1/alarms/{id}/acknowledge"), "k", "").await;
+    assert_eq!(seen.status(), StatusCode::FORBIDDEN);
+    let pause = format!("/api/v1/beds/{BED}/pause");
+    assert_eq!(asking.post(&pause, "k", r#"{"seconds":60}"#).await.status(), StatusCode::FORBIDDEN);
+    assert_eq!(asking.put(LIMITS, &limit(40, 100, true)).await.status(), StatusCode::FORBIDDEN);
 }
