@@ -9,7 +9,7 @@
 //! ```
 //!
 //! The key is the responder's, made for this conversation; the one signature of the request covers it, since the challenge is
-//! made of it. What is decided is decided by [`decide`], as everywhere. The distance that the sensor measures goes into
+//! made of it. What is decided is decided by [`decide()`], as everywhere. The distance that the sensor measures goes into
 //! the record, because somebody may want to know it, and into nothing else.
 
 use crate::Error;

@@ -1,7 +1,7 @@
 //! `bodywire access`: the house's issuer of certificates, and what it says about persons.
 //!
-//! [`issuer`] is the key, [`gate`] what a clinic that runs makes of it all, [`person`], [`relation`] and [`policy`] are the ward's lists, [`invite`] makes certificates with the
-//! links that carry them, [`revocation`] the list of those that were taken back.
+//! `issuer` is the key, `gate` what a clinic that runs makes of it all, `person`, `relation` and `policy` are the ward's lists, `invite` makes certificates with the
+//! links that carry them, `revocation` the list of those that were taken back.
 
 pub(crate) mod gate;
 mod invite;

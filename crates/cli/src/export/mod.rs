@@ -1,7 +1,7 @@
 //! Vital signs in the formats that others open: FHIR R4, WFDB, EDF+ and CSV.
 //!
 //! A [`Recording`] is built from batches; a writer turns it into files. Samples are written as they were measured, a
-//! gap stays a gap, and what was simulated says so in every format. [`command`] gets the batches from a clinic that runs and
+//! gap stays a gap, and what was simulated says so in every format. `command` gets the batches from a clinic that runs and
 //! writes the files; the writers open none.
 
 mod calendar;

@@ -15,7 +15,7 @@
 //! The paper certifies a doctor "according to the ID" in the message. An ID is no credential; here it is a short-lived
 //! certificate, and a request signed with its key over a challenge of the decider.
 //!
-//! [`decide`] verifies no signature, opens no consent and keeps no time: whoever calls does ([`verify`]), and states the
+//! [`decide()`] verifies no signature, opens no consent and keeps no time: whoever calls does ([`verify`]), and states the
 //! result in [`Facts`]. Class III data is sealed by the sensor ([`crate::consent`]):
 //! a decision opens it only together with the key, which the sensor alone gives away.
 //!
