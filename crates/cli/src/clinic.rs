@@ -79,10 +79,13 @@ async fn serve(loaded: &Loaded, output: Output) -> Result<(), Failure> {
     // The counters of the clinic that runs now; it is begun anew when a card was admitted.
     let running: Arc<Mutex<Arc<Counters>>> = Arc::default();
     if let Some(listen) = loaded.config.metrics {
-        let running = Arc::clone(&running);
+        let (running, access) = (Arc::clone(&running), gate.figures());
         let figures = move || {
             let counters = running.lock().map(|counters| Arc::clone(&counters));
-            counters.map(|counters| crate::metrics::of_clinic(&counters)).unwrap_or_default()
+            let mut figures =
+                counters.map(|counters| crate::metrics::of_clinic(&counters)).unwrap_or_default();
+            figures.extend(crate::metrics::of_gate(&access));
+            figures
         };
         let address = crate::metrics::serve(listen, Arc::new(figures)).await?;
         logging::say(&format!("metrics at http://{address}/metrics"));

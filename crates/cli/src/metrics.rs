@@ -129,6 +129,23 @@ fn page(source: &Source) -> axum::response::Response {
     }
 }
 
+/// What a gate has done.
+pub(crate) fn of_gate(figures: &bodywire_clinic::gate::Figures) -> Vec<Metric> {
+    vec![
+        Metric::count("bodywire_access_granted", "Requests for access that were granted", &figures.granted),
+        Metric::count("bodywire_access_refused", "Requests for access that were refused", &figures.refused),
+        Metric::count("bodywire_break_glass", "Accesses by breaking the glass", &figures.overrides),
+        Metric::count("bodywire_access_consents", "Consents of class III sensors", &figures.consents),
+        Metric::state("bodywire_access_grants", "Grants in force", &figures.grants),
+        Metric::state("bodywire_break_glass_open", "Glass that is broken now", &figures.open),
+        Metric::state(
+            "bodywire_access_journal",
+            "Records of access that the ledger has not taken yet",
+            &figures.journal,
+        ),
+    ]
+}
+
 /// What a hub has done.
 pub(crate) fn of_hub(counters: &bodywire_hub::Counters) -> Vec<Metric> {
     let paths = || counters.paths.iter();

@@ -87,6 +87,8 @@ struct State {
     beds: BTreeMap<u16, Bed>,
     /// Of alarms, over all beds.
     last_alarm: u64,
+    /// Trends of before the process began are read, or were.
+    trends_begun: bool,
 }
 
 /// A frame of a wave, and the bed it is of.
@@ -115,7 +117,7 @@ impl Board {
         let journal = Journal::new(started_at_ms);
         let newest = watch::Sender::new(journal.last_id());
         let beds = BTreeMap::from([(WARD, Bed::default())]);
-        let state = State { journal, source, beds, last_alarm: 0 };
+        let state = State { journal, source, beds, last_alarm: 0, trends_begun: false };
         let waves = broadcast::Sender::new(MAX_WAVE_QUEUE_FRAMES);
         Self {
             bed: WARD,
@@ -364,6 +366,38 @@ impl Board {
         let condition = view::condition_name(bed.watch.at(now_ms));
         if bed.condition.replace(condition) != Some(condition) {
             self.emit(&mut state, "condition", Mark::of(RiskClass::II), &condition);
+        }
+    }
+
+    /// A value of before the process began, for the trend alone. `of` is the signal, from which class on it may be shown, and its
+    /// sensor.
+    pub fn remember(&self, of: (Signal, RiskClass, u16), unit: &str, value: f64, at_ms: u64) {
+        let (signal, class, sensor) = of;
+        if value.is_finite() {
+            self.of(&mut self.state()).trends.value(signal, (class, sensor), unit, value, at_ms);
+        }
+    }
+
+    /// True for the first who asks: trends are read from the ledger once in a board's life.
+    pub(crate) fn begin_trends(&self) -> bool {
+        !std::mem::replace(&mut self.state().trends_begun, true)
+    }
+
+    /// Somebody else lies in the bed, or nobody: nothing of who lay there before stays on it but what is wrong with the equipment.
+    pub(crate) fn forget_patient(&self, now_ms: u64) {
+        let ended = {
+            let mut state = self.state();
+            let bed = self.of(&mut state);
+            let (sensors, buffer) = (std::mem::take(&mut bed.sensors), bed.buffer);
+            let alarms = std::mem::take(&mut bed.alarms);
+            *bed = Bed { sensors, buffer, alarms, ..Bed::default() };
+            let of_patient = |alarm: &AlarmView| alarm.priority > Priority::Technical;
+            bed.alarms.views().into_iter().filter(of_patient).map(|alarm| alarm.id).collect::<Vec<_>>()
+        };
+        for id in ended {
+            let mut state = self.state();
+            let Some(alarm) = self.of(&mut state).alarms.forget(id, now_ms) else { continue };
+            self.emit(&mut state, "alarm", self.mark_of(&alarm), &alarm);
         }
     }
 

@@ -412,7 +412,7 @@ fn silence_of(sensor: SensorId) -> String {
 }
 
 /// The board's word for a signal.
-const fn shown_as(signal: observation::Signal) -> Option<Signal> {
+pub(crate) const fn shown_as(signal: observation::Signal) -> Option<Signal> {
     Some(match signal {
         observation::Signal::Ecg => Signal::Ecg,
         observation::Signal::SpO2 => Signal::Spo2,

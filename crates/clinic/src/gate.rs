@@ -14,6 +14,7 @@ mod challenge;
 pub mod credential;
 pub mod directory;
 mod emergency;
+mod figures;
 mod held;
 pub mod journal;
 mod lists;
@@ -41,12 +42,13 @@ use lists::Lists;
 use record::Recorder;
 use released::Released;
 use review::Reviews;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::{mpsc, watch};
 
-pub use ask::{Answer, Asked, NotAsked};
+pub use ask::{Answer, Asked, NotAsked, REFUSALS_PER_MINUTE};
 pub use emergency::{Closed, OpenGlass};
+pub use figures::Figures;
 pub use held::{AccessView, BedRights, GRANTS_MAX, Rights, purpose_name};
 pub use record::{LedgerPlace, RECORD_WITHIN, Recorded, Unrecorded};
 pub use renew::Doors;
@@ -86,6 +88,7 @@ struct Inner {
     /// Where requests to sensors go, while a clinic takes them.
     asks: Mutex<Option<mpsc::Sender<SensorAsk>>>,
     changed: watch::Sender<u64>,
+    figures: Arc<Figures>,
     /// Database for the reviews, when it is there.
     store: Mutex<Option<Store>>,
 }
@@ -95,12 +98,16 @@ struct State {
     directory: Directory,
     challenges: Challenges,
     attempts: Attempts,
+    /// When each certificate was refused last, for [`REFUSALS_PER_MINUTE`].
+    refusals: VecDeque<(u64, u64)>,
     lists: Lists,
     held: Vec<Held>,
     released: Released,
     /// Of those whose question to a sensor is under way, by serial.
     credentials: BTreeMap<u64, Credential>,
     reviews: Reviews,
+    /// What the last process left open was closed.
+    swept: bool,
     last_id: u64,
 }
 
@@ -120,6 +127,7 @@ impl Gate {
                 random,
                 asks: Mutex::default(),
                 changed: watch::Sender::new(0),
+                figures: Arc::default(),
                 store: Mutex::default(),
             }),
         }
@@ -145,7 +153,13 @@ impl Gate {
         if state.directory == directory {
             return;
         }
+        let now = self.now_ms();
         for (bed, place) in &directory.beds {
+            // At the first look nobody is known to have left.
+            let before = state.directory.beds.get(bed).map(|before| before.patient);
+            if before.is_some_and(|before| before != place.patient) {
+                self.inner.board.at(bed.0).forget_patient(now);
+            }
             self.inner.board.at(bed.0).set_patient(&place.label, &place.patient_label);
         }
         state.directory = directory;
@@ -177,6 +191,12 @@ impl Gate {
             },
         );
         rights
+    }
+
+    /// What it has done.
+    #[must_use]
+    pub fn figures(&self) -> Arc<Figures> {
+        Arc::clone(&self.inner.figures)
     }
 
     /// Changes whenever somebody's rights may have.
@@ -216,7 +236,7 @@ impl Gate {
     }
 
     /// Something of a bed is about to be shown to a session for the first time under a grant: that is on record before it is.
-    /// `what` names it, such as `live` or `trends`.
+    /// `what` names it, such as `live` or `trends`. Returns the entry; nothing when it was noted before, or is in the journal.
     ///
     /// # Errors
     /// When it cannot be recorded: then it must not be shown.
@@ -236,7 +256,7 @@ impl Gate {
                 .max_by_key(|held| (held.terms.highest, held.terms.until_ms));
             let Some(held) = held else { return Err(Unrecorded) };
             if held.read.contains(what) {
-                return Ok(held.entry);
+                return Ok(None);
             }
             let act = Act {
                 class: Some(held.terms.highest.to_string()),
@@ -333,6 +353,7 @@ impl Gate {
             ended
         };
         self.give_up(now);
+        self.count();
         for held in &ended {
             self.end(held, now).await;
         }
@@ -341,6 +362,18 @@ impl Gate {
         }
         self.inner.recorder.flush(now).await;
         self.keep_reviews().await;
+        // Once, when ledger and database are there.
+        if self.ledger().is_some() && !self.state().swept {
+            let swept = self.close_left_open().await;
+            self.state().swept = swept;
+        }
+    }
+
+    fn count(&self) {
+        let (figures, state) = (&self.inner.figures, self.state());
+        Figures::set(&figures.grants, state.held.len());
+        Figures::set(&figures.open, state.held.iter().filter(|held| held.overrides).count());
+        Figures::set(&figures.journal, self.inner.recorder.journalled());
     }
 
     fn turned(&self) {

@@ -31,6 +31,7 @@ mod scrub;
 mod sensor_clock;
 pub mod service;
 mod settle;
+mod trends;
 pub mod web;
 
 pub use asks::SensorAsk;

@@ -4,28 +4,30 @@
 //! asked for a quorum of replicas has it, it is indexed and the head register goes on, and then it is acknowledged. It is shown
 //! as soon as it is durable here, and an alarm is acknowledged then, too. After a crash the index is rebuilt from the ledger.
 
+mod paths;
+
 use crate::Error;
 use crate::aggregates::{Aggregates, Parts, Policy, WardKeys};
 use crate::alarm_log::AlarmLog;
 use crate::archive::{Appended, Archive, Item};
-use crate::asks::{Asks, SensorAsk};
+use crate::asks::Asks;
 use crate::board::{AlarmInput, Board, PathCondition, Priority};
 use crate::chart::{AlarmChange, Chart, LATE_AFTER_MS, SensorAnswer, SensorCard};
 use crate::counters::{Counters, PathCounters};
 use crate::erasure::Erasures;
 use crate::gate::{Gate, LedgerPlace};
 use crate::index::{row_of, unregistered};
-use crate::ingest::{Arrived, Ingest, PathQuality, Publication, Receipt};
+use crate::ingest::{Arrived, Ingest, Publication, Receipt};
 use crate::mirrors::Mirrors;
 use crate::replicas::Replicas;
 use crate::scrub::scrub;
 use crate::settle::{Acknowledge, Batch, Unsettled};
-use bodywire_channels::Refusal;
 use bodywire_channels::session::{HubNumber, PREKEY_LIFETIME_MS};
 use bodywire_channels::state::State;
 use bodywire_channels::topic::{Rendezvous, Shard};
 use bodywire_ledger::{Hash, Origin, Recovery, VerifierKey};
 use bodywire_paths::{Broker, Delivery, Event as PathEvent, Path as MqttPath};
+use bodywire_proto::access::authority::GRANT_MAX_MS;
 use bodywire_proto::report::{Kind, OF_THE_BED, Report};
 use bodywire_proto::risk::RiskClass;
 use bodywire_proto::window::Window;
@@ -45,6 +47,8 @@ use tokio::sync::{Mutex, Notify, mpsc, watch};
 const EVENTS_QUEUE: usize = 8_192;
 /// Messages that share one commit at most; a batch this large already costs less than one sync per message.
 const COMMIT_MESSAGES_MAX: usize = 256;
+/// Consents of one sensor that are looked at when the clinic begins: as many as its chart keeps.
+const CONSENTS_RESTORED: u32 = 10;
 /// Pause between two looks at timers.
 const TICK: Duration = Duration::from_millis(250);
 /// How often the clinic looks whether somebody was erased.
@@ -190,7 +194,7 @@ impl Clinic {
                 .collect();
             let mut chart = Chart::new(board.at(hub.0), cards.clone());
             for sensor in cards.keys() {
-                restore_consent(&mut archive, &store, &mut chart, hub, *sensor).await?;
+                restore_consents(&mut archive, &store, &mut chart, hub, *sensor).await?;
             }
             charts.insert(hub, chart);
         }
@@ -283,6 +287,12 @@ impl Clinic {
             self.board.clone(),
             Arc::clone(&self.scrub),
         ));
+        let restoring = tokio::spawn(crate::trends::restore(
+            Arc::downgrade(&self.archive),
+            self.store.clone(),
+            self.board.clone(),
+            self.charts.keys().copied().collect(),
+        ));
         let mut tick = tokio::time::interval(TICK);
         while !*stop.borrow() {
             let mut arrived = Vec::new();
@@ -301,6 +311,7 @@ impl Clinic {
             self.settle().await?;
             self.commit(arrived).await?;
         }
+        restoring.abort();
         scrubber.abort();
         // The task holds the ledger until it is really gone; that it was aborted is no error.
         let _ = scrubber.await;
@@ -354,32 +365,6 @@ impl Clinic {
         }
     }
 
-    /// What a hub, or its will, says of its connection to this path's broker. A hint: it decides nothing.
-    fn hub_state(&mut self, path: usize, topic: &str, bytes: &[u8]) {
-        let said = self.config.hubs.iter().find_map(|card| {
-            let its_topic = card.rendezvous.state_topic(&self.config.shard, path).ok()?;
-            (its_topic == topic).then(|| (card.hub, State::from_bytes(&card.rendezvous, path, bytes)))
-        });
-        let Some((hub, Ok(state))) = said else {
-            tracing::debug!(path, "a state that no hub has said was ignored");
-            return;
-        };
-        let heard = self.presence.entry((path, hub)).or_insert(state);
-        // A broker may repeat the will of a connection that was replaced long ago.
-        if state.online || state.connection == heard.connection {
-            *heard = state;
-        }
-    }
-
-    fn listen(&self, path: usize) {
-        let shard = &self.config.shard;
-        let filters = [shard.fragments_filter(), shard.sessions_filter(), shard.states_filter()];
-        let asked = self.paths.get(path).is_some_and(|p| filters.iter().all(|filter| p.subscribe(filter)));
-        if !asked {
-            tracing::warn!(path, "the path takes nothing now; it will be asked again at its next connection");
-        }
-    }
-
     fn offer_prekey(&self, path: usize) -> Result<(), Error> {
         let Some(prekey) = self.ingest.prekey() else { return Ok(()) };
         for hub in &self.config.hubs {
@@ -391,83 +376,6 @@ impl Clinic {
             }
         }
         Ok(())
-    }
-
-    /// Says of each path that is up how well it carries what it is given.
-    fn judge_paths(&self, now: Duration) -> Result<(), Error> {
-        for (path, config) in self.config.paths.iter().enumerate() {
-            if self.up.get(path) != Some(&true) {
-                continue;
-            }
-            let (condition, reason) = match self.ingest.quality(now, path) {
-                PathQuality::Good if self.hub_is_away(path) => {
-                    (PathCondition::Degraded, "a hub is not connected".to_owned())
-                }
-                PathQuality::Good => (PathCondition::Up, String::new()),
-                PathQuality::Losing(loss) => {
-                    (PathCondition::Degraded, format!("{:.0} % of the fragments are missing", loss * 100.0))
-                }
-                PathQuality::Lying => (PathCondition::Degraded, "forged fragments were refused".to_owned()),
-            };
-            if let Some(counters) = self.counters.paths.get(path) {
-                counters.degraded.store(u64::from(condition == PathCondition::Degraded), Ordering::Relaxed);
-            }
-            let Ok(index) = u8::try_from(path) else { continue };
-            self.board.path_state(index, &config.name, condition, &reason)?;
-        }
-        Ok(())
-    }
-
-    fn hub_is_away(&self, path: usize) -> bool {
-        self.presence.iter().any(|((on, _), state)| *on == path && !state.online)
-    }
-
-    fn set_up(&mut self, path: usize, up: bool) {
-        if let Some(slot) = self.up.get_mut(path) {
-            *slot = up;
-        }
-        if let Some(counters) = self.counters.paths.get(path) {
-            counters.up.store(u64::from(up), Ordering::Relaxed);
-        }
-        // What was heard on an earlier connection is heard again: states are retained.
-        self.presence.retain(|(on, _), _| *on != path);
-    }
-
-    fn show_path(&self, path: usize, condition: PathCondition, reason: &str) -> Result<(), Error> {
-        let Some((index, config)) = u8::try_from(path).ok().zip(self.config.paths.get(path)) else {
-            return Ok(());
-        };
-        self.board.path_state(index, &config.name, condition, reason)?;
-        let name = format!("path.{index}");
-        if condition == PathCondition::Up {
-            self.board.end_alarm(&name, now_ms());
-        } else {
-            let name_in_print = config.name.to_uppercase();
-            let text = if name_in_print.starts_with("PATH") {
-                format!("{name_in_print} DOWN")
-            } else {
-                format!("PATH {name_in_print} DOWN")
-            };
-            let (priority, at_ms) = (Priority::Technical, now_ms());
-            let input = AlarmInput { condition: name, priority, text, at_ms, evidence: None, strip: None };
-            if let Err(error) = self.board.raise_alarm(input) {
-                tracing::error!(%error, "a path's alarm cannot be shown; its tile shows it all the same");
-            }
-        }
-        Ok(())
-    }
-
-    /// Has a sensor asked, from now on.
-    fn ask(&mut self, ask: &SensorAsk) {
-        self.asks.take(self.started.elapsed(), ask);
-        self.give_orders();
-    }
-
-    fn give_orders(&mut self) {
-        for (hub, order) in self.asks.due(self.started.elapsed()) {
-            let publications = self.ingest.order(HubNumber(hub.0), &order);
-            self.publish(publications);
-        }
     }
 
     fn publish(&self, publications: Vec<Publication>) {
@@ -679,27 +587,6 @@ impl Clinic {
         }
     }
 
-    /// Brings the counters by path up to date.
-    fn count_paths(&self) {
-        for ((path, counters), verified) in self.counters.paths.iter().enumerate().zip(self.ingest.verified())
-        {
-            let of_path = self.ingest.refusals().iter().filter(|((on, _), _)| *on == path);
-            let (mut forged, mut refused) = (0, 0);
-            for ((_, refusal), count) in of_path {
-                match refusal {
-                    Refusal::BadTag | Refusal::Inconsistent | Refusal::BadMessage => forged += count,
-                    Refusal::Replayed => {}
-                    _ => refused += count,
-                }
-            }
-            counters.verified.store(verified, Ordering::Relaxed);
-            counters.forged.store(forged, Ordering::Relaxed);
-            counters.refused.store(refused, Ordering::Relaxed);
-        }
-        self.counters.sessions.store(self.ingest.sessions() as u64, Ordering::Relaxed);
-        self.counters.waiting_bytes.store(self.ingest.waiting_bytes() as u64, Ordering::Relaxed);
-    }
-
     /// Removes from the ledger what the database says was erased.
     async fn erase(&mut self) -> Result<(), Error> {
         let views = self.replicas.as_ref().map(Replicas::views).unwrap_or_default();
@@ -791,23 +678,29 @@ async fn vouched(replicas: &mut Option<Replicas>) {
     }
 }
 
-/// The last consent of a sensor, so that what its session has left in the hub's spool can be opened.
-async fn restore_consent(
+/// The consents of a sensor that may still hold, so that what its session has left in the hub's spool can be opened, and what is
+/// granted stays open when the clinic begins anew.
+async fn restore_consents(
     archive: &mut Archive,
     store: &Store,
     chart: &mut Chart,
     hub: HubId,
     sensor: SensorId,
 ) -> Result<(), Error> {
-    let Some(row) = store.last_report(hub, sensor, Kind::Consent as u8).await? else { return Ok(()) };
-    let report = match archive.read(row.ledger_index).await {
-        Ok((_, _, _, report)) => report,
-        Err(Error::Erased { .. }) => return Ok(()),
-        Err(error) => return Err(error),
-    };
-    let restored = Report::parse(&report).and_then(|report| chart.consent(sensor, report.body(), now_ms()));
-    if let Err(error) = restored {
-        tracing::info!(%error, "an old consent no longer holds");
+    let since = now_ms().saturating_sub(u64::from(GRANT_MAX_MS));
+    let rows = store.reports_since((hub, sensor), Kind::Consent as u8, since, CONSENTS_RESTORED).await?;
+    // The newest comes first there, and last here.
+    for row in rows.iter().rev() {
+        let report = match archive.read(row.ledger_index).await {
+            Ok((_, _, _, report)) => report,
+            Err(Error::Erased { .. }) => continue,
+            Err(error) => return Err(error),
+        };
+        let restored =
+            Report::parse(&report).and_then(|report| chart.consent(sensor, report.body(), now_ms()));
+        if let Err(error) = restored {
+            tracing::info!(%error, "an old consent no longer holds");
+        }
     }
     Ok(())
 }

@@ -24,7 +24,9 @@ use std::sync::{Arc, Mutex};
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
+use axum::http::header;
 use axum::middleware;
+use axum::response::IntoResponse;
 use axum::routing::{MethodRouter, get, post, put};
 use tokio::sync::{Semaphore, mpsc};
 
@@ -133,6 +135,7 @@ type Route = (Method, &'static str, fn() -> MethodRouter<Console>);
 /// Every route under `/api/v1` for sessions. The router is made from this table, and so are the description of the
 /// interface and the table of attempts on it.
 const ROUTES_OF_SESSIONS: &[Route] = &[
+    (Method::Get, "/openapi.json", || get(description)),
     (Method::Get, "/session", || get(ward::session)),
     (Method::Get, "/ward", || get(ward::ward)),
     (Method::Get, "/events", || get(events::stream)),
@@ -153,10 +156,17 @@ const ROUTES_OF_SESSIONS: &[Route] = &[
     (Method::Get, "/audit", || get(audit::list)),
     (Method::Get, "/audit/{index}/proof", || get(audit::proof)),
     (Method::Get, "/reviews", || get(reviews::list)),
-    (Method::Post, "/reviews/{id}", || post(reviews::decide)),
+    (Method::Post, "/reviews/{id}", || post(reviews::judge)),
     (Method::Get, "/devices", || get(devices::list)),
     (Method::Post, "/demo/{command}", || post(actions::demo)),
 ];
+
+/// The description of this interface (OpenAPI 3.1).
+const OPENAPI: &str = include_str!("../../../docs/openapi.json");
+
+async fn description() -> impl IntoResponse {
+    ([(header::CONTENT_TYPE, "application/json")], OPENAPI)
+}
 
 /// How a route is asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

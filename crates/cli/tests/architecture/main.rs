@@ -71,6 +71,13 @@ fn hub_and_replica_cannot_name_the_aggregate_secret_key() {
 }
 
 #[test]
+fn access_is_decided_in_the_gate_only() {
+    let what =
+        "Who may see what is decided by `proto::access::decide`, called by the clinic's gate. Ask the gate.";
+    none(&sources::decisions(&shipped()), what);
+}
+
+#[test]
 fn sql_http_and_the_broker_are_dependencies_of_their_rooms_only() {
     let what = "An engine is a dependency of the wrong crate. SQL belongs into `store`, HTTP into `clinic`, `replica` \
                 and `cli`, the embedded broker into `cli`.";

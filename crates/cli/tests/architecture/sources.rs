@@ -154,6 +154,19 @@ pub(crate) fn aggregate_secrets(sources: &[Source]) -> Vec<String> {
         .collect()
 }
 
+/// A decision about access, or the terms of one, made anywhere but in the clinic's gate.
+pub(crate) fn decisions(sources: &[Source]) -> Vec<String> {
+    let services = ["hub", "clinic", "replica", "cli"];
+    let outside = sources.iter().filter(|source| {
+        services.contains(&source.room.as_str()) && !source.path.starts_with("crates/clinic/src/gate")
+    });
+    let access = "bodywire_proto::access";
+    let reached = |name: &Name| {
+        [format!("{access}::decide"), format!("{access}::Terms")].iter().any(|path| name.reaches(path))
+    };
+    outside.flat_map(|source| source.faults(reached)).collect()
+}
+
 /// SQL outside `store` and the bench of the ledger, where it is a rival.
 pub(crate) fn sql(sources: &[Source]) -> Vec<String> {
     let inside =
@@ -312,6 +325,15 @@ mod tests {
         assert!(aggregate_secrets(&sources("crates/hub/src/bedside.rs", text)).is_empty());
         let text = "use bodywire_aggregate::SecretKey;";
         assert!(aggregate_secrets(&sources("crates/clinic/src/sum.rs", text)).is_empty());
+    }
+
+    #[test]
+    fn a_decision_outside_the_gate_is_found() {
+        let text = "use bodywire_proto::access::decide; fn f() { decide(&facts); }";
+        assert!(!decisions(&sources("crates/clinic/src/web/ward.rs", text)).is_empty());
+        assert!(decisions(&sources("crates/clinic/src/gate/ask.rs", text)).is_empty());
+        let text = "use bodywire_proto::access::Decision; fn f(d: Decision) {}";
+        assert!(decisions(&sources("crates/clinic/src/web/asking.rs", text)).is_empty());
     }
 
     #[test]

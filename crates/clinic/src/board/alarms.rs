@@ -227,6 +227,13 @@ impl Alarms {
         Ok(alarm.clone())
     }
 
+    /// An alarm whose patient is gone.
+    pub(super) fn forget(&mut self, id: AlarmId, at_ms: u64) -> Option<AlarmView> {
+        let alarm = self.by_condition.values().find(|alarm| alarm.id == id)?;
+        let condition = alarm.condition.clone();
+        self.remove(&condition).map(|alarm| AlarmView { ended_at_ms: Some(at_ms), ..alarm })
+    }
+
     /// All alarms that are not off, the most urgent first.
     pub(super) fn views(&self) -> Vec<AlarmView> {
         let mut views: Vec<_> = self.by_condition.values().cloned().collect();

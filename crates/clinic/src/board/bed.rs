@@ -28,7 +28,7 @@ pub(super) struct Bed {
     pub(super) trends: Trends,
     pub(super) load: Load,
     pub(super) pause: Option<PauseView>,
-    monitors: Vec<(Monitor, Option<Changed>)>,
+    pub(super) monitors: Vec<(Monitor, Option<Changed>)>,
     pub(super) watch: Watch,
     /// The condition that was said last.
     pub(super) condition: Option<&'static str>,

@@ -3,6 +3,7 @@
 use super::act::Act;
 use super::credential::{CODE_ATTEMPTS_MAX, Coded, Credential};
 use super::directory::role_name;
+use super::figures::Figures;
 use super::held::{AccessView, GRANTS_MAX, Held, Waiting, purpose_name};
 use super::record::{Recorded, Unrecorded};
 use super::released::Release;
@@ -24,6 +25,12 @@ use std::collections::BTreeSet;
 
 /// Characters of a reason in words: less says nothing, more is not read.
 const STATEMENT_CHARS: std::ops::RangeInclusive<usize> = 5..=200;
+
+/// Refusals of one certificate that are put on record in a minute: a ward of 32 beds asked for twice. Without an end a page in a loop
+/// would fill the ledger.
+pub const REFUSALS_PER_MINUTE: usize = 64;
+/// Refusals that are remembered for it, of all certificates.
+const REFUSALS_MAX: usize = 4_096;
 
 /// An answer that was given in time may still be in the hub's spool, milliseconds.
 const ANSWER_ON_ITS_WAY_MS: u64 = 5_000;
@@ -64,6 +71,9 @@ pub enum NotAsked {
     /// Too many wrong codes.
     #[error("{CODE_ATTEMPTS_MAX} wrong codes; wait a minute, or have somebody else break the glass")]
     CodeLocked,
+    /// One certificate is refused again and again.
+    #[error("refused {REFUSALS_PER_MINUTE} times in a minute; wait, and ask for what you may see")]
+    TooOften,
     /// Nobody else fits in.
     #[error("{GRANTS_MAX} grants are in force; close some")]
     Full,
@@ -102,11 +112,34 @@ impl Gate {
                 return Err(NotAsked::Full);
             }
             let now = self.now_ms();
+            let serial = credential.map_or(0, |credential| credential.certificate.serial);
+            let since = now.saturating_sub(60_000);
+            state.refusals.retain(|(_, at_ms)| *at_ms >= since);
+            let refused = state.refusals.iter().filter(|(of, _)| *of == serial).count();
+            // An emergency is decided in any case: what it is given is no refusal.
+            if refused >= REFUSALS_PER_MINUTE && !request.purpose.is_emergency() {
+                return Err(NotAsked::TooOften);
+            }
             let challenge = credential.map_or(Challenge::Unknown, |credential| {
                 state.challenges.take(&request.challenge, credential.certificate.serial, now)
             });
             self.decide(&mut state, credential, &request, challenge, name_of(bytes))
         };
+        let figures = &self.inner.figures;
+        Figures::add(match decision {
+            Decision::Refuse { .. } => &figures.refused,
+            Decision::Override { .. } => &figures.overrides,
+            Decision::Grant(_) | Decision::AskSensor { .. } => &figures.granted,
+        });
+        if matches!(decision, Decision::Refuse { .. }) {
+            let serial = credential.map_or(0, |credential| credential.certificate.serial);
+            let mut state = self.state();
+            if state.refusals.len() >= REFUSALS_MAX {
+                state.refusals.pop_front();
+            }
+            let now = self.now_ms();
+            state.refusals.push_back((serial, now));
+        }
         let kind = match decision {
             Decision::Grant(_) | Decision::AskSensor { .. } => EntryKind::Grant,
             Decision::Refuse { .. } => EntryKind::Refusal,
@@ -279,6 +312,7 @@ impl Gate {
         asked: Option<[u8; 16]>,
         until_ms: u64,
     ) -> Result<(), Unrecorded> {
+        Figures::add(&self.inner.figures.consents);
         self.state().released.add(bed, sensor, Release { asked, until_ms });
         let Some(asked) = asked else { return Ok(()) };
         // The request that waits for it is decided again, now with the consent among the facts.

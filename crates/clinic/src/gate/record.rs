@@ -76,6 +76,11 @@ impl Recorder {
         ledger.filter(|ledger| ledger.archive.strong_count() > 0)
     }
 
+    /// Records that the ledger has not taken yet.
+    pub(super) fn journalled(&self) -> usize {
+        self.journal().len()
+    }
+
     fn journal(&self) -> MutexGuard<'_, Journal> {
         self.journal.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -1,11 +1,12 @@
 //! The queue of broken glass that somebody else looks at afterwards.
 
-use super::Gate;
+use super::act::Act;
 use super::credential::Credential;
 use super::emergency::Closed;
-use super::held::Held;
+use super::held::{Held, purpose_name};
+use super::{Gate, hex};
 use bodywire_ledger::EntryKind;
-use bodywire_proto::access::{Bed, Relation, Role};
+use bodywire_proto::access::{Bed, Purpose, Relation, Role};
 use bodywire_proto::wire::HubId;
 use bodywire_store::{PatientId, ReviewRow, ReviewState};
 use serde::Serialize;
@@ -109,6 +110,41 @@ impl Gate {
                 other.opened = opened;
             }
         }
+    }
+
+    /// Glass that was broken when the last process ended is closed now, and said so on record. True when that is done.
+    pub(super) async fn close_left_open(&self) -> bool {
+        let Some(store) = self.database() else { return false };
+        let Ok(rows) = store.reviews(REVIEWS_SHOWN).await else { return false };
+        for row in rows.iter().filter(|row| row.state == ReviewState::Open) {
+            let id = (row.hub, row.review);
+            if self.state().reviews.iter().any(|pending| pending.id == id) {
+                continue;
+            }
+            let (now, who) = (self.now_ms(), self.name(row.person));
+            let act = Act {
+                person: hex(row.person),
+                who,
+                role: String::new(),
+                bed: row.hub.0,
+                patient: row.patient.map(|patient| patient.0),
+                purpose: purpose_name(Purpose::BreakGlass).to_owned(),
+                class: None,
+                text: "ended with the clinic's process; what was read is in the entries before".to_owned(),
+                decision: None,
+                grant: Some(row.review),
+                at_ms: now,
+                journalled: false,
+            };
+            if self.inner.recorder.record(EntryKind::OverrideEnd, &act, false).await.is_err() {
+                return false;
+            }
+            let story = row.story.clone().unwrap_or_default();
+            if store.close_review(id, &story, now).await.is_err() {
+                return false;
+            }
+        }
+        true
     }
 
     /// The reviews that this session may see: all for reviewers and consultants, else those of beds that one treats, and one's

@@ -55,7 +55,7 @@ pub(super) async fn ask(
             let status = match error {
                 NotAsked::Malformed(_) => StatusCode::BAD_REQUEST,
                 NotAsked::WrongCode => StatusCode::FORBIDDEN,
-                NotAsked::CodeLocked => StatusCode::TOO_MANY_REQUESTS,
+                NotAsked::CodeLocked | NotAsked::TooOften => StatusCode::TOO_MANY_REQUESTS,
                 NotAsked::Full | NotAsked::Unrecorded(_) => StatusCode::SERVICE_UNAVAILABLE,
             };
             refusal(status, &error.to_string())

@@ -156,7 +156,6 @@ impl Console {
             let relation = |bed: &Bed| directory.relation(person, *bed);
             let may = |bed: &Bed| match role {
                 Role::Patient => relation(bed) == Relation::Own,
-                Role::Program => false,
                 _ => relation(bed) == Relation::Treating,
             };
             let beds = directory.beds.iter().filter(|(bed, _)| may(bed));

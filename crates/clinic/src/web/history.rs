@@ -42,7 +42,7 @@ pub(super) async fn trends(
         return refusal(StatusCode::BAD_REQUEST, "hours is a number from 1 to 24");
     }
     let rights = match console.opened(&session, bed, RiskClass::I, "trends").await {
-        Ok(rights) => rights,
+        Ok((rights, _)) => rights,
         Err(refused) => return refused,
     };
     let board = console.inner.board.at(bed);
@@ -68,7 +68,19 @@ pub(super) async fn alarms(
     let Some(store) = console.inner.gate.database() else {
         return refusal(StatusCode::SERVICE_UNAVAILABLE, "the database is away: try again in a few seconds");
     };
-    let rows = match store.alarms_of(HubId(bed), before.unwrap_or(u64::MAX), ALARMS_MAX).await {
+    let read = async {
+        // Of who lies there now: what was before belongs to somebody else.
+        let since = match store.patient_at(HubId(bed)).await? {
+            Some(patient) => store.stays(patient).await?,
+            None => Vec::new(),
+        };
+        let since = since.iter().filter(|stay| stay.hub.0 == bed && stay.to_ms.is_none());
+        let since = since.map(|stay| stay.from_ms).max().unwrap_or_default();
+        let mut rows = store.alarms_of(HubId(bed), before.unwrap_or(u64::MAX), ALARMS_MAX).await?;
+        rows.retain(|row| row.raised_ms >= since);
+        Ok::<_, bodywire_store::Error>(rows)
+    };
+    let rows = match read.await {
         Ok(rows) => rows,
         Err(error) => {
             tracing::error!(%error, "the record of alarms could not be read");
@@ -116,10 +128,18 @@ pub(super) async fn strip(
     let Some(archive) = console.inner.gate.ledger().and_then(|ledger| ledger.archive.upgrade()) else {
         return refusal(StatusCode::SERVICE_UNAVAILABLE, "the ledger is away: try again in a few seconds");
     };
-    let read = archive.lock().await.read(number).await;
-    let Ok((hub, _, _, report)) = read else { return none() };
+    let (read, owner) = {
+        let mut archive = archive.lock().await;
+        let read = archive.read(number).await;
+        let owner = read.as_ref().ok().and_then(|(_, _, entry, _)| archive.owner(entry));
+        (read, owner)
+    };
+    let Ok((_, _, _, report)) = read else { return none() };
     let Ok(report) = Report::parse(&report) else { return none() };
-    if hub.0 != bed || report.header.kind != Kind::Alarm {
+    let patient = console.inner.gate.with_directory(|directory| {
+        directory.beds.get(&Bed(bed)).and_then(|place| place.patient).map(|patient| PatientId(patient.0))
+    });
+    if owner != Some((HubId(bed), patient)) || report.header.kind != Kind::Alarm {
         return none();
     }
     let strip = Alarm::parse(report.body()).ok().and_then(|(_, strip)| strip);
@@ -151,10 +171,12 @@ pub(super) async fn record(
         return refusal(StatusCode::BAD_REQUEST, "from_ms must be before to_ms");
     }
     // Class III is decided sensor by sensor, below.
-    let what = format!("record {from_ms} to {to_ms}");
-    if let Err(refused) = console.opened(&session, bed, class.min(RiskClass::II), &what).await {
-        return refused;
-    }
+    // Each such read has an entry of its own, whatever was read before.
+    let what = format!("record {from_ms} to {to_ms}, asked at {}", console.now_ms());
+    let read = match console.opened(&session, bed, class.min(RiskClass::II), &what).await {
+        Ok((_, read)) => read,
+        Err(refused) => return refused,
+    };
     let gate = console.inner.gate.clone();
     let Some(credential) = session.credential.clone() else { return no_credential() };
     let away = || refusal(StatusCode::SERVICE_UNAVAILABLE, "the ledger is away: try again in a few seconds");
@@ -162,10 +184,6 @@ pub(super) async fn record(
     let Some(archive) = ledger.archive.upgrade() else { return away() };
     let Ok(place) = std::sync::Arc::clone(&console.inner.records).try_acquire_owned() else {
         return refusal(StatusCode::SERVICE_UNAVAILABLE, "too many records are being read: try again later");
-    };
-    let read = match gate.note_read(&credential, bed, &what).await {
-        Ok(read) => read,
-        Err(error) => return refusal(StatusCode::SERVICE_UNAVAILABLE, &error.to_string()),
     };
     let (label, patient) = gate.with_directory(|directory| {
         let place = directory.beds.get(&Bed(bed));
@@ -187,14 +205,15 @@ pub(super) async fn record(
 }
 
 impl Console {
-    /// What a session may see of a bed, when that reaches `class`; that it reads `what` is on record from now on.
+    /// What a session may see of a bed, when that reaches `class`; that it reads `what` is on record from now on,
+    /// in the entry that is returned, if it is a new one.
     pub(super) async fn opened(
         &self,
         session: &Session,
         bed: u16,
         class: RiskClass,
         what: &str,
-    ) -> Result<Rights, Response> {
+    ) -> Result<(Rights, Option<u64>), Response> {
         let closed = || refusal(StatusCode::FORBIDDEN, "this bed is closed for you: ask for access first");
         let credential = session.credential.as_deref().ok_or_else(closed)?;
         let rights = self.inner.gate.rights(Some(credential));
@@ -202,7 +221,7 @@ impl Console {
             return Err(closed());
         }
         match self.inner.gate.note_read(credential, bed, what).await {
-            Ok(_) => Ok(rights),
+            Ok(read) => Ok((rights, read)),
             Err(error) => Err(refusal(StatusCode::SERVICE_UNAVAILABLE, &error.to_string())),
         }
     }

@@ -32,7 +32,7 @@ struct Verdict {
     note: String,
 }
 
-pub(super) async fn decide(
+pub(super) async fn judge(
     State(console): State<Console>,
     Extension(session): Extension<Session>,
     Path(id): Path<u64>,

@@ -173,6 +173,31 @@ async fn a_consent_to_one_person_opens_nothing_to_another() {
     assert_eq!(signals(&bed(&asking, BED).await), ["heart-rate", "temp"]);
 }
 
+/// What a house arranges at the enrolment of an implant: its key is with the clinic, for emergencies.
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn class_three_opens_to_broken_glass_only_in_an_emergency_and_if_the_sensor_released_it_beforehand() {
+    let wish = Wish { class: risk::RiskClass::III, sensor: Some(PUMP), ..Wish::GLASS };
+    for (is_emergency, is_released, opens) in [(true, true, true), (true, false, false), (false, true, false)]
+    {
+        let mut asking = Asking::new().await;
+        fill(&asking.board);
+        if is_emergency {
+            emergency(&asking.board);
+        }
+        if is_released {
+            asking.house.gate.sensor_released(BED, PUMP, None, START_MS + 3_600_000).await;
+        }
+        let lima = asking.house.somebody(5, Role::Physician, START_MS, |_| {});
+        asking.log_in_as(lima).await;
+        let (status, answer) = json(asking.ask(wish).await).await;
+        assert_eq!((status, answer["decision"].as_str()), (StatusCode::OK, Some("override")));
+        assert_eq!(answer["access"]["withheld"].is_null(), opens, "{answer}");
+        let seen = bed(&asking, BED).await;
+        assert_eq!(signals(&seen).contains(&"pump-rate"), opens);
+        assert!(signals(&seen).contains(&"heart-rate"), "class II is there in any case");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_sensor_that_declines_leaves_class_two() {
     let mut asking = Asking::new().await;
@@ -261,6 +286,22 @@ async fn broken_glass_is_given_recorded_announced_closed_and_reviewed() {
         (reviewed["state"].as_str(), reviewed["review"]["note"].as_str()),
         (Some("accepted"), Some("arrest call confirmed"))
     );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn glass_that_was_broken_when_the_process_ended_is_closed_on_record_by_the_next() {
+    let mut asking = Asking::new().await;
+    emergency(&asking.board);
+    asking.log_in().await;
+    asking.ask(Wish::GLASS).await;
+    asking.house.gate.tick().await;
+    // Another process with the same database and ledger.
+    asking.house.another_process(now_ms);
+    asking.house.gate.tick().await;
+    let kinds: Vec<String> = acts(&asking.house).await.into_iter().map(|(kind, _)| kind).collect();
+    assert_eq!(kinds, ["override-start", "override-end"]);
+    let reviews = asking.house.store.reviews(9).await.unwrap();
+    assert_eq!(reviews[0].state, bodywire_store::ReviewState::Waiting);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
@@ -355,8 +396,12 @@ async fn a_grant_ends_with_the_relation_the_stay_and_the_certificate() {
     gate.set_directory(moved);
     gate.tick().await;
     assert!(signals(&bed(&asking, BED).await).is_empty(), "the patient left the bed");
+    let left = asking.board.snapshot();
+    assert!(left.numerics.is_empty() && left.log.is_empty(), "and left nothing on it");
+    assert!(asking.board.trends(0).is_empty());
 
     gate.set_directory(asking.house.people());
+    fill(&asking.board);
     asking.ask(Wish::TREATMENT).await;
     assert_eq!(signals(&bed(&asking, BED).await).len(), 2);
     let serial = asking.person.credential.certificate.serial;
@@ -385,6 +430,23 @@ async fn requests_that_are_no_requests_are_refused_and_change_nothing() {
     assert_eq!(asking.json("/api/v1/access").await["grants"], serde_json::json!([]));
     let own_purpose = asking.ask(Wish { purpose: Purpose::OwnData, ..Wish::TREATMENT }).await;
     assert_eq!(own_purpose.status(), StatusCode::FORBIDDEN);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_page_in_a_loop_does_not_fill_the_ledger_and_an_emergency_is_decided_all_the_same() {
+    let mut asking = Asking::new().await;
+    emergency(&asking.board);
+    let lima = asking.house.somebody(5, Role::Physician, START_MS, |_| {});
+    asking.log_in_as(lima).await;
+    let mut last = StatusCode::OK;
+    for _ in 0..=bodywire_clinic::gate::REFUSALS_PER_MINUTE {
+        last = asking.ask(Wish::TREATMENT).await.status();
+    }
+    assert_eq!(last, StatusCode::TOO_MANY_REQUESTS);
+    assert_eq!(acts(&asking.house).await.len(), bodywire_clinic::gate::REFUSALS_PER_MINUTE);
+    assert_eq!(asking.ask(Wish::GLASS).await.status(), StatusCode::OK);
+    asking.set_clock(START_MS + 61_000);
+    assert_eq!(asking.ask(Wish::TREATMENT).await.status(), StatusCode::FORBIDDEN);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]

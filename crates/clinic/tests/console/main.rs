@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a helper of a test fails the test by panicking")]
 
 mod access;
+mod alarms;
 mod asking;
 mod attempts;
 mod crowd;

@@ -98,6 +98,19 @@ impl House {
         house
     }
 
+    /// The process ends, and another one begins with the same database and ledger.
+    pub(crate) fn another_process(&mut self, clock: fn() -> u64) {
+        let board = Board::new(clock(), Source::Simulated);
+        let journal = self.directory.path().join("journal");
+        let journal = Journal::open(&journal, SigningKey::from_bytes(&[3; 32])).unwrap();
+        let issuers = vec![IssuerKey::from_bytes(&self.issuer.verifying_key().to_bytes()).unwrap()];
+        let random = || rand::random();
+        self.gate = Gate::new(Parts { board: board.clone(), issuers, journal, clock, random });
+        self.board = board;
+        self.ledger_is_there();
+        self.gate.set_directory(self.people());
+    }
+
     pub(crate) fn ledger_is_there(&self) {
         let key = SigningKey::from_bytes(&[4; 32]).verifying_key();
         let place = LedgerPlace {

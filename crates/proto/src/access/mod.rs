@@ -19,7 +19,7 @@
 //! result in [`Facts`]. Class III data is sealed by the sensor ([`crate::consent`]):
 //! a decision opens it only together with the key, which the sensor alone gives away.
 //!
-//! Services do not carry the decision out yet; `docs/access.md` says what exists.
+//! The clinic's gate carries the decision out; `docs/access.md` says how.
 
 pub mod authority;
 pub mod certificate;

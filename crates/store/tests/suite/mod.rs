@@ -1,5 +1,6 @@
 //! What holds on both engines. Each engine's test file runs all of it.
 
+pub(crate) mod acts;
 pub(crate) mod enrolment;
 pub(crate) mod erasure;
 pub(crate) mod keys;
@@ -32,6 +33,8 @@ pub(crate) trait Place {
 macro_rules! on_this_engine {
     ($place:path) => {
         $crate::on_this_engine!($place:
+            acts { acts_are_indexed_once_and_found_by_what_is_asked
+                alarms_of_a_hub_come_newest_first }
             enrolment { what_a_card_says_is_admitted_and_brought_up_to_date
                 an_admitted_sensor_of_the_same_database_keeps_its_pairs
                 enrolment_survives_a_restart_and_is_refused_twice
