@@ -12,22 +12,23 @@ import { fileURLToPath } from "node:url";
 import { chromium } from "playwright-core";
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "..", "..");
-const PREVIEW = "cargo run -q -p bodywire-clinic --example console_preview";
+const PREVIEW = "cargo run -q -p bodywire-clinic --example console_preview --";
 // The fragment is the key of the session; a link may come without one.
 const LINK = /http:\/\/\S+\/\?once=\w+(#k=\w+)?/;
 // The first start may compile.
 const START_TIMEOUT_MS = 600_000;
 
 export const givenUrl = process.env.BODYWIRE_CONSOLE_URL;
-export const isPreview = !givenUrl && !process.env.BODYWIRE_CONSOLE_CMD;
+export const isPreview = !givenUrl && (process.env.BODYWIRE_CONSOLE_CMD ?? PREVIEW).includes("console_preview");
 
 const shots = process.env.BODYWIRE_SCREENSHOTS ?? mkdtempSync(join(tmpdir(), "bodywire-console-"));
 mkdirSync(shots, { recursive: true });
 export const screenshotPath = (name) => join(shots, `${name}.png`);
 
-export function startServer() {
+// `options` are for the preview.
+export function startServer(options = []) {
   if (givenUrl) return { link: givenUrl, signal: () => {} };
-  return startCommand("sh", ["-c", `exec ${process.env.BODYWIRE_CONSOLE_CMD ?? PREVIEW}`], "ignore");
+  return startCommand("sh", ["-c", `exec ${process.env.BODYWIRE_CONSOLE_CMD ?? PREVIEW} ${options.join(" ")}`], "ignore");
 }
 
 // Starts a program that prints a one-time link on standard output or standard error.

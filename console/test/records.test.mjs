@@ -50,7 +50,7 @@ test("Prove downloads the entry's proof and shows the command that checks it", a
   const file = await download;
   assert.equal(file.suggestedFilename(), "entry-500.proof");
   assert.equal(readFileSync(await file.path(), "utf8"), "proof of entry 500\n");
-  assert.equal(await first.locator(".check").innerText(), "bodywire ledger check-proof entry-500.proof --key ed25519:5f1c");
+  assert.equal(await first.locator(".check").innerText(), "bodywire ledger check entry-500.proof --key ed25519:5f1c");
   await w.shot("audit-proved");
   const read = page.locator(".records.audit tr.read").first();
   assert.equal(await read.locator("button").count(), 0, "an entry without a proof has no button");

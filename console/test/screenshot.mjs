@@ -20,6 +20,10 @@ const ANSWER_MS = 20_000;
 const PICTURES = {
   async console(page, link) {
     await page.goto(link);
+    await page.locator("[data-signal=heart-rate]:not(:text('---'))").waitFor({ timeout: 30_000 });
+    await page.click(".card.access [data-sealed]");
+    await page.locator(".steps [data-step=sensor].done").waitFor({ timeout: 30_000 });
+    await page.keyboard.press("b");
     await page.locator("[data-signal=pump-rate]:not(:text('---'))").waitFor({ timeout: 30_000 });
     await page.waitForTimeout(CALM_MS);
     await page.click("[data-demo=emergency]");

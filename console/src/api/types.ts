@@ -1,4 +1,5 @@
 // The wire shapes of docs/console-api.md.
+import type { OpenGlass } from "./access-types";
 
 export type Signal = "ecg" | "heart-rate" | "spo2" | "resp" | "temp" | "pump-rate" | "pleth";
 export type Priority = "technical" | "low" | "medium" | "high";
@@ -144,6 +145,7 @@ export interface Ward {
   beds: Bed[];
   // Bed 0: paths, ledger and technical alarms of the clinic.
   ward: Bed;
+  break_glass?: { open: OpenGlass[] };
 }
 export interface SessionPerson {
   name: string;

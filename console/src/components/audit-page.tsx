@@ -7,7 +7,7 @@ import { AuditProof } from "./audit-proof";
 import { KINDS, kindText, PURPOSE_NAMES } from "./audit-words";
 import { PageTitle } from "./page-title";
 import { WhoLooked } from "./who-looked";
-import { purposeText, roleText, signalsText } from "./words";
+import { purposeText, roleText, readsText } from "./words";
 
 function Choice({ name, label, options }: { name: keyof AuditFilter; label: string; options: [string, string][] }) {
   const choose = (value: string) => {
@@ -47,7 +47,7 @@ function AuditTable() {
               <td>{labelOf(row.bed)}</td>
               <td>{row.purpose && purposeText(row.purpose)}</td>
               <td>{row.class}</td>
-              <td>{signalsText(row.text)}</td>
+              <td>{readsText(row.text)}</td>
               <td class="proof">{row.proof && <AuditProof index={row.index} />}</td>
             </tr>
           ))}

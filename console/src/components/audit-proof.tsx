@@ -22,7 +22,7 @@ export function AuditProof({ index }: { index: number }) {
     <>
       <button onClick={() => void prove()}>Prove<span class="visually-hidden"> entry {index}</span></button>
       {state.error && <span class="told" role="alert">{state.error}</span>}
-      {state.done && <code class="check">bodywire ledger check-proof {file} --key {ledgerKey.value}</code>}
+      {state.done && <code class="check">bodywire ledger check {file} --key {ledgerKey.value}</code>}
     </>
   );
 }

@@ -1,7 +1,7 @@
 // Rows of the audit in words: short for the list, sentences for the patient.
 import type { AuditRow } from "../api/access-types";
 import { dateText } from "../state/clock";
-import { CLASS_SHOWS, purposeText, roleText, signalsText } from "./words";
+import { CLASS_SHOWS, purposeText, roleText, readsText } from "./words";
 
 export const KINDS: Record<string, string> = {
   grant: "access given", read: "read", refusal: "refused", "override-start": "break-glass opened", "override-end": "break-glass closed",
@@ -13,10 +13,10 @@ export const kindText = (kind: string): string => KINDS[kind] ?? kind;
 function deed({ kind, class: risk, text }: AuditRow): string {
   switch (kind) {
     case "grant": return `was given access to your ${risk ? CLASS_SHOWS[risk] : "data"}`;
-    case "read": return `looked at ${signalsText(text)}`;
+    case "read": return `looked at ${readsText(text)}`;
     case "refusal": return `asked for access and was refused: ${text}`;
     case "override-start": return `broke the glass and opened your ${risk ? CLASS_SHOWS[risk] : "data"} without being on your list; a second person reviews it`;
-    case "override-end": return `ended the break-glass access; looked at: ${signalsText(text)}`;
+    case "override-end": return `closed the break-glass access: ${readsText(text)}`;
     case "setting": return `changed a setting of your monitoring: ${text}`;
     case "review": return `reviewed an access to your data: ${text}`;
     case "aggregate-query": case "aggregate-result": return "asked for a sum over the ward that your encrypted readings are part of; it shows nobody's own values";

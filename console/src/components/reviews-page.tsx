@@ -6,7 +6,7 @@ import { isPatient, mayReview, person } from "../state/session";
 import { PageTitle } from "./page-title";
 import { useLoaded } from "./use-loaded";
 import { WhoLooked } from "./who-looked";
-import { plural, roleText, vitalText } from "./words";
+import { plural, roleText, readText } from "./words";
 
 // Characters of a note, as of a reason.
 const NOTE_MAX = 200;
@@ -47,7 +47,7 @@ function Card({ review, done }: { review: Review; done: () => void }) {
       <p class="statement">"{review.statement}"</p>
       <dl class="facts">
         <div><dt>Open</dt><dd>{dateText(review.opened_ms)} to {review.closed_ms === null ? "now" : clockText(review.closed_ms)}</dd></div>
-        <div><dt>Looked at</dt><dd>{review.signals.map(vitalText).join(", ") || "nothing"}, {plural(review.seconds, "second")}</dd></div>
+        <div><dt>Looked at</dt><dd>{review.signals.map(readText).join(", ") || "nothing"}, {plural(review.seconds, "second")}</dd></div>
         <div><dt>Condition</dt><dd>{review.condition ?? "not judged"}</dd></div>
         {evidence && <div><dt>Evidence</dt><dd>{evidence.reason}, ρ {evidence.rho.toFixed(2)} at threshold {evidence.threshold.toFixed(2)}</dd></div>}
         {review.withheld && <div><dt>Withheld</dt><dd>{review.withheld}</dd></div>}

@@ -22,7 +22,7 @@ export function SensorsCard({ bed: { sensors } }: { bed: BedState }) {
               <td>
                 {sensor.authenticated_at_ms === null
                   ? "never"
-                  : `✓ ${ageText(now.value - sensor.authenticated_at_ms)} ago`}
+                  : `✓ ${ageText(now.value - sensor.authenticated_at_ms)}`}
               </td>
               <td class="bits">{sensor.bits} bit</td>
             </tr>

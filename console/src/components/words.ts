@@ -37,8 +37,17 @@ export const PREFIX: Record<Priority, string> = { high: "*** ", medium: "** ", l
 export const alarmText = (alarm: Alarm): string =>
   PREFIX[alarm.priority] + (alarm.redacted ? `${alarm.priority.toUpperCase()} ALARM` : alarm.text);
 
-// A list of signals, as the wire writes it, in words; any other text stays.
-export const signalsText = (text: string): string => text.split(", ").map(vitalText).join(", ");
+// What can be read under a grant (docs/console-api.md, "Who looked"), or a signal.
+const READS: Record<string, string> = {
+  live: "the live view", trends: "trends", events: "past alarms", strip: "the strip of an alarm", record: "the record",
+};
+export const readText = (name: string): string => READS[name] ?? vitalText(name);
+
+// What was read, as a record of it says: "read live", "ended after 4 s; read: live, strip". Other text stays.
+export function readsText(text: string): string {
+  const [, before = "", list = ""] = /^(read |.*; read: )?(.*)$/s.exec(text) ?? [];
+  return (before === "read " ? "" : before) + list.split(", ").map(readText).join(", ");
+}
 
 export const countText = (count: number): string => count.toLocaleString("en-GB").replaceAll(",", " ");
 

@@ -39,6 +39,7 @@ export function replaceWard(ward: Ward): void {
   batch(() => {
     source.value = ward.source;
     wardItself.replace(ward.ward);
+    if (ward.break_glass) openGlass.value = ward.break_glass.open;
     // A bed stays the same object, so that its tile and its sweep stay too.
     beds.value = [...ward.beds]
       .sort((a, b) => a.bed - b.bed)

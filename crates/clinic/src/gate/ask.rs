@@ -150,16 +150,17 @@ impl Gate {
         let Some(held) = held else { return Ok(Answer { decision, access: None, steps, recorded }) };
         let held = Held { entry: recorded.entry, ..held };
         let access = Some(held.view(&self.state().directory));
-        if held.overrides {
-            self.glass_broken(&held, &act, asked.statement.as_deref().unwrap_or_default());
-        }
         let waiting = held.waiting.clone();
         {
             let mut state = self.state();
             if let Some(credential) = credential.filter(|_| waiting.is_some()) {
                 state.credentials.insert(held.serial, credential.clone());
             }
-            state.held.push(held);
+            state.held.push(held.clone());
+        }
+        // After it is held: a screen that is told looks up what is open.
+        if held.overrides {
+            self.glass_broken(&held, &act, asked.statement.as_deref().unwrap_or_default());
         }
         self.turned();
         if let Some((waiting, credential)) = waiting.zip(credential) {

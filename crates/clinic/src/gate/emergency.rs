@@ -72,10 +72,10 @@ impl Gate {
         let text = json!({
             "who": name, "role": act.role, "statement": statement, "withheld": held.withheld,
             "condition": crate::board::condition_name(bed.condition(held.from_ms)),
-            "evidence": bed.alarm_evidence_view(),
+            "evidence": bed.alarm_evidence_view().map(|(evidence, _)| evidence),
         });
         self.open_review(held, text);
-        self.announce_glass(Some(held));
+        self.announce_glass();
     }
 
     /// A grant has ended: what was read under it goes on record, if it was an emergency.
@@ -104,18 +104,13 @@ impl Gate {
             let name = self.name(held.person);
             self.inner.board.at(held.bed.0).event(now_ms, &format!("Glass closed: {name}, {seconds} s"));
             self.end_review(held, &closed);
-            self.announce_glass(None);
+            self.announce_glass();
         }
         closed
     }
 
-    fn announce_glass(&self, also: Option<&Held>) {
-        let mut open = self.open_glass();
-        if let Some(held) = also {
-            let state = self.state();
-            open.push(glass(&state, held));
-        }
-        self.inner.board.announce_glass(&json!({ "open": open }));
+    fn announce_glass(&self) {
+        self.inner.board.announce_glass(&json!({ "open": self.open_glass() }));
     }
 }
 

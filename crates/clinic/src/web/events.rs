@@ -49,6 +49,8 @@ pub(super) async fn stream(
         session,
         last,
         pending: VecDeque::new(),
+        before_whole: VecDeque::new(),
+        whole_is_due: false,
         newest,
         turned,
         rights,
@@ -66,6 +68,9 @@ struct Reader {
     session: Session,
     last: Option<u64>,
     pending: VecDeque<Event>,
+    /// Steps of a decision that the next snapshot would pass over: it says what is, not how that came about.
+    before_whole: VecDeque<SseEvent>,
+    whole_is_due: bool,
     newest: watch::Receiver<u64>,
     turned: watch::Receiver<u64>,
     rights: Rights,
@@ -80,13 +85,21 @@ struct Reader {
 impl Reader {
     async fn next(mut self) -> Option<(Result<SseEvent, Infallible>, Self)> {
         loop {
+            if let Some(step) = self.before_whole.pop_front() {
+                return Some((Ok(step), self));
+            }
+            if std::mem::take(&mut self.whole_is_due) {
+                return Some((Ok(self.whole()), self));
+            }
             if self.may_have_changed() && self.renew_rights().await {
                 // Who opens a whole ward gets it in a few pieces, not in as many as it has beds.
                 if let Some(rest) = SNAPSHOT_PAUSE.checked_sub(self.whole_at.elapsed()) {
                     tokio::time::sleep(rest).await;
                     self.renew_rights().await;
                 }
-                return Some((Ok(self.whole()), self));
+                self.before_whole = self.steps_on_their_way();
+                self.whole_is_due = true;
+                continue;
             }
             if let Some(event) = self.pending.pop_front() {
                 self.last = Some(event.id);
@@ -144,6 +157,20 @@ impl Reader {
         let other = rights.beds != self.rights.beds || rights.grants != self.rights.grants;
         self.rights = rights;
         other
+    }
+
+    fn steps_on_their_way(&self) -> VecDeque<SseEvent> {
+        let Some(Since::Events(events)) = self.last.map(|last| self.console.inner.board.events_since(last))
+        else {
+            return VecDeque::new();
+        };
+        let of_decision = events.iter().filter(|event| event.kind == "step");
+        of_decision
+            .filter_map(|event| {
+                let data = shown::event(event, &self.rights)?;
+                Some(SseEvent::default().id(event.id.to_string()).event(event.kind).data(data))
+            })
+            .collect()
     }
 
     fn whole(&mut self) -> SseEvent {

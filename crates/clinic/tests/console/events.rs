@@ -1,10 +1,13 @@
 //! The event stream: what a browser that was away gets.
 
-use crate::asking::{self, Asking, header_of};
+use crate::access::fill;
+use crate::asking::{self, Asking, START_MS, header_of};
+use crate::house::{BED, PUMP, Wish};
 use axum::body::{Body, BodyDataStream};
 use axum::http::{Response, StatusCode};
 use bodywire_clinic::board::MAX_EVENTS;
 use bodywire_clinic::web::{MAX_EVENT_STREAMS, SESSION_LIFETIME_MS};
+use bodywire_proto::ask::name_of;
 use futures_util::StreamExt;
 
 /// Reads a stream event by event.
@@ -126,4 +129,50 @@ async fn open_streams_are_bounded() {
     assert_eq!(asking.get("/api/v1/events").await.status(), StatusCode::SERVICE_UNAVAILABLE);
     open.pop();
     assert_eq!(asking.get("/api/v1/events").await.status(), StatusCode::OK);
+}
+
+/// The snapshot that follows from a grant says what is, and passes over nothing of how that came about.
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn the_steps_of_a_sensors_consent_come_before_the_snapshot() {
+    let mut asking = Asking::new().await;
+    fill(&asking.board);
+    asking.log_in().await;
+    let mut events = Events::of(asking.get("/api/v1/events").await);
+    assert_eq!(events.next_change().await.kind, "snapshot");
+    asking.ask(Wish::PUMP).await;
+    let asked = asking.house.asks.try_recv().unwrap();
+    assert_eq!(events.next_change().await.kind, "snapshot", "class II meanwhile");
+    asking.house.gate.sensor_released(BED, PUMP, Some(name_of(&asked.request)), START_MS + 60_000).await;
+    for name in ["sensor", "answer"] {
+        let step = events.next_change().await;
+        assert_eq!(step.kind, "step");
+        let told: serde_json::Value = serde_json::from_str(&step.data).unwrap();
+        assert_eq!(
+            (told["value"]["step"].as_str(), told["value"]["state"].as_str()),
+            (Some(name), Some("done"))
+        );
+    }
+    assert_eq!(events.next_change().await.kind, "snapshot");
+}
+
+/// Who broke it and everybody else: an event or a snapshot tells them, and the glass is in it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn broken_glass_is_told_to_who_broke_it() {
+    let mut asking = Asking::new().await;
+    fill(&asking.board);
+    asking.log_in().await;
+    let mut events = Events::of(asking.get("/api/v1/events").await);
+    assert_eq!(events.next_change().await.kind, "snapshot");
+    asking.ask(Wish::GLASS).await;
+    let told = loop {
+        let event = events.next_change().await;
+        if matches!(event.kind.as_str(), "snapshot" | "break-glass") {
+            let data: serde_json::Value = serde_json::from_str(&event.data).unwrap();
+            break if event.kind == "snapshot" { data["break_glass"].clone() } else { data["value"].clone() };
+        }
+    };
+    assert_eq!(
+        (told["open"][0]["bed"].as_u64(), &told["open"][0]["mine"]),
+        (Some(u64::from(BED)), &true.into())
+    );
 }
