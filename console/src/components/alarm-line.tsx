@@ -2,7 +2,7 @@ import { acknowledge } from "../api/actions";
 import type { Alarm } from "../api/types";
 import { next } from "../state/alarm-keys";
 import { clockText } from "../state/clock";
-import { wall } from "../state/session";
+import { isClinician, wall } from "../state/session";
 import { bedName, type PlacedAlarm } from "../state/ward";
 import { alarmText } from "./words";
 
@@ -14,7 +14,7 @@ function lifeText(alarm: Alarm): string {
 }
 
 export function AcknowledgeButton({ alarm, short }: { alarm: Alarm; short?: boolean }) {
-  if (alarm.acknowledged || alarm.redacted || wall.value) return null;
+  if (alarm.acknowledged || alarm.redacted || wall.value || !isClinician.value) return null;
   const isNext = next.value?.alarm.id === alarm.id;
   return (
     <button

@@ -3,6 +3,7 @@ import { computed, signal } from "@preact/signals";
 import { acknowledge, pauseAudio } from "../api/actions";
 import type { BedState } from "./bed-state";
 import { bed, page } from "./page";
+import { isClinician } from "./session";
 import { allReadable, isPaused, type PlacedAlarm, sounding, wardItself } from "./ward";
 
 // Audio pause is at most this long (docs/console-api.md); it ends by itself.
@@ -14,6 +15,7 @@ export const focusedBed = signal<number | null>(null);
 const onBed = computed(() => page.value === "bed" || page.value === "access");
 
 export const next = computed<PlacedAlarm | undefined>(() => {
+  if (!isClinician.value) return undefined;
   const own = onBed.value ? bed.value?.bed : page.value === "ward" ? focusedBed.value : null;
   if (own == null) return allReadable.value[0];
   return allReadable.value.find(({ at }) => at.bed === own || (onBed.value && at.bed === 0));
@@ -25,6 +27,7 @@ export function acknowledgeNext(): void {
 }
 
 export const pauseTarget = computed<BedState | undefined>(() => {
+  if (!isClinician.value) return undefined;
   const own = onBed.value ? bed.value : undefined;
   if (own && (isPaused(own) || own.unseen.value.length > 0)) return own;
   return sounding.value?.at ?? own ?? (isPaused(wardItself) ? wardItself : undefined);

@@ -24,6 +24,7 @@ use crate::limits::Limit;
 pub const PAUSE_MAX_S: u64 = 120;
 
 const CLOSED: &str = "this bed is closed for you: ask for access first";
+const CLINICIANS_ONLY: &str = "alarms are acknowledged by clinicians: call one";
 
 pub(super) async fn acknowledge(
     State(console): State<Console>,
@@ -33,6 +34,10 @@ pub(super) async fn acknowledge(
 ) -> Response {
     if let Some(closed) = console.closed(&session, AlarmId(id)) {
         return closed;
+    }
+    // An alarm that a patient or a reviewer has acknowledged is one that nobody comes for.
+    if !console.inner.gate.rights(session.credential.as_deref()).clinician {
+        return refusal(StatusCode::FORBIDDEN, CLINICIANS_ONLY);
     }
     let who = console.name_of(&session);
     console.once(&session, &headers, &format!("acknowledge {id}"), || {
@@ -92,7 +97,7 @@ pub(super) async fn pause(
     // Whoever may not look must not silence it for those who do. The ward's own alarms are every clinician's.
     let board =
         if bed == WARD { Some(console.inner.board.clone()) } else { console.inner.board.at_known(bed) };
-    let may = if bed == WARD { rights.clinician } else { rights.reach(bed, RiskClass::I, 0) };
+    let may = rights.clinician && (bed == WARD || rights.reach(bed, RiskClass::I, 0));
     let Some(board) = board.filter(|_| may) else { return refusal(StatusCode::FORBIDDEN, CLOSED) };
     let now = console.now_ms();
     board.pause_audio(now + seconds * 1_000, &console.name_of(&session), now);
