@@ -16,8 +16,13 @@ export function alarmClock() {
 
 // The first flash after the first `known` ones.
 export async function nextFlash(page, known, timeout) {
-  await page.waitForFunction((count) => window.bodywireFlashes.length > count, known, { timeout });
-  return (await page.evaluate((at) => window.bodywireFlashes[at], known));
+  try {
+    await page.waitForFunction((count) => window.bodywireFlashes.length > count, known, { timeout });
+  } catch (error) {
+    const board = await page.evaluate(async () => (await (await fetch("/api/v1/ward")).json()).beds.map(({ alarms, condition }) => ({ alarms, condition })));
+    throw new Error(`no alarm flashes in ${timeout} ms; on the board: ${JSON.stringify(board)}`, { cause: error });
+  }
+  return page.evaluate((at) => window.bodywireFlashes[at], known);
 }
 
 // Of an alarm on the board: when it was raised, and when the last sample of its strip was taken (null without a strip).
@@ -31,6 +36,19 @@ export const timesOf = (page, id) => page.evaluate(async (wanted) => {
   const sampleMs = first + ((frame.getUint16(26, true) - 1) * frame.getUint32(16, true)) / 1000;
   return { raisedMs: alarm.raised_at_ms, sampleMs, text: alarm.text };
 }, id);
+
+// Waits until no alarm of high priority is on the board. The tile alone does not tell: it shows what nobody has looked at yet.
+export async function calm(page, timeout) {
+  for (const end = Date.now() + timeout; Date.now() < end; ) {
+    const high = await page.evaluate(async () => {
+      const { beds } = await (await fetch("/api/v1/ward")).json();
+      return beds.flatMap(({ alarms }) => alarms).filter(({ priority }) => priority === "high").length;
+    });
+    if (high === 0) return;
+    await page.waitForTimeout(1000);
+  }
+  throw new Error(`an alarm of high priority is still on the board after ${timeout} ms`);
+}
 
 // Median and the value that 95 of 100 do not exceed (nearest rank).
 export function summaryOf(values) {

@@ -2,7 +2,7 @@
 // Three demonstrations at a time, four emergencies each; between two of them the patient recovers as the demonstration lets them.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { alarmClock, nextFlash, rowOf, summaryOf, timesOf } from "./alarm-clock.mjs";
+import { alarmClock, calm, nextFlash, rowOf, summaryOf, timesOf } from "./alarm-clock.mjs";
 import { binary, leftOut, startDemo } from "./demo-bed.mjs";
 import { peopleOf, signIn } from "./demo-people.mjs";
 
@@ -41,7 +41,7 @@ async function emergencies(demo, wait) {
     const flash = await nextFlash(page, known, ALARM_MS);
     found.push({ ...(await timesOf(page, flash.id)), wishedMs, seenMs: flash.atMs });
     await page.locator(".tile .alarm.high.on .acknowledge").first().click();
-    await page.locator(".tile .alarm.high").waitFor({ state: "detached", timeout: RECOVERY_MS });
+    await calm(page, RECOVERY_MS);
     await page.waitForTimeout(3000);
   }
   return found;

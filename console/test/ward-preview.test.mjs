@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { seriousFindings } from "./accessibility.mjs";
-import { alarmClock, nextFlash, rowOf, summaryOf } from "./alarm-clock.mjs";
+import { alarmClock, calm, nextFlash, rowOf, summaryOf } from "./alarm-clock.mjs";
 import { peopleOf, signIn } from "./demo-people.mjs";
 import { givenUrl, isPreview, originOf, screenshotPath, startBrowser, startServer } from "./harness.mjs";
 import { stalledWaves } from "./stalled-socket.mjs";
@@ -86,7 +86,7 @@ async function alarms(stalled) {
     times.push((await nextFlash(page, known, 10_000)).atMs - wishedMs);
     for (const socket of sockets) socket.destroy();
     await page.locator(".tile .alarm.high.on .acknowledge").first().click();
-    await page.locator(".tile .alarm.high").waitFor({ state: "detached", timeout: OVER_MS });
+    await calm(page, OVER_MS);
   }
   return summaryOf(times);
 }

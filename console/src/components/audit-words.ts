@@ -14,7 +14,7 @@ function deed({ kind, class: risk, text }: AuditRow): string {
   switch (kind) {
     case "grant": return `was given access to your ${risk ? CLASS_SHOWS[risk] : "data"}`;
     case "read": return `looked at ${readsText(text)}`;
-    case "refusal": return `asked for access and was refused: ${text}`;
+    case "refusal": return `asked for access and was refused: ${text.replace(/^refused: /, "")}`;
     case "override-start": return `broke the glass and opened your ${risk ? CLASS_SHOWS[risk] : "data"} without being on your list; a second person reviews it`;
     case "override-end": return `closed the break-glass access: ${readsText(text)}`;
     case "setting": return `changed a setting of your monitoring: ${text}`;
