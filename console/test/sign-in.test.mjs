@@ -76,7 +76,10 @@ test("a link without a key: every bed closed, and the page says why", async () =
 test("a key that another session left signs nothing", async () => {
   const ward = await startFakeWard({ beds: 2 });
   const context = await browser.newContext();
-  await (await openPage(ward, { context })).close();
+  const before = await openPage(ward, { context });
+  // What is under way would open a bed once more.
+  while ([...ward.beds.values()].some((bed) => bed.access === null)) await before.waitForTimeout(20);
+  await before.close();
   ward.serial = "ffffffffffffffff";
   for (const bed of ward.beds.values()) bed.access = null;
   const asked = ward.requests.length;
