@@ -54,7 +54,8 @@ test("32 beds x 2 waves of the real server: script time per frame", { skip }, as
 
 test("a ward of 32 and every page of it: no serious finding", { skip }, async () => {
   await page.screenshot({ path: screenshotPath("preview-32"), animations: "disabled" });
-  for (const key of ["w", "1", "x", "u", "r", "d", "g"]) {
+  // Without the page of aggregates: the preview has none; that of the demonstration is looked at in journeys.test.mjs.
+  for (const key of ["w", "1", "x", "u", "r", "d"]) {
     await page.keyboard.press(key);
     await page.waitForTimeout(1000);
     assert.deepEqual(await seriousFindings(page), [], `page of key ${key}`);

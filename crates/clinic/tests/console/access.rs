@@ -483,3 +483,26 @@ async fn the_patient_sees_who_looked_and_can_prove_it() {
     let refused = asking.get(&format!("/api/v1/audit/{}/proof", rows[0]["index"])).await;
     assert_eq!(refused.status(), StatusCode::NOT_FOUND);
 }
+
+/// An alarm that a patient has silenced is one that nobody comes for.
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn patients_and_reviewers_see_alarms_and_do_not_acknowledge_them() {
+    let mut asking = Asking::new().await;
+    fill(&asking.board);
+    emergency(&asking.board);
+    for (number, role, purpose) in
+        [(3, Role::Patient, Purpose::OwnData), (4, Role::Reviewer, Purpose::Review)]
+    {
+        let somebody = asking.house.somebody(number, role, START_MS, |_| {});
+        asking.log_in_as(somebody).await;
+        let given = asking.ask(Wish { purpose, ..Wish::TREATMENT }).await;
+        assert_eq!(given.status(), StatusCode::OK);
+        let alarm = bed(&asking, BED).await["alarms"][0].clone();
+        assert_eq!((alarm["text"].as_str(), alarm["state"].as_str()), (Some("ECG PATTERN LOST"), Some("on")));
+        let path = format!("/api/v1/alarms/{}/acknowledge", alarm["id"]);
+        assert_eq!(asking.post(&path, &format!("key-{number}"), "").await.status(), StatusCode::FORBIDDEN);
+        let path = format!("/api/v1/beds/{BED}/pause");
+        let paused = asking.post(&path, &format!("pause-{number}"), r#"{"seconds": 60}"#).await;
+        assert_eq!(paused.status(), StatusCode::FORBIDDEN);
+    }
+}
