@@ -366,7 +366,7 @@ mod tests {
         };
         let good = Entry::from_draft(&draft, Hash::ZERO).unwrap().emit();
         assert!(Entry::parse(&good).is_ok());
-        for (at, value) in [(0, 2), (1, 0), (1, 15), (52, 0xff), (127, 1)] {
+        for (at, value) in [(0, 2), (1, 0), (1, 17), (52, 0xff), (127, 1)] {
             let mut bad = good;
             bad[at] = value;
             assert!(matches!(Entry::parse(&bad), Err(Error::Malformed { .. })), "byte {at} = {value}");
