@@ -15,7 +15,7 @@ use bodywire_proto::access::facts::{Place, Shown};
 use bodywire_proto::access::grant::DecisionRecord;
 use bodywire_proto::access::request::{Challenge, REQUEST_BYTES};
 use bodywire_proto::access::verify::{digest, signed_by};
-use bodywire_proto::access::{Bed, Decision, Facts, Purpose, Reason, Request, Revocation, decide};
+use bodywire_proto::access::{Bed, Condition, Decision, Facts, Purpose, Reason, Request, Revocation, decide};
 use bodywire_proto::ask::PATIENCE;
 use bodywire_proto::ask::name_of;
 use bodywire_proto::consent::{Granted, Scope};
@@ -175,13 +175,20 @@ impl Gate {
             return Coded::Right;
         };
         let (person, now) = (credential.certificate.person, self.now_ms());
-        if self.state().attempts.locked(person, now) {
-            return Coded::Locked;
+        {
+            let mut state = self.state();
+            if state.attempts.locked(person, now) {
+                return Coded::Locked;
+            }
+            // Counted before it is looked at: many at once must not be many guesses.
+            state.attempts.note(person, false, now);
         }
         // The check is slow on purpose.
         let checked = tokio::task::spawn_blocking(move || given.is_some_and(|given| check(&given))).await;
         let right = checked.unwrap_or(false);
-        self.state().attempts.note(person, right, now);
+        if right {
+            self.state().attempts.note(person, true, now);
+        }
         if right { Coded::Right } else { Coded::Wrong }
     }
 
@@ -200,6 +207,7 @@ impl Gate {
             issuer.map_or(Shown::UnknownIssuer(certificate), |issuer| issuer.shown(certificate))
         });
         let place = state.directory.beds.get(&request.bed);
+        let board = self.inner.board.at_known(request.bed.0);
         let relation = certificate.map_or(bodywire_proto::access::Relation::None, |certificate| {
             state.directory.relation(certificate.person, request.bed)
         });
@@ -213,12 +221,14 @@ impl Gate {
             revocation: certificate
                 .map_or(Revocation::Missing, |certificate| state.lists.about(certificate, now_ms)),
             place: Place {
-                bed: if place.is_some() { request.bed } else { Bed(0) },
+                // A bed that is not there is never the one that was asked for, whatever its number.
+                bed: if place.is_some() { request.bed } else { Bed(!request.bed.0) },
                 patient,
                 sensor_class: request.sensor.and_then(|sensor| Some(place?.sensors.get(&sensor)?.class)),
             },
             relation,
-            condition: self.inner.board.at(request.bed.0).condition(now_ms),
+            // Asking must not put a bed onto the board.
+            condition: board.as_ref().map_or(Condition::Undetermined, |board| board.condition(now_ms)),
             consent: state.released.consent(request.bed, request.sensor, asked, now_ms),
             policy: state.directory.policy(patient),
         };
@@ -268,7 +278,8 @@ impl Gate {
         let certificate = credential.map(|credential| credential.bytes);
         let request = facts.request.to_bytes().unwrap_or([0; REQUEST_BYTES]);
         let policy = facts.policy.to_bytes().unwrap_or([0; bodywire_proto::access::authority::POLICY_BYTES]);
-        let alarm = self.inner.board.at(facts.request.bed.0).alarm_evidence();
+        let board = self.inner.board.at_known(facts.request.bed.0);
+        let alarm = board.map(|board| board.alarm_evidence()).unwrap_or_default();
         digest(&[certificate.as_ref().map_or(&[], |bytes| &bytes[..]), &request, &policy, &alarm])
     }
 

@@ -506,3 +506,16 @@ async fn patients_and_reviewers_see_alarms_and_do_not_acknowledge_them() {
         assert_eq!(paused.status(), StatusCode::FORBIDDEN);
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_bed_that_is_not_there_opens_to_nobody_and_does_not_come_onto_the_board() {
+    let mut asking = Asking::new().await;
+    asking.log_in().await;
+    let beds = asking.board.beds();
+    for bed in [0, 9, u16::MAX] {
+        for wish in [Wish { bed, ..Wish::TREATMENT }, Wish { bed, ..Wish::GLASS }] {
+            assert_eq!(asking.ask(wish).await.status(), StatusCode::FORBIDDEN, "bed {bed}");
+        }
+    }
+    assert_eq!(asking.board.beds(), beds);
+}
