@@ -2,7 +2,8 @@
 
 use super::air::{Air, Weather};
 use crate::exit::Failure;
-use bodywire_hub::service::{FRAMES_QUEUE, Heard, RadioAddress, Transmit};
+use bodywire_hub::machine::{Heard, RadioAddress};
+use bodywire_hub::service::{FRAMES_QUEUE, Transmit};
 use bodywire_proto::wire::FRAME_BYTES_MAX;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
