@@ -8,6 +8,8 @@
 #[cfg(feature = "std")]
 pub mod adversary;
 #[cfg(feature = "std")]
+pub mod agenda;
+#[cfg(feature = "std")]
 pub mod broadcast;
 mod error;
 #[cfg(feature = "std")]
