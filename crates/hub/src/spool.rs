@@ -55,7 +55,12 @@ impl Spool {
         Self::on(database)
     }
 
-    /// A spool in a database that is open already; the tests' may lose power.
+    /// A spool on something that is no file, such as a disk in memory that may lose power.
+    pub fn on_backend(backend: impl redb::StorageBackend) -> Result<Self, Error> {
+        let database = Database::builder().set_cache_size(CACHE_BYTES).create_with_backend(backend);
+        Self::on(database.map_err(|error| Error::Spool(error.into()))?)
+    }
+
     fn on(database: Database) -> Result<Self, Error> {
         let transaction = database.begin_write()?;
         let (next_number, pending, bytes);

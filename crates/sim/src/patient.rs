@@ -7,7 +7,7 @@ use bodywire_ecg::wfdb::{Header, Recording};
 use bodywire_proto::observation::{Scale, Signal};
 use rand_chacha::ChaCha20Rng;
 use rand_core::{Rng, SeedableRng};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Sampling rate of the synthetic ECG, in thousandths of a hertz.
@@ -51,7 +51,12 @@ pub struct Source {
     /// True for everything that is not a recording of a person.
     pub simulated: bool,
     generator: Generator,
+    /// What was measured, for whoever compares it with what arrives.
+    kept: Option<Kept>,
 }
+
+/// Samples that a source has given, in their order. Clones share them.
+pub type Kept = Arc<Mutex<Vec<i16>>>;
 
 enum Generator {
     Ecg { model: Box<EcgModel>, rng: ChaCha20Rng, condition: Condition },
@@ -72,6 +77,7 @@ impl Source {
             scale: Scale { gain_milli: (ECG_GAIN * 1_000.0) as u32, baseline: 0 },
             simulated: true,
             generator: Generator::Ecg { model, rng, condition },
+            kept: None,
         })
     }
 
@@ -93,6 +99,7 @@ impl Source {
             scale: Scale { gain_milli: gain_milli as u32, baseline },
             simulated: false,
             generator: Generator::Recording { samples: recording.signal(signal).collect(), next: 0 },
+            kept: None,
         })
     }
 
@@ -113,7 +120,14 @@ impl Source {
             scale: Scale { gain_milli: gain * 1_000, baseline: 0 },
             simulated: true,
             generator: Generator::Number { stable, emergency, wander, value: stable, rng, condition },
+            kept: None,
         }
+    }
+
+    /// The same source, which keeps what it gives.
+    #[must_use]
+    pub fn keeping(self, kept: &Kept) -> Self {
+        Self { kept: Some(Arc::clone(kept)), ..self }
     }
 
     /// Samples that are left; `None` for a source that never ends.
@@ -126,6 +140,14 @@ impl Source {
 
     /// The next sample; `None` when a recording is over.
     pub fn next_sample(&mut self) -> Option<i16> {
+        let sample = self.generate()?;
+        if let Some(kept) = &self.kept {
+            kept.lock().unwrap_or_else(PoisonError::into_inner).push(sample);
+        }
+        Some(sample)
+    }
+
+    fn generate(&mut self) -> Option<i16> {
         match &mut self.generator {
             Generator::Recording { samples, next } => {
                 let sample = samples.get(*next).copied()?;

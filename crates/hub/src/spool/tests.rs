@@ -126,8 +126,7 @@ impl redb::StorageBackend for FragileDisk {
 }
 
 fn opened(disk: &FragileDisk) -> Spool {
-    let database = Database::builder().set_cache_size(CACHE_BYTES).create_with_backend(disk.clone());
-    Spool::on(database.unwrap()).unwrap()
+    Spool::on_backend(disk.clone()).unwrap()
 }
 
 /// How often the power fails; `BODYWIRE_DRILL=full` for twenty times as often.

@@ -41,7 +41,7 @@ impl Environment {
     pub const ENROLMENT: Self = Self { celsius: REFERENCE_CELSIUS, years: 0.0 };
 
     fn drift(&self) -> f64 {
-        AGEING_TWO_YEARS * (self.years.max(0.0) / 2.0).powf(AGEING_EXPONENT)
+        AGEING_TWO_YEARS * libm::pow(self.years.max(0.0) / 2.0, AGEING_EXPONENT)
     }
 }
 

@@ -1,0 +1,361 @@
+//! Scenarios: what a world is made of, and what goes wrong in it when. A file in TOML, or drawn from a seed
+//! ([`super::random`]).
+
+use serde::{Deserialize, Serialize};
+
+/// Beds of a world at most: a clinic's shard of a thousand hubs and five times as much to spare.
+pub const BEDS_MAX: u16 = 5_000;
+/// Sensors of a bed at most; a body-area network has 15 (paper B, 4.2.1).
+pub const SENSORS_MAX: usize = 15;
+/// Paths at most, as for a message ([`bodywire_channels::PATHS_MAX`]).
+pub const PATHS_MAX: usize = bodywire_channels::PATHS_MAX;
+/// Simulated seconds at most: a day.
+pub const SECONDS_MAX: u64 = 86_400;
+/// Replicas at most: a quorum of two in three is what is recommended, and more are asked one after the other.
+pub const REPLICAS_MAX: u8 = 5;
+/// Faults and attackers at most; a file with more is a mistake.
+pub const FAULTS_MAX: usize = 10_000;
+
+/// What a world is made of.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Scenario {
+    /// Its name, for people.
+    pub name: String,
+    /// Simulated seconds before everything is mended and has to settle.
+    pub seconds: u64,
+    /// Beds, each with a hub of its own.
+    pub beds: u16,
+    /// The sensors of each bed.
+    pub sensors: Vec<Wearable>,
+    /// How often a sensor looks at its clock, milliseconds.
+    pub sensor_tick_ms: u64,
+    /// How long a hub's observations wait for others to share a report with, milliseconds.
+    pub report_ms: u64,
+    /// The air of each bed.
+    pub air: Air,
+    /// The brokers.
+    pub paths: Vec<Path>,
+    /// How long the clinic takes to store what has arrived, milliseconds.
+    pub commit_ms: u64,
+    /// Replicas of the clinic's ledger.
+    pub replicas: u8,
+    /// Whether the clinic waits for a quorum of them before it acknowledges.
+    pub wait_for_replicas: bool,
+    /// Requests for access in a minute, of people with and without a right.
+    pub requests_per_minute: u32,
+    /// What goes wrong.
+    pub faults: Vec<Fault>,
+    /// Who does wrong.
+    pub attackers: Vec<Attacker>,
+}
+
+impl Default for Scenario {
+    /// A bed with five sensors, three paths, three replicas and nothing wrong.
+    fn default() -> Self {
+        Self {
+            name: "a quiet bed".to_owned(),
+            seconds: 60,
+            beds: 1,
+            sensors: vec![
+                Wearable::Ecg,
+                Wearable::SpO2,
+                Wearable::Respiration,
+                Wearable::Temperature,
+                Wearable::InsulinPump,
+            ],
+            sensor_tick_ms: 25,
+            report_ms: 400,
+            air: Air::default(),
+            paths: vec![Path::default(); 3],
+            commit_ms: 5,
+            replicas: 3,
+            wait_for_replicas: false,
+            requests_per_minute: 4,
+            faults: Vec::new(),
+            attackers: Vec::new(),
+        }
+    }
+}
+
+/// What a sensor measures, and with it its risk class.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Wearable {
+    /// A chest electrode, class II.
+    Ecg,
+    /// A finger clip, class II.
+    #[serde(rename = "spo2")]
+    SpO2,
+    /// A belt, class I.
+    Respiration,
+    /// A patch, class I.
+    Temperature,
+    /// A pump, class III: sealed by the sensor.
+    InsulinPump,
+}
+
+/// The air between a bed's sensors and its hub.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Air {
+    /// Chance that a frame is lost.
+    pub loss: f64,
+    /// Chance that it arrives twice.
+    pub duplicate: f64,
+    /// Chance that a bit of it is changed.
+    pub lie: f64,
+    /// The least time it takes, milliseconds.
+    pub delay_ms: u64,
+    /// How much longer it takes at most, milliseconds.
+    pub jitter_ms: u64,
+}
+
+impl Default for Air {
+    fn default() -> Self {
+        Self { loss: 0.0, duplicate: 0.0, lie: 0.0, delay_ms: 4, jitter_ms: 4 }
+    }
+}
+
+/// A broker, and the way to it from both sides.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Path {
+    /// Chance that a publication is lost; half of it for what is sent at least once.
+    pub loss: f64,
+    /// Chance that it arrives twice.
+    pub duplicate: f64,
+    /// Chance that a bit of it is changed.
+    pub lie: f64,
+    /// The least time it takes, milliseconds.
+    pub delay_ms: u64,
+    /// How much longer it takes at most, milliseconds.
+    pub jitter_ms: u64,
+}
+
+impl Default for Path {
+    fn default() -> Self {
+        Self { loss: 0.0, duplicate: 0.0, lie: 0.0, delay_ms: 15, jitter_ms: 20 }
+    }
+}
+
+/// Something that goes wrong at a time, and is mended after another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Fault {
+    /// When, milliseconds after the start.
+    pub at_ms: u64,
+    /// For how long, milliseconds.
+    #[serde(default)]
+    pub for_ms: u64,
+    /// What.
+    pub what: What,
+}
+
+/// What goes wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub enum What {
+    /// A hub's connection to a broker.
+    HubCut {
+        /// The bed.
+        bed: u16,
+        /// The path.
+        path: usize,
+    },
+    /// The clinic's connection to a broker.
+    ClinicCut {
+        /// The path.
+        path: usize,
+    },
+    /// A broker ends and comes back with what it has retained.
+    BrokerDown {
+        /// The path.
+        path: usize,
+    },
+    /// A hub's process is killed, or its power goes.
+    HubCrash {
+        /// The bed.
+        bed: u16,
+        /// The power goes: what was not synced may be gone.
+        power: bool,
+    },
+    /// The clinic's process is killed, or its power goes.
+    ClinicCrash {
+        /// The power goes.
+        power: bool,
+    },
+    /// The clinic's ledger is exchanged for an older copy while it is down; it must refuse that, and gets its own back.
+    LedgerRolledBack,
+    /// The disk of the clinic's ledger fails once.
+    LedgerDiskFails,
+    /// A sensor loses its power, and comes back with what is in its non-volatile memory.
+    SensorReset {
+        /// The bed.
+        bed: u16,
+        /// The place in [`Scenario::sensors`].
+        sensor: usize,
+    },
+    /// The air of a bed carries nothing.
+    Jammed {
+        /// The bed.
+        bed: u16,
+    },
+    /// The air of a bed loses frames of the hub only, so that last messages of handshakes are lost.
+    HubUnheard {
+        /// The bed.
+        bed: u16,
+    },
+    /// The database of pairs does not answer.
+    PairsAway,
+    /// A replica's power goes.
+    ReplicaCrash {
+        /// Which.
+        replica: u8,
+    },
+    /// The patient's heart fibrillates.
+    Emergency {
+        /// The bed.
+        bed: u16,
+    },
+    /// The clinic's ledger takes no records of access.
+    RecordsAway,
+}
+
+/// Who does wrong all the time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Attacker {
+    /// Sends again what was heard in the air, to hub and sensors, from other places.
+    AirReplayer,
+    /// Sends changed and invented frames.
+    AirForger,
+    /// Sends a sensor its own frames back.
+    AirReflector,
+    /// Owns a broker: sends again what it has carried.
+    PathReplayer,
+    /// Owns a broker: sends changed and invented messages under names that it has seen.
+    PathForger,
+}
+
+impl Attacker {
+    /// All of them.
+    pub const ALL: [Self; 5] =
+        [Self::AirReplayer, Self::AirForger, Self::AirReflector, Self::PathReplayer, Self::PathForger];
+}
+
+/// Why a scenario cannot be played.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[error("the scenario cannot be played: {0}; `bodywire sim --print` shows one that can")]
+pub struct Unplayable(pub String);
+
+impl Scenario {
+    /// Reads a scenario in TOML.
+    ///
+    /// # Errors
+    /// [`Unplayable`], with the place in the text.
+    pub fn parse(text: &str) -> Result<Self, Unplayable> {
+        let scenario: Self = toml::from_str(text).map_err(|error| Unplayable(error.to_string()))?;
+        scenario.check()?;
+        Ok(scenario)
+    }
+
+    /// The scenario in TOML.
+    ///
+    /// # Errors
+    /// None for one that was read.
+    pub fn to_toml(&self) -> Result<String, Unplayable> {
+        toml::to_string(self).map_err(|error| Unplayable(error.to_string()))
+    }
+
+    /// Whether all its numbers are within their limits.
+    ///
+    /// # Errors
+    /// [`Unplayable`], with the first that is not.
+    pub fn check(&self) -> Result<(), Unplayable> {
+        let refuse = |why: String| Err(Unplayable(why));
+        if !(1..=BEDS_MAX).contains(&self.beds) {
+            return refuse(format!("beds must be 1 to {BEDS_MAX}"));
+        }
+        if !(1..=SENSORS_MAX).contains(&self.sensors.len()) {
+            return refuse(format!("sensors must be 1 to {SENSORS_MAX}"));
+        }
+        if !(1..=PATHS_MAX).contains(&self.paths.len()) {
+            return refuse(format!("paths must be 1 to {PATHS_MAX}"));
+        }
+        if !(1..=SECONDS_MAX).contains(&self.seconds) {
+            return refuse(format!("seconds must be 1 to {SECONDS_MAX}"));
+        }
+        if self.replicas > REPLICAS_MAX {
+            return refuse(format!("replicas must be 0 to {REPLICAS_MAX}"));
+        }
+        if self.wait_for_replicas && self.replicas == 0 {
+            return refuse("there is no replica to wait for".to_owned());
+        }
+        if self.sensor_tick_ms == 0 || self.report_ms == 0 {
+            return refuse("sensor_tick_ms and report_ms must be above 0".to_owned());
+        }
+        if self.faults.len() > FAULTS_MAX || self.attackers.len() > FAULTS_MAX {
+            return refuse(format!("there are more than {FAULTS_MAX} faults or attackers"));
+        }
+        let paths = self.paths.iter().flat_map(|path| [path.loss, path.duplicate, path.lie]);
+        let chances = paths.chain([self.air.loss, self.air.duplicate, self.air.lie]);
+        if let Some(chance) = chances.into_iter().find(|chance| !(0.0..=1.0).contains(chance)) {
+            return refuse(format!("{chance} is no probability"));
+        }
+        self.faults.iter().try_for_each(|fault| self.check_fault(fault.what))
+    }
+
+    fn check_fault(&self, what: What) -> Result<(), Unplayable> {
+        let (bed, path, sensor, replica) = match what {
+            What::HubCut { bed, path } => (Some(bed), Some(path), None, None),
+            What::ClinicCut { path } | What::BrokerDown { path } => (None, Some(path), None, None),
+            What::HubCrash { bed, .. }
+            | What::Jammed { bed }
+            | What::HubUnheard { bed }
+            | What::Emergency { bed } => (Some(bed), None, None, None),
+            What::SensorReset { bed, sensor } => (Some(bed), None, Some(sensor), None),
+            What::ReplicaCrash { replica } => (None, None, None, Some(replica)),
+            What::ClinicCrash { .. }
+            | What::LedgerRolledBack
+            | What::LedgerDiskFails
+            | What::PairsAway
+            | What::RecordsAway => (None, None, None, None),
+        };
+        let is_there = bed.is_none_or(|bed| bed < self.beds)
+            && path.is_none_or(|path| path < self.paths.len())
+            && sensor.is_none_or(|sensor| sensor < self.sensors.len())
+            && replica.is_none_or(|replica| replica < self.replicas);
+        if is_there { Ok(()) } else { Err(Unplayable(format!("{what:?} names what is not there"))) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_scenario_survives_its_file_and_mistakes_are_named() {
+        let scenario = Scenario {
+            faults: vec![
+                Fault { at_ms: 5, for_ms: 7, what: What::HubCut { bed: 0, path: 2 } },
+                Fault { at_ms: 9, for_ms: 0, what: What::LedgerRolledBack },
+            ],
+            attackers: Attacker::ALL.to_vec(),
+            ..Scenario::default()
+        };
+        let text = scenario.to_toml().unwrap();
+        assert_eq!(Scenario::parse(&text).unwrap(), scenario, "{text}");
+        for (text, why) in [
+            ("beds = 0", "beds"),
+            ("bed = 1", "unknown field"),
+            ("sensors = [\"tail\"]", "tail"),
+            ("[air]\nloss = 1.5", "1.5"),
+            ("replicas = 0\nwait_for_replicas = true", "no replica"),
+            ("[[faults]]\nat_ms = 1\nwhat = { hub-cut = { bed = 3, path = 0 } }", "HubCut"),
+        ] {
+            let error = Scenario::parse(text).unwrap_err().to_string();
+            assert!(error.contains(why), "{text}: {error}");
+        }
+    }
+}
