@@ -1,28 +1,23 @@
 //! Reports in the ledger: sealed under a key of this process, appended durably, read back and opened.
 //!
-//! ```text
-//! payload of a report = counter 8 | AES-256-GCM(data key, nonce = zero 4 ‖ counter 8, associated data = stream 16)
-//! ```
-//!
-//! Data keys are drawn at every start for each hub, and for each patient at its bed, one for each class ([`class_key`]), so that no
+//! How a payload looks is in [`sealing`]; here are the keys and the streams, which the database keeps. Data keys are drawn at every start for each hub, and for each patient at its bed, one for each class ([`class_key`]), so that no
 //! counter is ever used twice under one key, and a patient's keys can be erased without anybody else's. Encrypted vectors are
 //! not sealed ([`vector`]).
 
 pub mod class_key;
+pub mod sealing;
 pub mod vector;
 
 use crate::Error;
 use crate::aggregates::WardKeys;
-use aes_gcm::aead::{Aead, KeyInit, Payload};
-use aes_gcm::{Aes256Gcm, Nonce};
 use bodywire_ledger::{
     Checkpoint, Draft, Entry, EntryKind, FileDisk, Floor, Hash, KeyId, Log, Origin, Recovery, StreamId,
 };
 use bodywire_proto::risk::RiskClass;
 use bodywire_proto::wire::{HubId, SensorId};
 use bodywire_store::{LogHead, PatientId, ReportRow, Store, StreamRow, VectorRow};
-use class_key::EPOCH_MS;
 use ed25519_dalek::SigningKey;
+use sealing::{Epoch, Opening};
 use std::collections::HashMap;
 use std::ops::Range;
 use std::path::Path;
@@ -70,7 +65,7 @@ pub struct Archive {
     sealing: HashMap<Owner, Epoch>,
     streams: HashMap<(Owner, SensorId), StreamId>,
     owners: HashMap<StreamId, (Owner, SensorId)>,
-    opened: HashMap<KeyId, Aes256Gcm>,
+    opened: HashMap<KeyId, Opening>,
     /// Tags vectors.
     ward: Option<Arc<WardKeys>>,
     /// The stream of the clinic's own records.
@@ -81,19 +76,6 @@ pub struct Archive {
 type Owner = (HubId, Option<PatientId>);
 /// The owner of the clinic's own records; no hub has this number.
 const OF_THE_CLINIC: Owner = (HubId(0), None);
-
-/// The keys of an owner, class by class.
-struct Epoch {
-    since_ms: u64,
-    classes: Vec<(RiskClass, Sealing)>,
-}
-
-/// A key of this process, so that no counter is ever used twice under it, whatever was lost with the last one.
-struct Sealing {
-    key_id: KeyId,
-    cipher: Aes256Gcm,
-    counter: u64,
-}
 
 impl Archive {
     /// Opens the ledger in `directory`, or begins one.
@@ -164,26 +146,9 @@ impl Archive {
             };
             let owner = (item.hub, patient);
             let stream = self.stream(owner, item.sensor).await?;
-            let (kind, key, payload) = match vector::body_of(&item.report) {
-                Some(body) => {
-                    let key = self.sealing(owner, item.class, now_ms).await?.key_id;
-                    (EntryKind::HomomorphicVector, key, self.vector_payload(&stream, item.number, body))
-                }
-                None => {
-                    let (key, payload) =
-                        self.seal((owner, item.class), &stream, &item.report, now_ms).await?;
-                    (EntryKind::Telemetry, key, payload)
-                }
-            };
-            drafts.push(Draft {
-                kind,
-                flags: if item.late { FLAG_LATE } else { 0 },
-                time_ms: item.hub_time_ms,
-                stream,
-                stream_seq: item.number,
-                key,
-                payload,
-            });
+            let ward = self.ward.clone();
+            let epoch = self.epoch(owner, now_ms).await?;
+            drafts.push(epoch.report(item, stream, ward.as_deref())?);
         }
         Ok(drafts)
     }
@@ -200,46 +165,24 @@ impl Archive {
         Ok(stream)
     }
 
-    async fn seal(
-        &mut self,
-        (owner, class): (Owner, RiskClass),
-        stream: &StreamId,
-        report: &[u8],
-        now_ms: u64,
-    ) -> Result<(KeyId, Vec<u8>), Error> {
-        let sealing = self.sealing(owner, class, now_ms).await?;
-        let counter = sealing.counter.to_be_bytes();
-        sealing.counter += 1;
-        let sealed = sealing
-            .cipher
-            .encrypt(&nonce(counter), Payload { msg: report, aad: &stream.0 })
-            .map_err(|_| Error::Sealing)?;
-        Ok((sealing.key_id, [&counter[..], &sealed].concat()))
-    }
-
-    /// The key that an owner's reports of a class are under; drawn when there is none yet, or the epoch is over.
-    async fn sealing(&mut self, owner: Owner, class: RiskClass, now_ms: u64) -> Result<&mut Sealing, Error> {
-        let over = |epoch: &Epoch| now_ms.saturating_sub(epoch.since_ms) > EPOCH_MS;
-        if self.sealing.get(&owner).is_none_or(over) {
+    /// The keys that an owner's reports are under; drawn when there are none yet, or the epoch is over.
+    async fn epoch(&mut self, owner: Owner, now_ms: u64) -> Result<&mut Epoch, Error> {
+        if self.sealing.get(&owner).is_none_or(|epoch| epoch.is_over(now_ms)) {
             let epoch = self.draw(owner, now_ms).await?;
             self.sealing.insert(owner, epoch);
         }
-        let epoch = self.sealing.get_mut(&owner).ok_or(Error::Sealing)?;
-        let found = epoch.classes.iter_mut().find(|(of, _)| *of == class);
-        found.map(|(_, sealing)| sealing).ok_or(Error::Sealing)
+        self.sealing.get_mut(&owner).ok_or(Error::Sealing)
     }
 
     async fn draw(&self, owner: Owner, now_ms: u64) -> Result<Epoch, Error> {
         let (hub, patient) = owner;
         let hub = (hub != OF_THE_CLINIC.0).then_some(hub);
-        let mut classes = Vec::with_capacity(3);
-        for (class, secret) in class_key::all(rand::random())? {
-            let id: [u8; 16] = rand::random();
-            self.store.add_data_key(id, &secret, hub, patient, now_ms).await?;
-            let cipher = Aes256Gcm::new(&(*secret).into());
-            classes.push((class, Sealing { key_id: KeyId(id), cipher, counter: 0 }));
+        let ids: [[u8; 16]; 3] = rand::random();
+        let (epoch, keys) = Epoch::new(rand::random(), ids.map(KeyId), now_ms)?;
+        for (id, _, secret) in keys {
+            self.store.add_data_key(id.0, &secret, hub, patient, now_ms).await?;
         }
-        Ok(Epoch { since_ms: now_ms, classes })
+        Ok(epoch)
     }
 
     /// The head of the log as it is now, for [`Self::register`].
@@ -271,9 +214,8 @@ impl Archive {
     /// its index; it is durable.
     pub(crate) async fn note(&mut self, kind: EntryKind, text: &[u8], now_ms: u64) -> Result<u64, Error> {
         let stream = self.own;
-        let (key, payload) = self.seal((OF_THE_CLINIC, RiskClass::I), &stream, text, now_ms).await?;
-        let (flags, stream_seq, time_ms) = (0, self.log.size(), now_ms);
-        let draft = Draft { kind, flags, time_ms, stream, stream_seq, key, payload };
+        let seq = self.log.size();
+        let draft = self.epoch(OF_THE_CLINIC, now_ms).await?.record(kind, text, (stream, seq), now_ms)?;
         let entries = tokio::task::block_in_place(|| self.log.append(vec![draft]))?;
         Ok(entries.start)
     }
@@ -318,8 +260,7 @@ impl Archive {
 
     /// Forgets keys, so that nothing is sealed under them or opened with them any more.
     pub(crate) fn forget(&mut self, keys: &[KeyId]) {
-        self.sealing
-            .retain(|_, epoch| !epoch.classes.iter().any(|(_, sealing)| keys.contains(&sealing.key_id)));
+        self.sealing.retain(|_, epoch| !keys.iter().any(|key| epoch.has(key)));
         self.opened.retain(|key, _| !keys.contains(key));
     }
 
@@ -344,13 +285,10 @@ impl Archive {
     async fn unseal(&mut self, index: u64, entry: &Entry, payload: &[u8]) -> Result<Vec<u8>, Error> {
         if !self.opened.contains_key(&entry.key) {
             let secret = self.store.data_key(entry.key.0).await?.ok_or(Error::Erased { index })?;
-            self.opened.insert(entry.key, Aes256Gcm::new(&secret.into()));
+            self.opened.insert(entry.key, Opening::new(&secret));
         }
-        let cipher = self.opened.get(&entry.key).ok_or(Error::Erased { index })?;
-        let (counter, sealed) = payload.split_first_chunk::<8>().ok_or(Error::Unreadable { index })?;
-        cipher
-            .decrypt(&nonce(*counter), Payload { msg: sealed, aad: &entry.stream.0 })
-            .map_err(|_| Error::Unreadable { index })
+        let opening = self.opened.get(&entry.key).ok_or(Error::Erased { index })?;
+        opening.open(payload, &entry.stream).ok_or(Error::Unreadable { index })
     }
 
     /// Whose data an entry holds: the hub's, and the patient's who lay there. Nothing for streams that are not known here, such as
@@ -377,11 +315,6 @@ impl Archive {
     pub fn size(&self) -> u64 {
         self.log.size()
     }
-}
-
-fn nonce(counter: [u8; 8]) -> Nonce<aes_gcm::aead::consts::U12> {
-    let [c0, c1, c2, c3, c4, c5, c6, c7] = counter;
-    [0, 0, 0, 0, c0, c1, c2, c3, c4, c5, c6, c7].into()
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! What a clinic counts, for whoever runs it.
 
-use std::sync::atomic::AtomicU64;
+use crate::intake::Noticed;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// What a clinic has done so far.
 #[derive(Debug, Default)]
@@ -43,6 +44,22 @@ pub struct Counters {
     pub unsettled: AtomicU64,
     /// By path.
     pub paths: Vec<PathCounters>,
+}
+
+impl Counters {
+    /// Adds what was noticed of messages.
+    pub(crate) fn notice(&self, noticed: Noticed) {
+        let Noticed { malformed, unknown_sensors, repeated, late, out_of_order } = noticed;
+        for (counter, more) in [
+            (&self.malformed, malformed),
+            (&self.unknown_sensors, unknown_sensors),
+            (&self.repeated, repeated),
+            (&self.late, late),
+            (&self.out_of_order, out_of_order),
+        ] {
+            counter.fetch_add(more, Ordering::Relaxed);
+        }
+    }
 }
 
 /// What has come in on a path.

@@ -18,7 +18,8 @@ mod figures;
 mod held;
 pub mod journal;
 mod lists;
-pub(crate) mod record;
+pub(crate) mod place;
+mod record;
 mod released;
 mod renew;
 mod review;
@@ -50,7 +51,8 @@ pub use ask::{Answer, Asked, NotAsked, REFUSALS_PER_MINUTE};
 pub use emergency::{Closed, OpenGlass};
 pub use figures::Figures;
 pub use held::{AccessView, BedRights, GRANTS_MAX, Rights, purpose_name};
-pub use record::{LedgerPlace, RECORD_WITHIN, Recorded, Unrecorded};
+pub use place::{Acts, Appending, LedgerPlace};
+pub use record::{RECORD_WITHIN, Recorded, Unrecorded};
 pub use renew::Doors;
 pub use review::{NOTE_CHARS_MAX, REVIEWS_SHOWN, ReviewView};
 pub use step::{StepState, StepView};
@@ -137,6 +139,12 @@ impl Gate {
     pub fn set_ledger(&self, ledger: LedgerPlace, store: &Store) {
         self.inner.recorder.set_ledger(ledger, store);
         *self.inner.store.lock().unwrap_or_else(PoisonError::into_inner) = Some(store.clone());
+    }
+
+    /// Acts go there from now on, and nowhere else. What is read from a ledger, such as the audit, is not there: for that it takes
+    /// [`Self::set_ledger`].
+    pub fn set_acts(&self, acts: Arc<dyn Acts>) {
+        self.inner.recorder.set_acts(acts);
     }
 
     /// From now on requests that only a sensor can answer come here.

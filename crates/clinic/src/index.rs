@@ -3,7 +3,7 @@
 use crate::Error;
 use crate::archive::{Archive, FLAG_LATE, Item};
 use crate::gate::act::{ACT_KINDS, Act};
-use crate::gate::record::row_of as row_of_act;
+use crate::gate::place::row_of as row_of_act;
 use crate::settle::Batch;
 use bodywire_proto::report::{Kind, OF_THE_BED, Report};
 use bodywire_proto::risk::RiskClass;

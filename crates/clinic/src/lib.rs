@@ -5,7 +5,7 @@
 //!                                                                     └──► Chart ──► Board ──► web ──► browser
 //! ```
 //!
-//! [`ingest`] and [`chart`] are state machines without input or output; [`archive`] is the ledger with the keys to what is
+//! [`ingest`], [`intake`] and [`chart`] are state machines without input or output; [`archive`] is the ledger with the keys to what is
 //! in it; [`board`] is the state one bed's screen shows and [`web`] serves it; [`service`] ties them together;
 //! [`mirrors`] sends the ledger to replicas; [`evaluators`] has them add up encrypted vectors, and finds those that lie.
 //! Nothing here is a medical device.
@@ -23,6 +23,7 @@ pub mod evaluators;
 pub mod gate;
 mod index;
 pub mod ingest;
+pub mod intake;
 pub mod limits;
 pub mod mirrors;
 pub mod record_read;
@@ -38,4 +39,4 @@ pub use asks::SensorAsk;
 pub use counters::{Counters, PathCounters};
 pub use error::Error;
 pub use service::{Clinic, Config, Handle, HubCard};
-pub use settle::Acknowledge;
+pub use settle::{Acknowledge, Batch, UNSETTLED_MAX};

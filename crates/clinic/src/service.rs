@@ -12,31 +12,30 @@ use crate::alarm_log::AlarmLog;
 use crate::archive::{Appended, Archive, Item};
 use crate::asks::Asks;
 use crate::board::{AlarmInput, Board, PathCondition, Priority};
-use crate::chart::{AlarmChange, Chart, LATE_AFTER_MS, SensorAnswer, SensorCard};
+use crate::chart::{AlarmChange, Chart, SensorAnswer, SensorCard};
 use crate::counters::{Counters, PathCounters};
 use crate::erasure::Erasures;
 use crate::gate::{Gate, LedgerPlace};
-use crate::index::{row_of, unregistered};
+use crate::index::unregistered;
 use crate::ingest::{Arrived, Ingest, Publication, Receipt};
+use crate::intake::{Intake, Known, Sorted, rows, vector_of_the_ward};
 use crate::mirrors::Mirrors;
 use crate::replicas::Replicas;
 use crate::scrub::scrub;
-use crate::settle::{Acknowledge, Batch, Unsettled};
+use crate::settle::{Acknowledge, Batch};
 use bodywire_channels::session::{HubNumber, PREKEY_LIFETIME_MS};
 use bodywire_channels::state::State;
 use bodywire_channels::topic::{Rendezvous, Shard};
 use bodywire_ledger::{Hash, Origin, Recovery, VerifierKey};
 use bodywire_paths::{Broker, Delivery, Event as PathEvent, Path as MqttPath};
 use bodywire_proto::access::authority::GRANT_MAX_MS;
-use bodywire_proto::report::{Kind, OF_THE_BED, Report};
-use bodywire_proto::risk::RiskClass;
-use bodywire_proto::window::Window;
+use bodywire_proto::report::{Kind, Report};
 use bodywire_proto::wire::{HubId, SensorId};
 use bodywire_store::{ReportRow, Store};
 use ed25519_dalek::{SigningKey, VerifyingKey};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -119,10 +118,8 @@ pub struct Clinic {
     archive: Arc<Mutex<Archive>>,
     board: Board,
     charts: BTreeMap<HubId, Chart>,
-    enrolled: HashSet<(HubId, SensorId)>,
-    /// The highest number of a stored report of each sensor, alarms aside.
-    newest: HashMap<(HubId, SensorId), u64>,
     ingest: Ingest,
+    intake: Intake,
     paths: Vec<MqttPath>,
     /// Which paths' brokers have accepted the connection.
     up: Vec<bool>,
@@ -131,9 +128,6 @@ pub struct Clinic {
     asks: Asks,
     alarm_log: AlarmLog,
     replicas: Option<Replicas>,
-    unsettled: Unsettled,
-    /// What arrived while too much was unsettled.
-    held: Vec<Arrived>,
     erasures: Erasures,
     erasures_due: Instant,
     prekey_made_ms: u64,
@@ -143,8 +137,6 @@ pub struct Clinic {
     counters: Arc<Counters>,
     scrub: Arc<Notify>,
     aggregates: Aggregates,
-    /// Entries that the head register and the replicas were told of.
-    told: u64,
 }
 
 impl Clinic {
@@ -170,19 +162,20 @@ impl Clinic {
         archive.tag_with(Arc::clone(&config.ward));
         let paths = config.paths.iter().map(|_| PathCounters::default()).collect();
         let counters = Arc::new(Counters { paths, ..Counters::default() });
-        let mut unsettled = Unsettled::default();
+        let mut intake = Intake::new(config.acknowledge, config.mirrors.is_some());
         let (recovered, acts) = unregistered(&mut archive).await?;
         store.add_acts(config.origin.as_str(), &acts).await?;
         counters.recovered.store(recovered.rows.len() as u64, Ordering::Relaxed);
-        if config.acknowledge != Acknowledge::Local && config.mirrors.is_some() {
-            unsettled.push(recovered);
-        } else {
-            archive.register(&recovered.head, &recovered.rows, &recovered.vectors).await?;
+        if let Some(batch) = intake.recovered(recovered) {
+            archive.register(&batch.head, &batch.rows, &batch.vectors).await?;
         }
         archive.publish()?;
         let rows = store.sensors().await?;
         let newest = store.newest_reports(Kind::Alarm as u8).await?.into_iter();
-        let enrolled = rows.iter().map(|row| (row.hub, row.sensor)).collect();
+        intake.know(
+            rows.iter().map(|row| (row.hub, row.sensor)),
+            newest.map(|(hub, sensor, number)| ((hub, sensor), number)),
+        );
         let mut charts = BTreeMap::new();
         for hub in config.hubs.iter().map(|card| card.hub) {
             let of_hub = rows.iter().filter(|row| row.hub == hub);
@@ -230,8 +223,6 @@ impl Clinic {
             asks: Asks::new(config.gate.as_ref().map(Gate::questions)),
             alarm_log: AlarmLog::new(&board),
             replicas: None,
-            unsettled,
-            held: Vec::new(),
             erasures: Erasures::default(),
             erasures_due: Instant::now(),
             up: vec![false; config.paths.len()],
@@ -240,12 +231,10 @@ impl Clinic {
             store,
             archive,
             aggregates,
-            told: 0,
             board,
             charts,
-            enrolled,
-            newest: newest.map(|(hub, sensor, number)| ((hub, sensor), number)).collect(),
             ingest,
+            intake,
             paths: Vec::new(),
             prekey_made_ms: now,
             published: Instant::now(),
@@ -390,44 +379,23 @@ impl Clinic {
 
     /// Stores what has arrived, acknowledges what need not wait, and shows it.
     async fn commit(&mut self, arrived: Vec<Arrived>) -> Result<(), Error> {
-        self.held.extend(arrived);
-        if self.held.is_empty() || self.unsettled.is_full() {
-            return Ok(());
-        }
-        let mut batch = Vec::new();
-        let (mut receipts, mut waiting) = (Vec::new(), Vec::new());
-        let messages = std::mem::take(&mut self.held);
-        let numbers: Vec<(HubId, u64)> = messages.iter().filter_map(number_of).collect();
-        // What is stored already, or comes twice in this batch.
-        let mut known = self.store.stored(&numbers).await?;
-        let waits = self.waits_for_replicas();
-        for message in messages {
-            match self.sort(&message, &mut known) {
-                Some(item) => {
-                    // An alarm is acknowledged when it is stored here: its hub must know at once that it was heard.
-                    let to = if waits && !is_alarm(&item) { &mut waiting } else { &mut receipts };
-                    to.push(message.receipt);
-                    batch.push(item);
-                }
-                None if self.is_unsettled(&message) => self.unsettled.wait(message.receipt),
-                // Twice in this batch: acknowledged with it.
-                None if waits
-                    && batch
-                        .iter()
-                        .any(|item: &Item| Some((item.hub, item.number)) == number_of(&message)) =>
-                {
-                    waiting.push(message.receipt);
-                }
-                None => receipts.push(message.receipt),
-            }
-        }
-        let rows = if batch.is_empty() { Vec::new() } else { self.store_batch(&batch, waiting).await? };
+        let Some(numbers) = self.intake.hold(arrived) else { return Ok(()) };
+        let stored = self.store.stored(&numbers).await?;
+        let (charts, ward) = (&self.charts, &*self.config.ward);
+        let Sorted { items, acknowledge, wait, noticed } = self.intake.sort(Known {
+            stored,
+            class_of: &|hub, sensor| charts.get(&hub)?.class_of(sensor),
+            takes: &|report| vector_of_the_ward(ward, report),
+            now_ms: now_ms(),
+        });
+        self.counters.notice(noticed);
+        let rows = if items.is_empty() { Vec::new() } else { self.store_batch(&items, wait).await? };
         self.counters.stored.fetch_add(rows.len() as u64, Ordering::Relaxed);
-        if !receipts.is_empty() {
-            let answers = self.ingest.acknowledge(self.started.elapsed(), &receipts);
+        if !acknowledge.is_empty() {
+            let answers = self.ingest.acknowledge(self.started.elapsed(), &acknowledge);
             self.publish(answers);
         }
-        for (row, item) in rows.iter().zip(&batch) {
+        for (row, item) in rows.iter().zip(&items) {
             self.show(row, item).await?;
         }
         Ok(())
@@ -437,8 +405,7 @@ impl Clinic {
     async fn store_batch(&mut self, batch: &[Item], receipts: Vec<Receipt>) -> Result<Vec<ReportRow>, Error> {
         let mut archive = self.archive.lock().await;
         let Appended { entries, vectors } = archive.append(batch, now_ms()).await?;
-        let rows: Vec<ReportRow> =
-            entries.zip(batch).filter_map(|(index, item)| row_of(index, item)).collect();
+        let rows = rows(entries.start, batch);
         let head = archive.head()?;
         drop(archive);
         self.counters.vectors.fetch_add(vectors.len() as u64, Ordering::Relaxed);
@@ -448,34 +415,19 @@ impl Clinic {
 
     /// Indexes what was appended, or lets it wait for the replicas, which are told of it.
     async fn settle_or_wait(&mut self, batch: Batch) -> Result<(), Error> {
-        self.told = self.told.max(batch.head.size);
         if let Some(replicas) = &self.replicas {
             replicas.durable(batch.head.size);
         }
-        if self.waits_for_replicas() {
-            self.unsettled.push(batch);
-        } else {
+        if let Some(batch) = self.intake.appended(batch) {
             self.archive.lock().await.register(&batch.head, &batch.rows, &batch.vectors).await?;
         }
         Ok(())
     }
 
-    fn waits_for_replicas(&self) -> bool {
-        self.config.acknowledge != Acknowledge::Local && self.replicas.is_some()
-    }
-
-    fn is_unsettled(&self, message: &Arrived) -> bool {
-        number_of(message).is_some_and(|(hub, number)| self.unsettled.has(hub, number))
-    }
-
     /// Indexes and acknowledges what a quorum of replicas has by now.
     async fn settle(&mut self) -> Result<(), Error> {
         let Some(replicas) = &self.replicas else { return Ok(()) };
-        let vouched = match self.config.acknowledge {
-            Acknowledge::Witnessed => replicas.mirrored().min(replicas.witnessed()),
-            Acknowledge::Local | Acknowledge::Mirrored => replicas.mirrored(),
-        };
-        for batch in self.unsettled.settled(vouched) {
+        for batch in self.intake.settle(replicas.mirrored(), replicas.witnessed()) {
             self.archive.lock().await.register(&batch.head, &batch.rows, &batch.vectors).await?;
             if !batch.receipts.is_empty() {
                 let answers = self.ingest.acknowledge(self.started.elapsed(), &batch.receipts);
@@ -487,64 +439,6 @@ impl Clinic {
 
     fn key(&self) -> Result<VerifierKey, Error> {
         Ok(VerifierKey::new(self.config.origin.as_str(), self.config.ledger_key.verifying_key())?)
-    }
-
-    /// The report of a message, unless it is stored already or is none.
-    fn sort(&mut self, message: &Arrived, known: &mut HashSet<(HubId, u64)>) -> Option<Item> {
-        let hub = HubId(message.hub.0);
-        let report = match Report::parse(&message.message) {
-            Ok(report) => report,
-            Err(error) => {
-                // The hub is authenticated, so this is a fault of its program; repeating it would not help.
-                tracing::error!(%error, "a hub sent what is no report");
-                self.counters.malformed.fetch_add(1, Ordering::Relaxed);
-                return None;
-            }
-        };
-        let number = report.header.number;
-        let is_vector = report.header.kind == Kind::Vector;
-        if is_vector && let Err(why) = self.takes(&report) {
-            tracing::error!(%why, "a hub sent a vector that no sum could take: give it the ward's public key again");
-            self.counters.malformed.fetch_add(1, Ordering::Relaxed);
-            return None;
-        }
-        if !is_vector && !self.enrolled.contains(&(hub, report.header.sensor)) {
-            // The hub is authenticated, and its new card may be on the way: what is acknowledged must not be lost.
-            tracing::warn!("a report of a sensor that no card names is stored all the same");
-            self.counters.unknown_sensors.fetch_add(1, Ordering::Relaxed);
-        }
-        if !known.insert((hub, number)) || self.unsettled.has(hub, number) {
-            self.counters.repeated.fetch_add(1, Ordering::Relaxed);
-            return None;
-        }
-        let (sensor, hub_time_ms) = (report.header.sensor, report.header.hub_time_ms);
-        let behind = self.is_behind(hub, &report);
-        let late = message.late || behind || now_ms().saturating_sub(hub_time_ms) > LATE_AFTER_MS;
-        self.counters.late.fetch_add(u64::from(late), Ordering::Relaxed);
-        self.counters.out_of_order.fetch_add(u64::from(message.late || behind), Ordering::Relaxed);
-        // A sensor that no card names may be of any class.
-        let class = self.charts.get(&hub).and_then(|chart| chart.class_of(sensor));
-        let class = if is_vector { RiskClass::I } else { class.unwrap_or(RiskClass::III) };
-        Some(Item { hub, number, sensor, hub_time_ms, late, class, report: message.message.clone() })
-    }
-
-    /// Whether a vector is one as a hub must send it.
-    fn takes(&self, report: &Report<'_>) -> Result<(), Error> {
-        let window = Window::parse(report.body());
-        let (_, vector) =
-            window.ok().filter(|_| report.header.sensor == OF_THE_BED).ok_or(Error::VectorOfNoWindow)?;
-        Ok(self.config.ward.takes(vector)?)
-    }
-
-    /// True for a report of a sensor of which a later one is stored; over sessions and restarts. Alarms go out of turn.
-    fn is_behind(&mut self, hub: HubId, report: &Report<'_>) -> bool {
-        if report.header.kind == Kind::Alarm {
-            return false;
-        }
-        let newest = self.newest.entry((hub, report.header.sensor)).or_default();
-        let behind = report.header.number < *newest;
-        *newest = report.header.number.max(*newest);
-        behind
     }
 
     async fn show(&mut self, row: &ReportRow, item: &Item) -> Result<(), Error> {
@@ -595,7 +489,7 @@ impl Clinic {
         let head = archive.head()?;
         drop(archive);
         // Records of aggregate queries are appended by those, and must not wait for the next report.
-        if appended || head.size > self.told {
+        if appended || head.size > self.intake.told() {
             self.settle_or_wait(Batch::of_head(head)).await
         } else {
             Ok(())
@@ -604,7 +498,7 @@ impl Clinic {
 
     /// Brings the figures about replicas up to date, and tells people what they must know.
     fn look_at_replicas(&mut self) {
-        self.counters.unsettled.store(self.unsettled.len() as u64, Ordering::Relaxed);
+        self.counters.unsettled.store(self.intake.unsettled() as u64, Ordering::Relaxed);
         let Some(replicas) = &mut self.replicas else { return };
         self.counters.mirrored.store(replicas.mirrored(), Ordering::Relaxed);
         self.counters.witnessed.store(replicas.witnessed(), Ordering::Relaxed);
@@ -658,16 +552,6 @@ impl Clinic {
 
 fn publication(topic: String, retain: bool, payload: Vec<u8>) -> bodywire_paths::Publication {
     bodywire_paths::Publication { topic, payload, delivery: Delivery::AtLeastOnce, retain }
-}
-
-/// Which report a message is, if it is one.
-fn number_of(message: &Arrived) -> Option<(HubId, u64)> {
-    let report = Report::parse(&message.message).ok()?;
-    Some((HubId(message.hub.0), report.header.number))
-}
-
-fn is_alarm(item: &Item) -> bool {
-    Report::parse(&item.report).is_ok_and(|report| report.header.kind == Kind::Alarm)
 }
 
 /// Returns when the replicas have vouched for more.

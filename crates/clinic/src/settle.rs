@@ -8,7 +8,7 @@ use std::collections::{HashSet, VecDeque};
 
 /// Reports that wait for replicas at most; what arrives then waits in memory, and the hubs' windows, which nobody
 /// acknowledges, end it. A day of a sensor's reports once a second: no window is as large.
-const UNSETTLED_MAX: usize = 1 << 16;
+pub const UNSETTLED_MAX: usize = 1 << 16;
 
 /// When a report is acknowledged to its hub.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -23,19 +23,22 @@ pub enum Acknowledge {
 }
 
 /// Reports of one commit.
-#[derive(Debug)]
-pub(crate) struct Batch {
+#[derive(Debug, PartialEq, Eq)]
+pub struct Batch {
     /// The log's head behind them.
-    pub(crate) head: LogHead,
-    pub(crate) rows: Vec<ReportRow>,
-    /// Of the vectors among them.
-    pub(crate) vectors: Vec<VectorRow>,
-    pub(crate) receipts: Vec<Receipt>,
+    pub head: LogHead,
+    /// What the index is to say of them.
+    pub rows: Vec<ReportRow>,
+    /// What it is to say of the vectors among them.
+    pub vectors: Vec<VectorRow>,
+    /// Whom to acknowledge when they are settled.
+    pub receipts: Vec<Receipt>,
 }
 
 impl Batch {
     /// No reports, but the log has gone on.
-    pub(crate) const fn of_head(head: LogHead) -> Self {
+    #[must_use]
+    pub const fn of_head(head: LogHead) -> Self {
         Self { head, rows: Vec::new(), vectors: Vec::new(), receipts: Vec::new() }
     }
 }

@@ -17,13 +17,13 @@ use zeroize::Zeroizing;
 pub const EPOCH_MS: u64 = 24 * 60 * 60 * 1_000;
 
 /// Key of one class.
-pub(super) type ClassKey = Zeroizing<[u8; 32]>;
+pub type ClassKey = Zeroizing<[u8; 32]>;
 
 /// The key below one: of class II from that of class III, of class I from that of class II.
 ///
 /// # Errors
 /// None that a caller can cause.
-pub(super) fn below(key: &[u8; 32], class: RiskClass) -> Result<Option<(RiskClass, ClassKey)>, Error> {
+pub fn below(key: &[u8; 32], class: RiskClass) -> Result<Option<(RiskClass, ClassKey)>, Error> {
     let (lower, label) = match class {
         RiskClass::III => (RiskClass::II, "data key II"),
         RiskClass::II => (RiskClass::I, "data key I"),
@@ -33,8 +33,11 @@ pub(super) fn below(key: &[u8; 32], class: RiskClass) -> Result<Option<(RiskClas
     Ok(Some((lower, Zeroizing::new(derived))))
 }
 
-/// The keys of all classes of an epoch, from that of class III.
-pub(super) fn all(root: [u8; 32]) -> Result<[(RiskClass, ClassKey); 3], Error> {
+/// The keys of all classes of an epoch, from that of class III: class III first.
+///
+/// # Errors
+/// None that a caller can cause.
+pub fn all(root: [u8; 32]) -> Result<[(RiskClass, ClassKey); 3], Error> {
     let root = Zeroizing::new(root);
     let two = below(&root, RiskClass::III)?.ok_or(Error::Sealing)?;
     let one = below(&two.1, RiskClass::II)?.ok_or(Error::Sealing)?;

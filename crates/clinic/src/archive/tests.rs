@@ -1,3 +1,4 @@
+use super::class_key::EPOCH_MS;
 use super::*;
 use bodywire_store::{DatabaseKey, Location};
 
@@ -92,9 +93,7 @@ async fn the_key_of_a_class_opens_it_and_those_below_and_an_epoch_ends() {
     let lower = class_key::below(&given, RiskClass::II).unwrap().unwrap().1;
     let opens = |key: &[u8; 32], at: usize| {
         let (entry, payload) = &entries[at];
-        let (counter, sealed) = payload.split_first_chunk::<8>().unwrap();
-        let payload = Payload { msg: sealed, aad: &entry.stream.0 };
-        Aes256Gcm::new(key.into()).decrypt(&nonce(*counter), payload).is_ok()
+        Opening::new(key).open(payload, &entry.stream).is_some()
     };
     assert_eq!([opens(&lower, 0), opens(&given, 1), opens(&given, 2)], [true, true, false]);
     assert!(!opens(&lower, 1) && !opens(&lower, 2), "nothing upwards");

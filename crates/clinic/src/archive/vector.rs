@@ -105,21 +105,6 @@ impl Archive {
         Ok(StoredVector { hub, patient, entry, window, vector: vector.to_vec(), tag: *tag })
     }
 
-    /// The payload for the body of a report that is a vector.
-    pub(super) fn vector_payload(&self, stream: &StreamId, seq: u64, body: VectorBody<'_>) -> Vec<u8> {
-        let tag = self.tag(stream, seq, body.vector);
-        [&body.window.to_bytes()[..], body.vector, &tag].concat()
-    }
-
-    /// The tag of a vector under the ward's key. What is no vector has none: it is never evaluated.
-    fn tag(&self, stream: &StreamId, seq: u64, vector: &[u8]) -> [u8; VECTOR_TAG_BYTES] {
-        let ward = self.ward.as_ref();
-        let tag = ward.zip(VectorRef::parse(vector).ok());
-        tag.map_or([0; VECTOR_TAG_BYTES], |(ward, vector)| {
-            ward.tags.tag(&vector_name(&stream.0, seq), &vector).to_bytes()
-        })
-    }
-
     /// What the index is to say of the vectors among drafts, the first of which becomes the entry `first`.
     pub(super) fn vector_rows(&self, first: u64, drafts: &[Draft]) -> Vec<VectorRow> {
         let vectors = (first..).zip(drafts).filter(|(_, draft)| draft.kind == EntryKind::HomomorphicVector);
@@ -139,6 +124,16 @@ impl Archive {
         };
         vectors.filter_map(row).collect()
     }
+}
+
+/// The payload for the body of a report that is a vector. Without the ward's keys its tag is zero, and so is that of what is no
+/// vector: neither is ever evaluated.
+pub(super) fn payload(ward: Option<&WardKeys>, stream: &StreamId, seq: u64, body: VectorBody<'_>) -> Vec<u8> {
+    let tagged = ward.zip(VectorRef::parse(body.vector).ok());
+    let tag = tagged.map_or([0; VECTOR_TAG_BYTES], |(ward, vector)| {
+        ward.tags.tag(&vector_name(&stream.0, seq), &vector).to_bytes()
+    });
+    [&body.window.to_bytes()[..], body.vector, &tag].concat()
 }
 
 /// The body of a report that is a vector.

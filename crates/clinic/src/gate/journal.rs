@@ -32,7 +32,8 @@ struct Line {
 
 /// The journal of one clinic.
 pub struct Journal {
-    path: PathBuf,
+    /// Nothing: it is in memory only.
+    path: Option<PathBuf>,
     key: SigningKey,
     lines: Vec<Line>,
     damaged: usize,
@@ -60,12 +61,18 @@ fn hash_of(line: Option<&Line>) -> String {
 }
 
 impl Journal {
+    /// A journal without a file, for drills and simulations: it is forgotten with the process.
+    #[must_use]
+    pub const fn in_memory(key: SigningKey) -> Self {
+        Self { path: None, key, lines: Vec::new(), damaged: 0 }
+    }
+
     /// Opens the journal at `path`; what a crash has left in it waits for the ledger.
     ///
     /// # Errors
     /// When the file is there and cannot be read.
     pub fn open(path: &Path, key: SigningKey) -> std::io::Result<Self> {
-        let mut journal = Self { path: path.to_owned(), key, lines: Vec::new(), damaged: 0 };
+        let mut journal = Self { path: Some(path.to_owned()), ..Self::in_memory(key) };
         let file = match File::open(path) {
             Ok(file) => file,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(journal),
@@ -110,7 +117,7 @@ impl Journal {
         self.damaged
     }
 
-    /// Writes a line, durably.
+    /// Writes a line, durably where there is a file.
     ///
     /// # Errors
     /// When the disk refuses, or [`JOURNAL_LINES_MAX`] lines wait.
@@ -126,11 +133,13 @@ impl Journal {
             signature: String::new(),
         };
         line.signature = HEX.encode(&self.key.sign(&signed(&line)).to_bytes());
-        let mut bytes = serde_json::to_vec(&line)?;
-        bytes.push(b'\n');
-        let mut file = OpenOptions::new().append(true).create(true).mode(0o600).open(&self.path)?;
-        file.write_all(&bytes)?;
-        file.sync_data()?;
+        if let Some(path) = &self.path {
+            let mut bytes = serde_json::to_vec(&line)?;
+            bytes.push(b'\n');
+            let mut file = OpenOptions::new().append(true).create(true).mode(0o600).open(path)?;
+            file.write_all(&bytes)?;
+            file.sync_data()?;
+        }
         self.lines.push(line);
         Ok(())
     }
@@ -147,12 +156,14 @@ impl Journal {
     /// # Errors
     /// When the disk refuses; the lines then go to the ledger once more, which is harmless.
     pub fn clear(&mut self) -> std::io::Result<()> {
-        if self.damaged > 0 {
+        match &self.path {
+            None => {}
             // What does not verify is evidence.
-            std::fs::rename(&self.path, self.path.with_extension("damaged"))?;
-            self.damaged = 0;
-        } else {
-            std::fs::write(&self.path, b"")?;
+            Some(path) if self.damaged > 0 => {
+                std::fs::rename(path, path.with_extension("damaged"))?;
+                self.damaged = 0;
+            }
+            Some(path) => std::fs::write(path, b"")?,
         }
         self.lines.clear();
         Ok(())

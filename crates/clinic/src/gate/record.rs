@@ -2,12 +2,11 @@
 
 use super::act::Act;
 use super::journal::Journal;
-use crate::archive::Archive;
+use super::place::{Acts, Indexed, LedgerPlace};
 use crate::board::{AlarmInput, Board, Priority};
-use bodywire_ledger::{EntryKind, VerifierKey};
-use bodywire_store::{ActRow, Store};
-use std::path::PathBuf;
-use std::sync::{Mutex, MutexGuard, PoisonError, Weak};
+use bodywire_ledger::EntryKind;
+use bodywire_store::Store;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 /// How long an emergency waits for the ledger: the data must be there within a second of the decision.
@@ -18,23 +17,11 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// Name of the alarm that acts are in the journal.
 const JOURNALLED: &str = "access.journal";
 
-/// A ledger that is open.
-#[derive(Clone)]
-pub struct LedgerPlace {
-    /// Its writer. Only a clinic that runs holds it.
-    pub archive: Weak<tokio::sync::Mutex<Archive>>,
-    /// Its name.
-    pub origin: String,
-    /// Its directory.
-    pub directory: PathBuf,
-    /// Verifies its checkpoints.
-    pub key: VerifierKey,
-}
-
-/// Where acts are put.
+/// Puts acts where they belong.
 pub(super) struct Recorder {
+    /// For those who read what is on record.
     ledger: Mutex<Option<LedgerPlace>>,
-    store: Mutex<Option<Store>>,
+    acts: Mutex<Option<Arc<dyn Acts>>>,
     journal: Mutex<Journal>,
     board: Board,
 }
@@ -58,7 +45,7 @@ pub struct Unrecorded;
 impl Recorder {
     pub(super) fn new(journal: Journal, board: Board) -> Self {
         let recorder =
-            Self { ledger: Mutex::default(), store: Mutex::default(), journal: Mutex::new(journal), board };
+            Self { ledger: Mutex::default(), acts: Mutex::default(), journal: Mutex::new(journal), board };
         if recorder.journal().damaged() > 0 {
             recorder.alarm("access.journal.damaged", "ACCESS JOURNAL WAS CHANGED OR TORN", 0);
         }
@@ -67,8 +54,13 @@ impl Recorder {
 
     /// The ledger is there, until whoever has it ends.
     pub(super) fn set_ledger(&self, ledger: LedgerPlace, store: &Store) {
+        self.set_acts(Arc::new(Indexed::new(ledger.clone(), store.clone())));
         *self.ledger.lock().unwrap_or_else(PoisonError::into_inner) = Some(ledger);
-        *self.store.lock().unwrap_or_else(PoisonError::into_inner) = Some(store.clone());
+    }
+
+    /// Acts go there from now on.
+    pub(super) fn set_acts(&self, acts: Arc<dyn Acts>) {
+        *self.acts.lock().unwrap_or_else(PoisonError::into_inner) = Some(acts);
     }
 
     pub(super) fn ledger(&self) -> Option<LedgerPlace> {
@@ -110,22 +102,8 @@ impl Recorder {
     }
 
     async fn append(&self, kind: EntryKind, act: &Act) -> Option<u64> {
-        let LedgerPlace { archive, origin, .. } = self.ledger()?;
-        let archive = archive.upgrade()?;
-        let entry = archive.lock().await.note(kind, &act.to_bytes(), act.at_ms).await;
-        drop(archive);
-        let entry = entry.inspect_err(|error| tracing::error!(%error, "the ledger took no record")).ok()?;
-        let store = self.store.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        if let Some(store) = store {
-            let row = row_of(kind, entry, act);
-            // Derived, and nothing waits for it: after a crash, or when this fails, it is made anew from the ledger.
-            tokio::spawn(async move {
-                if let Err(error) = store.add_acts(&origin, &[row]).await {
-                    tracing::error!(%error, "a record of access is in the ledger and not in the index");
-                }
-            });
-        }
-        Some(entry)
+        let acts = self.acts.lock().unwrap_or_else(PoisonError::into_inner).clone()?;
+        acts.append(kind, act).await
     }
 
     /// Brings what is in the journal into the ledger. To be called now and then.
@@ -164,24 +142,5 @@ impl Recorder {
         if let Err(error) = self.board.raise_alarm(input) {
             tracing::error!(%error, "an alarm about the record of accesses cannot be shown");
         }
-    }
-}
-
-/// What the index says of an act.
-pub(crate) fn row_of(kind: EntryKind, entry: u64, act: &Act) -> ActRow {
-    let mut person = [0; 16];
-    if let Ok(bytes) = data_encoding::HEXLOWER.decode(act.person.as_bytes())
-        && let Ok(bytes) = <[u8; 16]>::try_from(bytes)
-    {
-        person = bytes;
-    }
-    ActRow {
-        ledger_index: entry,
-        kind: kind.code(),
-        at_ms: act.at_ms,
-        bed: act.bed,
-        patient: act.patient,
-        person,
-        purpose: act.purpose.clone(),
     }
 }
