@@ -53,14 +53,14 @@ struct Open {
 }
 
 /// The asks that are open.
-pub(crate) struct Asks {
+pub struct Asks {
     incoming: Option<mpsc::Receiver<SensorAsk>>,
     open: Vec<Open>,
 }
 
 impl Asks {
     /// None open; they come from `incoming`.
-    pub(crate) const fn new(incoming: Option<mpsc::Receiver<SensorAsk>>) -> Self {
+    pub const fn new(incoming: Option<mpsc::Receiver<SensorAsk>>) -> Self {
         Self { incoming, open: Vec::new() }
     }
 
@@ -76,7 +76,7 @@ impl Asks {
     }
 
     /// Takes an ask at `now` (any monotonic clock).
-    pub(crate) fn take(&mut self, now: Duration, ask: &SensorAsk) {
+    pub fn take(&mut self, now: Duration, ask: &SensorAsk) {
         let asked = ask.asked();
         if self.open.len() >= ASKS_MAX || self.open.iter().any(|open| open.asked == asked) {
             tracing::warn!("a sensor is not asked: too many asks are open, or this one is");
@@ -89,7 +89,7 @@ impl Asks {
     }
 
     /// Orders that are to be given at `now`. What has waited too long is dropped: whoever asked is told by the clock.
-    pub(crate) fn due(&mut self, now: Duration) -> Vec<(HubId, [u8; ORDER_BYTES])> {
+    pub fn due(&mut self, now: Duration) -> Vec<(HubId, [u8; ORDER_BYTES])> {
         self.open.retain(|open| now.saturating_sub(open.since) < PATIENCE);
         let due = self.open.iter_mut().filter(|open| now >= open.due);
         due.map(|open| {
@@ -100,7 +100,7 @@ impl Asks {
     }
 
     /// Looks at a report that was stored; an answer ends its ask.
-    pub(crate) fn hear(&mut self, hub: HubId, report: &[u8]) {
+    pub fn hear(&mut self, hub: HubId, report: &[u8]) {
         let answered = Report::parse(report).ok().and_then(|report| answer_to(&report));
         if let Some(asked) = answered {
             self.open.retain(|open| open.hub != hub || open.asked != asked);

@@ -135,6 +135,16 @@ impl Machine {
         self.spool.pending()
     }
 
+    /// True when there are reports that are not in the spool yet.
+    pub fn has_ready(&self) -> bool {
+        self.bedside.has_ready() || self.bedside.next_due_ms().is_some()
+    }
+
+    /// The number that the next report will get.
+    pub const fn next_number(&self) -> u64 {
+        self.spool.next_number()
+    }
+
     /// The next thing to do, or `None`.
     pub fn poll(&mut self) -> Option<Action> {
         self.actions.pop_front()

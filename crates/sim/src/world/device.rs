@@ -52,6 +52,8 @@ pub(super) struct Device {
     pub(super) number: SensorId,
     pub(super) wearable: Wearable,
     pub(super) chance: Chance,
+    /// It has begun to look for its hub in this life.
+    pub(super) begun: bool,
     /// Counts its lives; what was planned in an earlier one is void.
     pub(super) lives: Vec<Life>,
     seed: u64,
@@ -104,6 +106,7 @@ impl Device {
             number,
             wearable,
             chance,
+            begun: false,
             lives: Vec::new(),
             seed,
             name,
@@ -139,6 +142,7 @@ impl Device {
         };
         let chip = chip(self.seed, &self.name, self.chance.below(u64::MAX));
         self.sensor = Sensor::new(self.record.clone(), chip, source, sealing, 1.0);
+        self.begun = false;
         self.lives.push(Life { kept });
         Ok(())
     }
