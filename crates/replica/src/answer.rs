@@ -9,35 +9,49 @@ use bodywire_ledger::witness::SIZE_CONTENT_TYPE;
 const RETRY_AFTER_S: &str = "1";
 
 /// A request that is refused.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Refused {
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refused {
     /// The bytes are not what they must be.
+    #[error("{0}")]
     Malformed(String),
     /// The token is missing or wrong.
+    #[error("a bearer token is needed")]
     Token,
     /// The log has not signed it.
+    #[error("not signed by the key of this log")]
     Unsigned,
     /// No such log, or nothing of that name in it.
+    #[error("there is no such thing here")]
     Unknown,
     /// The client was too slow.
+    #[error("the request took too long")]
     Slow,
     /// Another size; here is the right one.
+    #[error("{0}")]
     Size(u64),
     /// Stored up to this size and not cosigned: payloads are gone, and the entry that says why is still to come.
+    #[error("{0}")]
     Pending(u64),
     /// The log has not been begun here.
+    #[error("send the log's signed checkpoint of size 0 to its begin first")]
     NotBegun,
     /// More bytes than are allowed.
+    #[error("too many bytes; send less at once")]
     TooLarge,
     /// It contradicts what is here.
+    #[error("it contradicts what the log has signed before")]
     Inconsistent,
     /// Vectors that cannot be added.
+    #[error("{0}")]
     Uncomputable(String),
     /// The payload of this entry was erased.
+    #[error("{0}")]
     Erased(u64),
     /// Too many others at the same time.
+    #[error("too many requests at once")]
     Busy,
     /// The copy is damaged, is being repaired, or what was cosigned was lost.
+    #[error("{0}")]
     Unfit(String),
 }
 
@@ -55,46 +69,35 @@ impl From<Error> for Refused {
     }
 }
 
+impl Refused {
+    const fn status(&self) -> StatusCode {
+        match self {
+            Self::Malformed(_) => StatusCode::BAD_REQUEST,
+            Self::Token => StatusCode::UNAUTHORIZED,
+            Self::Unsigned => StatusCode::FORBIDDEN,
+            Self::Unknown => StatusCode::NOT_FOUND,
+            Self::Slow => StatusCode::REQUEST_TIMEOUT,
+            Self::Size(_) => StatusCode::CONFLICT,
+            Self::Pending(_) => StatusCode::ACCEPTED,
+            Self::NotBegun => StatusCode::PRECONDITION_FAILED,
+            Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::Inconsistent | Self::Uncomputable(_) => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::Erased(_) => StatusCode::GONE,
+            Self::Busy | Self::Unfit(_) => StatusCode::SERVICE_UNAVAILABLE,
+        }
+    }
+}
+
 impl IntoResponse for Refused {
     fn into_response(self) -> Response {
-        let plain = |status, text: String| (status, format!("{text}\n")).into_response();
-        let say = |status, text: &str| plain(status, text.to_owned());
+        let (status, text) = (self.status(), format!("{self}\n"));
         match self {
-            Self::Malformed(why) => plain(StatusCode::BAD_REQUEST, why),
-            Self::Token => (
-                StatusCode::UNAUTHORIZED,
-                [(header::WWW_AUTHENTICATE, "Bearer")],
-                "a bearer token is needed\n",
-            )
-                .into_response(),
-            Self::Unsigned => say(StatusCode::FORBIDDEN, "not signed by the key of this log"),
-            Self::Unknown => say(StatusCode::NOT_FOUND, "there is no such thing here"),
-            Self::Slow => say(StatusCode::REQUEST_TIMEOUT, "the request took too long"),
-            Self::Size(size) => {
-                (StatusCode::CONFLICT, [(header::CONTENT_TYPE, SIZE_CONTENT_TYPE)], format!("{size}\n"))
-                    .into_response()
+            Self::Token => (status, [(header::WWW_AUTHENTICATE, "Bearer")], text).into_response(),
+            Self::Size(_) | Self::Pending(_) => {
+                (status, [(header::CONTENT_TYPE, SIZE_CONTENT_TYPE)], text).into_response()
             }
-            Self::Pending(size) => {
-                (StatusCode::ACCEPTED, [(header::CONTENT_TYPE, SIZE_CONTENT_TYPE)], format!("{size}\n"))
-                    .into_response()
-            }
-            Self::NotBegun => say(
-                StatusCode::PRECONDITION_FAILED,
-                "send the log's signed checkpoint of size 0 to its begin first",
-            ),
-            Self::TooLarge => say(StatusCode::PAYLOAD_TOO_LARGE, "too many bytes; send less at once"),
-            Self::Inconsistent => {
-                say(StatusCode::UNPROCESSABLE_ENTITY, "it contradicts what the log has signed before")
-            }
-            Self::Uncomputable(why) => plain(StatusCode::UNPROCESSABLE_ENTITY, why),
-            Self::Erased(index) => plain(StatusCode::GONE, index.to_string()),
-            Self::Busy => (
-                StatusCode::SERVICE_UNAVAILABLE,
-                [(header::RETRY_AFTER, RETRY_AFTER_S)],
-                "too many requests at once\n",
-            )
-                .into_response(),
-            Self::Unfit(why) => plain(StatusCode::SERVICE_UNAVAILABLE, why),
+            Self::Busy => (status, [(header::RETRY_AFTER, RETRY_AFTER_S)], text).into_response(),
+            _ => (status, text).into_response(),
         }
     }
 }

@@ -9,7 +9,8 @@ use bodywire_ledger::note::Note;
 use bodywire_ledger::segment::Frame;
 use bodywire_ledger::witness::{Charge, Evidence, Request, Seen};
 use bodywire_ledger::{
-    Checkpoint, Disk as _, EntryKind, Error, KeyId, VerifierKey, audit, cosignature, prove,
+    Checkpoint, CosignerKey, Disk as _, EntryKind, Error, Floor, KeyId, VerifierKey, audit, cosignature,
+    prove,
 };
 use ed25519_dalek::SigningKey;
 
@@ -20,6 +21,11 @@ pub(crate) struct Cosigner {
 }
 
 impl Cosigner {
+    /// Its key, for whoever trusts it.
+    pub(crate) fn key(&self) -> Result<CosignerKey, Error> {
+        CosignerKey::new(&self.name, self.key.verifying_key())
+    }
+
     /// The signature line over a signed checkpoint, and the checkpoint with it.
     fn cosign(&self, signed: &str, now_s: u64) -> Result<(String, String), Error> {
         let note = Note::parse(signed.as_bytes())?;
@@ -125,6 +131,13 @@ impl<S: Disks> Book<S> {
             None => Holding::NotBegun,
         };
         Ok(())
+    }
+
+    /// What the copy must hold at least: what the mirror has cosigned.
+    pub(crate) fn floor(&self) -> Floor {
+        let signed = self.mirrored.as_ref();
+        let head = signed.and_then(|signed| Checkpoint::open(signed.as_bytes(), &self.key).ok());
+        head.as_ref().map_or(Floor::NONE, Floor::from)
     }
 
     /// Entries that are stored.

@@ -8,6 +8,8 @@
 //!   of whom it believes nothing.
 //! * It adds up encrypted vectors of its copy on request, and cannot open one.
 //!
+//! [`Replica`] does that over HTTP with a clock; [`LogCopy`] does the same with one log by calls, with times as arguments.
+//!
 //! It has no key of a log and none that opens a payload. A log's own signature is what lets somebody write; the bytes of
 //! requests and answers are in `docs/replication.md`.
 
@@ -15,9 +17,11 @@
 
 mod answer;
 mod book;
+mod copy;
 mod disks;
 mod evaluate;
 mod evidence;
+mod frames;
 mod held;
 mod holding;
 mod http;
@@ -29,6 +33,8 @@ mod service;
 mod status;
 mod upload;
 
+pub use answer::Refused;
+pub use copy::LogCopy;
 pub use disks::{Disks, FileDisks, MemDisks, Part};
 pub use evaluate::{EVALUATE_BYTES_MAX, EVALUATIONS_MAX, TERMS_MAX, Terms, TermsError};
 pub use evidence::EVIDENCE_MAX;

@@ -4,7 +4,7 @@ use crate::disks::{Disks, Part};
 use crate::held::{Health, Held};
 use crate::holding::Holding;
 use crate::service::Replica;
-use bodywire_ledger::{Checkpoint, Disk as _, Error, Floor, fsck, repair};
+use bodywire_ledger::{Disk, Error, Floor, VerifierKey, fsck, repair};
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -59,10 +59,10 @@ impl<S: Disks> Replica<S> {
         if !begun {
             return held.set_health(Health { looked_at: Some(self.now()), ..Health::default() });
         }
-        let mut health = check(held, self.now());
+        let mut health = self.check(held);
         if !health.damaged.is_empty() {
             // It may have changed while it was read: a second look, with the writer waiting.
-            health = held.locked(|_| check(held, self.now()));
+            health = held.locked(|_| self.check(held));
         }
         let open = held.locked(|book| matches!(book.copy, Holding::Open(_)));
         let sound = health.damaged.is_empty();
@@ -79,14 +79,17 @@ impl<S: Disks> Replica<S> {
         }
     }
 
+    fn check(&self, held: &Held<S>) -> Health {
+        let health = check(&held.disks.readable(&held.hash, Part::Copy), &held.key);
+        Health { looked_at: Some(self.now()), ..health }
+    }
+
     /// Repairs from the peers; whoever sends what does not fit is not asked again in this run.
     fn repair(&self, held: &Held<S>, handle: &Handle) {
         held.repairing(|book| {
             // Closed, since a directory is open once.
             book.copy = Holding::InRepair;
-            let floor =
-                book.mirrored.as_ref().and_then(|signed| Checkpoint::open(signed.as_bytes(), &held.key).ok());
-            let floor = floor.as_ref().map_or(Floor::NONE, Floor::from);
+            let floor = book.floor();
             let mut trusted: HashSet<usize> = (0..self.inner.peers.count()).collect();
             while let Err((error, liar)) = self.repair_with(held, handle, floor, &trusted) {
                 tracing::warn!(%error, log = held.hash, "a copy could not be repaired");
@@ -98,7 +101,7 @@ impl<S: Disks> Replica<S> {
             if let Err(error) = book.reopen(&*held.disks, &held.hash) {
                 tracing::error!(%error, log = held.hash, "a copy does not open");
             }
-            held.set_health(check(held, self.now()));
+            held.set_health(self.check(held));
         });
     }
 
@@ -138,11 +141,10 @@ impl<S: Disks> Replica<S> {
 }
 
 /// Looks at every byte.
-fn check<S: Disks>(held: &Held<S>, now_s: u64) -> Health {
-    let disk = held.disks.readable(&held.hash, Part::Copy);
-    let options = fsck::Options { key: Some(held.key.clone()), floor: 0 };
-    let mut health = Health { looked_at: Some(now_s), ..Health::default() };
-    match fsck::check(&disk, &options) {
+pub(crate) fn check(disk: &impl Disk, key: &VerifierKey) -> Health {
+    let options = fsck::Options { key: Some(key.clone()), floor: 0 };
+    let mut health = Health::default();
+    match fsck::check(disk, &options) {
         Ok(report) => {
             for finding in report.findings.iter().filter(|finding| finding.kind.is_failure()) {
                 health.files.insert(finding.file.clone());

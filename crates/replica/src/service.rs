@@ -82,6 +82,22 @@ pub fn log_hash(origin: &str) -> String {
     Hash::of(origin.as_bytes()).to_string()
 }
 
+/// Witness and mirror of the replica of this name.
+pub(crate) fn cosigners(
+    name: &str,
+    witness: SigningKey,
+    mirror: SigningKey,
+) -> Result<(Cosigner, Cosigner), Error> {
+    if witness.verifying_key() == mirror.verifying_key() {
+        return Err(Error::OneKey);
+    }
+    let cosigner = |role: &str, key| Cosigner { name: format!("{name}/{role}"), key };
+    let (witness, mirror) = (cosigner("witness", witness), cosigner("mirror", mirror));
+    witness.key()?;
+    mirror.key()?;
+    Ok((witness, mirror))
+}
+
 /// A replica. Clones share it.
 pub struct Replica<S: Disks> {
     pub(crate) inner: Arc<Inner<S>>,
@@ -113,14 +129,7 @@ impl<S: Disks> Replica<S> {
     /// # Errors
     /// [`Error`].
     pub fn open(config: Config, disks: S) -> Result<Self, Error> {
-        if config.witness.verifying_key() == config.mirror.verifying_key() {
-            return Err(Error::OneKey);
-        }
-        let [witness, mirror] = [("witness", config.witness), ("mirror", config.mirror)]
-            .map(|(role, key)| Cosigner { name: format!("{}/{role}", config.name), key });
-        for cosigner in [&witness, &mirror] {
-            CosignerKey::new(&cosigner.name, cosigner.key.verifying_key())?;
-        }
+        let (witness, mirror) = cosigners(&config.name, config.witness, config.mirror)?;
         let disks = Arc::new(disks);
         let mut logs = BTreeMap::new();
         for key in config.logs {
@@ -151,7 +160,7 @@ impl<S: Disks> Replica<S> {
     /// # Errors
     /// None: the name was checked when the replica was opened.
     pub fn witness_key(&self) -> Result<CosignerKey, bodywire_ledger::Error> {
-        CosignerKey::new(&self.inner.witness.name, self.inner.witness.key.verifying_key())
+        self.inner.witness.key()
     }
 
     /// The mirror's key, for whoever trusts it.
@@ -159,7 +168,7 @@ impl<S: Disks> Replica<S> {
     /// # Errors
     /// None: the name was checked when the replica was opened.
     pub fn mirror_key(&self) -> Result<CosignerKey, bodywire_ledger::Error> {
-        CosignerKey::new(&self.inner.mirror.name, self.inner.mirror.key.verifying_key())
+        self.inner.mirror.key()
     }
 
     /// What it has done.

@@ -2,11 +2,11 @@
 
 use crate::answer::Refused;
 use crate::disks::Disks;
+use crate::frames::{self, whole};
 use crate::held::Held;
 use crate::http::READ_TIMEOUT;
 use crate::service::Replica;
 use axum::body::{Body, Bytes};
-use bodywire_ledger::segment::{FRAME_HEADER_BYTES, FrameHeader};
 use futures_util::StreamExt;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -82,18 +82,6 @@ async fn take<S: Disks>(
     }
 }
 
-/// Whether a whole frame has come. One that is none, or belongs elsewhere, is refused by its first bytes.
-fn whole(bytes: &[u8], at: u64) -> Result<bool, Refused> {
-    if bytes.len() < FRAME_HEADER_BYTES {
-        return Ok(false);
-    }
-    let header = FrameHeader::parse(bytes)?;
-    if header.first != at {
-        return Err(Refused::Malformed(format!("a frame does not begin at entry {at}")));
-    }
-    Ok(bytes.len() >= header.len as usize)
-}
-
 /// Stores all whole frames that have come.
 async fn store<S: Disks>(
     replica: &Replica<S>,
@@ -104,36 +92,14 @@ async fn store<S: Disks>(
     let (begin, now) = (waiting.at, replica.now());
     let counters = replica.counters();
     let done = held.with(move |book| {
-        let (mut used, mut at) = (0, begin);
-        let mut outcome = Ok(());
-        while let Some(rest) = bytes.get(used..).filter(|rest| !rest.is_empty()) {
-            match whole(rest, at) {
-                Ok(true) => {}
-                Ok(false) => break,
-                Err(refused) => {
-                    outcome = Err(refused);
-                    break;
-                }
-            }
-            // Somebody else may have sent the same in the meantime.
-            let stored = book.expects(at).and_then(|()| book.append(rest, now));
-            match stored.and_then(|len| Ok((len, book.size()?))) {
-                Ok((len, size)) => {
-                    counters.frames.fetch_add(1, Relaxed);
-                    counters.frame_bytes.fetch_add(len as u64, Relaxed);
-                    (used, at) = (used + len, size);
-                }
-                Err(refused) => {
-                    outcome = Err(refused);
-                    break;
-                }
-            }
-        }
+        let taken = frames::take(book, &bytes, begin, now);
+        counters.frames.fetch_add(taken.frames, Relaxed);
+        counters.frame_bytes.fetch_add(taken.used as u64, Relaxed);
         let mut bytes = bytes;
-        bytes.drain(..used);
-        Ok((bytes, at, outcome))
+        bytes.drain(..taken.used);
+        Ok((bytes, taken.at, taken.refused))
     });
-    let (bytes, at, outcome) = done.await?;
+    let (bytes, at, refused) = done.await?;
     (waiting.bytes, waiting.at) = (bytes, at);
-    outcome
+    refused.map_or(Ok(()), Err)
 }

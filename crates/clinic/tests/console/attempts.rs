@@ -3,7 +3,7 @@
 
 use crate::access::{emergency, fill};
 use crate::asking::{Asking, START_MS};
-use crate::house::{BED, House, Somebody, Wish};
+use crate::house::{BED, House, Somebody, Wish, somebody_of};
 use axum::body::Body;
 use axum::http::{Method, Response, StatusCode};
 use bodywire_clinic::board::{AlarmInput, Priority, Signal, WaveChunk};
@@ -30,9 +30,9 @@ const ATTEMPTS: [(&str, Option<Make>); 9] = [
     ("no certificate", None),
     (
         "another issuer",
-        Some(|house| {
+        Some(|_| {
             let stranger = SigningKey::from_bytes(&[0x77; 32]);
-            house.somebody_of(&stranger, 1, Role::Physician, START_MS, |_| {})
+            somebody_of(&stranger, 1, Role::Physician, START_MS, |_| {})
         }),
     ),
     (

@@ -1,35 +1,26 @@
 //! A house with an issuer, people, two beds, a ledger and a gate, and requests as a browser signs them.
 
+mod people;
+
+pub(crate) use people::*;
+
 use bodywire_clinic::archive::Archive;
 use bodywire_clinic::asks::SensorAsk;
 use bodywire_clinic::board::{Board, Source};
-use bodywire_clinic::gate::credential::Credential;
-use bodywire_clinic::gate::directory::{BedPlace, Directory, SensorPlace};
+use bodywire_clinic::gate::directory::Directory;
 use bodywire_clinic::gate::journal::Journal;
 use bodywire_clinic::gate::{Gate, LedgerPlace, Parts};
 use bodywire_ledger::{Origin, VerifierKey};
-use bodywire_proto::access::certificate::{Certificate, LIFETIME_MAX_MS, Role};
-use bodywire_proto::access::verify::{digest, name_of};
-use bodywire_proto::access::{Bed, IssuerKey, PatientNumber, Person, Purpose, Relation, Request, revocation};
-use bodywire_proto::risk::RiskClass;
-use bodywire_proto::wire::SensorId;
+use bodywire_proto::access::IssuerKey;
+use bodywire_proto::access::certificate::{Certificate, Role};
 use bodywire_store::{DatabaseKey, Location, Store};
-use ed25519_dalek::{Signer, SigningKey};
-use std::collections::BTreeMap;
+use ed25519_dalek::SigningKey;
 use std::sync::Arc;
 use tempfile::TempDir;
 use tokio::sync::{Mutex, mpsc};
 
 /// Name of the house's ledger.
 pub(crate) const ORIGIN: &str = "house.example/log";
-/// The bed of the patient that people have to do with.
-pub(crate) const BED: u16 = 1;
-/// A bed of somebody else.
-pub(crate) const OTHER_BED: u16 = 2;
-/// Who lies in [`BED`].
-pub(crate) const PATIENT: PatientNumber = PatientNumber(4_711);
-/// The class III sensor of [`BED`].
-pub(crate) const PUMP: SensorId = SensorId(5);
 
 pub(crate) struct House {
     pub(crate) board: Board,
@@ -40,41 +31,6 @@ pub(crate) struct House {
     pub(crate) directory: TempDir,
     issuer: SigningKey,
     list: u64,
-}
-
-/// A person of the house, with a certificate that is good unless a test says otherwise.
-pub(crate) struct Somebody {
-    pub(crate) key: SigningKey,
-    pub(crate) credential: Credential,
-}
-
-/// What a request says.
-#[derive(Clone, Copy)]
-pub(crate) struct Wish {
-    pub(crate) bed: u16,
-    pub(crate) patient: Option<PatientNumber>,
-    pub(crate) class: RiskClass,
-    pub(crate) sensor: Option<SensorId>,
-    pub(crate) purpose: Purpose,
-    pub(crate) statement: Option<&'static str>,
-}
-
-impl Wish {
-    pub(crate) const TREATMENT: Self = Self {
-        bed: BED,
-        patient: Some(PATIENT),
-        class: RiskClass::II,
-        sensor: None,
-        purpose: Purpose::Treatment,
-        statement: None,
-    };
-    pub(crate) const PUMP: Self = Self { class: RiskClass::III, sensor: Some(PUMP), ..Self::TREATMENT };
-    pub(crate) const GLASS: Self = Self {
-        patient: None,
-        purpose: Purpose::BreakGlass,
-        statement: Some("cardiac arrest call"),
-        ..Self::TREATMENT
-    };
 }
 
 impl House {
@@ -93,7 +49,7 @@ impl House {
         let archive = open_ledger(&directory, &store).await;
         let mut house = Self { board, gate, store, archive, asks, directory, issuer, list: 0 };
         house.ledger_is_there();
-        house.gate.set_directory(house.people());
+        house.gate.set_directory(people());
         house.publish(&[], clock());
         house
     }
@@ -108,7 +64,7 @@ impl House {
         self.gate = Gate::new(Parts { board: board.clone(), issuers, journal, clock, random });
         self.board = board;
         self.ledger_is_there();
-        self.gate.set_directory(self.people());
+        self.gate.set_directory(people());
     }
 
     pub(crate) fn ledger_is_there(&self) {
@@ -122,45 +78,15 @@ impl House {
         self.gate.set_ledger(place, &self.store);
     }
 
-    /// Person 1 treats the patient of [`BED`], 2 is on call, 3 is the patient, 4 reviews, 5 has nothing to do with anybody.
+    #[expect(clippy::unused_self, reason = "the people are those of this house")]
     pub(crate) fn people(&self) -> Directory {
-        let mut directory = Directory::default();
-        for (number, name) in
-            [(1, "Dr A. Meyer"), (2, "S. Ode"), (3, "The patient"), (4, "R. Viewer"), (5, "Dr B. Lima")]
-        {
-            directory.names.insert(Person([number; 16]), name.to_owned());
-        }
-        for (number, relation) in
-            [(1, Relation::Treating), (2, Relation::OnCall), (3, Relation::Own), (4, Relation::Consulting)]
-        {
-            directory.relations.insert((Person([number; 16]), PATIENT), relation);
-        }
-        let sensor = |class, name: &str| SensorPlace { class, name: name.to_owned() };
-        let sensors = BTreeMap::from([
-            (SensorId(1), sensor(RiskClass::II, "ecg-1")),
-            (SensorId(3), sensor(RiskClass::I, "temp-3")),
-            (PUMP, sensor(RiskClass::III, "insulin-5")),
-        ]);
-        let place = |label: &str, patient: PatientNumber| BedPlace {
-            label: label.to_owned(),
-            patient_label: format!("patient {label}"),
-            patient: Some(patient),
-            sensors: sensors.clone(),
-        };
-        directory.beds.insert(Bed(BED), place("402", PATIENT));
-        directory.beds.insert(Bed(OTHER_BED), place("403", PatientNumber(9)));
-        directory
+        people::people()
     }
 
     /// A revocation list with these serials, made now.
     pub(crate) fn publish(&mut self, serials: &[u64], now_ms: u64) {
         self.list += 1;
-        let name = name_of(&self.issuer.verifying_key().to_bytes());
-        let mut bytes = vec![0; 1_024];
-        let length = revocation::emit_signed_bytes(name, self.list, now_ms, serials, &mut bytes).unwrap();
-        bytes.truncate(length);
-        let signature = self.issuer.sign(&bytes).to_bytes();
-        bytes.extend(signature);
+        let bytes = revocations(&self.issuer, self.list, serials, now_ms);
         self.gate.set_revocations(&bytes).unwrap();
     }
 
@@ -172,53 +98,7 @@ impl House {
         now_ms: u64,
         change: impl FnOnce(&mut Certificate),
     ) -> Somebody {
-        self.somebody_of(&self.issuer.clone(), number, role, now_ms, change)
-    }
-
-    pub(crate) fn somebody_of(
-        &self,
-        issuer: &SigningKey,
-        number: u8,
-        role: Role,
-        now_ms: u64,
-        change: impl FnOnce(&mut Certificate),
-    ) -> Somebody {
-        let key = SigningKey::from_bytes(&rand::random());
-        let mut certificate = Certificate {
-            serial: rand::random(),
-            person: Person([number; 16]),
-            role,
-            highest_class: RiskClass::III,
-            key: key.verifying_key().to_bytes(),
-            not_before_ms: now_ms,
-            not_after_ms: now_ms + LIFETIME_MAX_MS,
-            issuer: name_of(&issuer.verifying_key().to_bytes()),
-            signature: [0; 64],
-        };
-        change(&mut certificate);
-        certificate.signature = issuer.sign(&certificate.signed_bytes().unwrap()).to_bytes();
-        let bytes = certificate.to_bytes().unwrap();
-        Somebody { key, credential: Credential { certificate, bytes, code: None, wall: false } }
-    }
-}
-
-impl Somebody {
-    /// A request as the page signs it.
-    pub(crate) fn request(&self, wish: Wish, challenge: [u8; 16], now_ms: u64) -> Request {
-        let mut request = Request {
-            challenge,
-            serial: self.credential.certificate.serial,
-            patient: wish.patient,
-            bed: Bed(wish.bed),
-            sensor: wish.sensor,
-            class: wish.class,
-            purpose: wish.purpose,
-            time_ms: now_ms,
-            statement: wish.statement.map(|statement| digest(&[statement.as_bytes()])),
-            signature: [0; 64],
-        };
-        request.signature = self.key.sign(&request.signed_bytes().unwrap()).to_bytes();
-        request
+        somebody_of(&self.issuer, number, role, now_ms, change)
     }
 }
 
