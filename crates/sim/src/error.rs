@@ -14,6 +14,14 @@ pub enum Error {
     #[cfg(feature = "std")]
     #[error(transparent)]
     Proto(#[from] bodywire_proto::Error),
+    /// A hub of a world cannot begin.
+    #[cfg(feature = "std")]
+    #[error(transparent)]
+    Hub(#[from] bodywire_hub::Error),
+    /// The channels refused what a world wanted.
+    #[cfg(feature = "std")]
+    #[error(transparent)]
+    Channels(#[from] bodywire_channels::Error),
     /// A recording has no signal with this number.
     #[error("the recording has {signals} signals, so there is no signal {signal}; choose a smaller number")]
     NoSuchSignal {

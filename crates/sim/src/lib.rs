@@ -21,5 +21,7 @@ pub mod responder;
 pub mod schemes;
 #[cfg(feature = "std")]
 pub mod sensor;
+#[cfg(feature = "std")]
+pub mod world;
 
 pub use error::Error;

@@ -46,7 +46,7 @@ use checks::{Checks, Rule, Violation};
 use clinic::{Clinic, Told};
 use ledger::{SharedVault, Vault};
 use paths::Link;
-use people::{People, Who};
+use people::People;
 use replicas::Replicas;
 use scenario::{Scenario, Unplayable};
 use signals::Signals;
@@ -150,6 +150,8 @@ pub struct World {
     clinic_down: u32,
     pairs_away: u32,
     records_away: u32,
+    /// Faults that keep each broker down.
+    broker_down: BTreeMap<usize, u32>,
     /// An older copy of the ledger, for whoever exchanges it.
     older: Option<ledger::Copied>,
     replicas: Replicas,
@@ -157,8 +159,6 @@ pub struct World {
     runtime: tokio::runtime::Runtime,
     /// Questions that sensors have answered with their key.
     consents: BTreeSet<[u8; 16]>,
-    /// What the gate gave out, for what follows later.
-    asked: BTreeMap<Who, u64>,
     overheard: VecDeque<Overheard>,
     carried: VecDeque<(usize, String, Vec<u8>)>,
     chance: Chance,
@@ -249,12 +249,12 @@ impl World {
             clinic_down: 0,
             pairs_away: 0,
             records_away: 0,
+            broker_down: BTreeMap::new(),
             older: None,
             replicas: Replicas::new(seed, scenario.replicas, key)?,
             people,
             runtime: runtime.map_err(|error| error.to_string())?,
             consents: BTreeSet::new(),
-            asked: BTreeMap::new(),
             overheard: VecDeque::new(),
             carried: VecDeque::new(),
             chance: Chance::new(seed, "world"),

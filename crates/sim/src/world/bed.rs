@@ -117,10 +117,9 @@ impl Bed {
     fn config(&self) -> Result<Config, Error> {
         let paths = (0..self.paths).map(|path| Broker::plain(format!("path {path}"), "world.example", 1_883));
         let paths: Vec<Broker> = paths.collect();
-        let spread = match paths.len() {
-            0..=2 => Spread::threshold(1, paths.len())?,
-            count => Spread::threshold(count - 1, count)?,
-        };
+        // All but one bring a message back; with two paths both are needed.
+        let count = u8::try_from(paths.len()).unwrap_or(u8::MAX);
+        let spread = Spread::threshold(count.saturating_sub(1).max(2), count)?;
         Ok(Config {
             hub: self.hub,
             signing_key: self.signing_key.clone(),

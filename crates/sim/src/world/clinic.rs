@@ -69,6 +69,8 @@ pub(super) struct Clinic {
     pub(super) arrived: Vec<Arrived>,
     /// What is being stored.
     pub(super) storing: Option<Stored>,
+    /// It is planned to be stored.
+    pub(super) is_planned: bool,
 }
 
 /// What a look at the clinic's timers gives.
@@ -115,6 +117,7 @@ impl Clinic {
             prekey_made_ms: now_ms,
             arrived: Vec::new(),
             storing: None,
+            is_planned: false,
         };
         clinic.recover()?;
         let vault = clinic.vault.lock();
@@ -213,6 +216,12 @@ impl Clinic {
         self.storing =
             Some(Stored { items: sorted.items, rows: rows_of, batch, acknowledge: sorted.acknowledge });
         Ok(true)
+    }
+
+    /// The reports that are being stored, each with its hub.
+    pub(super) fn stored_reports(&self) -> Vec<(HubId, Vec<u8>)> {
+        let items = self.storing.iter().flat_map(|stored| &stored.items);
+        items.map(|item| (item.hub, item.report.clone())).collect()
     }
 
     /// Indexes what was appended, acknowledges it, and shows it. Gives what the sensors have said, and the alarms.

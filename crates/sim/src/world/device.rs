@@ -13,7 +13,7 @@ use bodywire_proto::handshake::{HubRecord, Profile, SensorRecord, enrolled};
 use bodywire_proto::observation::Signal;
 use bodywire_proto::prf::Key;
 use bodywire_proto::puf::{Challenge, Puf, Response};
-use bodywire_proto::wire::{HubId, SensorId};
+use bodywire_proto::wire::{HubId, SensorId, Suite};
 use std::collections::BTreeSet;
 
 impl Wearable {
@@ -87,8 +87,8 @@ impl Device {
         let number = SensorId(u16::try_from(place + 1).unwrap_or(u16::MAX));
         let hub = HubId(u16::try_from(bed + 1).unwrap_or(u16::MAX));
         // Both suites, so that worlds have both.
-        let [first, second, ..] = Profile::ALL;
-        let profile = if place % 2 == 0 { first } else { second };
+        let suite = if place % 2 == 0 { Suite::Polar256 } else { Suite::Polar512 };
+        let profile = Profile::Hardened(suite);
         let (record, at_hub) = enrolled(profile, number, hub, &mut chance.rng)?;
         let wrapping = Key::new(chance.bytes());
         let pairs = PairStore {

@@ -165,6 +165,18 @@ fn stream(chance: &mut Chance) -> [u8; 16] {
     [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p]
 }
 
+/// A copy of the ledger, with what the database said then.
+pub(super) struct Copied {
+    pub(super) files: BTreeMap<String, Vec<u8>>,
+    pub(super) database: Database,
+}
+
+impl Vault {
+    pub(super) fn copy(&self) -> Copied {
+        Copied { files: self.disk.files(), database: self.database.clone() }
+    }
+}
+
 /// The vault as several share it.
 #[derive(Clone)]
 pub(super) struct SharedVault(Arc<Mutex<Vault>>);

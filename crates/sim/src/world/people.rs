@@ -193,7 +193,7 @@ impl People {
 
     /// Whose certificates count.
     pub(super) fn issuer(&self) -> Result<IssuerKey, String> {
-        IssuerKey::from_bytes(&self.issuer.verifying_key().to_bytes()).map_err(|error| error.to_string())
+        IssuerKey::from_bytes(&self.issuer.verifying_key().to_bytes()).ok_or_else(|| "no key of an issuer".to_owned())
     }
 
     /// The list with the one who is revoked.

@@ -13,6 +13,10 @@ pub const PATHS_MAX: usize = bodywire_channels::PATHS_MAX;
 pub const SECONDS_MAX: u64 = 86_400;
 /// Replicas at most: a quorum of two in three is what is recommended, and more are asked one after the other.
 pub const REPLICAS_MAX: u8 = 5;
+/// How long an electrode must have been worn before an emergency is certain to be seen, milliseconds.
+const WORN_MS: u64 = 25_000;
+/// Paths at least: a message is put together from two.
+pub const PATHS_MIN: usize = 2;
 /// Faults and attackers at most; a file with more is a mistake.
 pub const FAULTS_MAX: usize = 10_000;
 
@@ -280,8 +284,8 @@ impl Scenario {
         if !(1..=SENSORS_MAX).contains(&self.sensors.len()) {
             return refuse(format!("sensors must be 1 to {SENSORS_MAX}"));
         }
-        if !(1..=PATHS_MAX).contains(&self.paths.len()) {
-            return refuse(format!("paths must be 1 to {PATHS_MAX}"));
+        if !(PATHS_MIN..=PATHS_MAX).contains(&self.paths.len()) {
+            return refuse(format!("paths must be {PATHS_MIN} to {PATHS_MAX}"));
         }
         if !(1..=SECONDS_MAX).contains(&self.seconds) {
             return refuse(format!("seconds must be 1 to {SECONDS_MAX}"));
@@ -304,6 +308,49 @@ impl Scenario {
             return refuse(format!("{chance} is no probability"));
         }
         self.faults.iter().try_for_each(|fault| self.check_fault(fault.what))
+    }
+
+    /// Whether the alarm of this emergency must come: nothing else is wrong around it that would excuse it. A patient who has worn
+    /// the electrode for a while, one path too few at most, and time enough.
+    pub(super) fn alarm_is_promised(&self, number: usize) -> bool {
+        let Some(Fault { at_ms, for_ms, what: What::Emergency { bed } }) = self.faults.get(number).copied() else {
+            return false;
+        };
+        let watched_ms = u64::try_from(super::ward::ALARM_WITHIN.as_millis()).unwrap_or(u64::MAX) + 500;
+        let fits = at_ms >= WORN_MS && for_ms >= watched_ms && at_ms + watched_ms <= 1_000 * self.seconds;
+        if !fits || self.air.loss > 0.1 || self.air.lie > 0.1 || !self.sensors.contains(&Wearable::Ecg) {
+            return false;
+        }
+        let around = |fault: &Fault| {
+            fault.at_ms < at_ms + watched_ms && fault.at_ms + fault.for_ms + WORN_MS > at_ms
+        };
+        let mut paths: Vec<usize> = (0..self.paths.len())
+            .filter(|path| self.paths.get(*path).is_some_and(|of| of.loss > 0.05 || of.lie > 0.05))
+            .collect();
+        if self.attackers.iter().any(|who| matches!(who, Attacker::PathForger | Attacker::PathReplayer)) {
+            paths.push(0);
+        }
+        let others = self.faults.iter().enumerate().filter(|(other, fault)| *other != number && around(fault));
+        for (_, fault) in others {
+            match fault.what {
+                What::HubCut { bed: of, .. }
+                | What::HubCrash { bed: of, .. }
+                | What::SensorReset { bed: of, .. }
+                | What::Jammed { bed: of }
+                | What::HubUnheard { bed: of }
+                | What::Emergency { bed: of }
+                    if of != bed => {}
+                What::HubCut { path, .. } | What::ClinicCut { path } | What::BrokerDown { path } => {
+                    paths.push(path);
+                }
+                What::ReplicaCrash { .. } | What::RecordsAway => {}
+                _ => return false,
+            }
+        }
+        paths.sort_unstable();
+        paths.dedup();
+        // Of three paths one may be missing.
+        paths.len() + 2 <= self.paths.len()
     }
 
     fn check_fault(&self, what: What) -> Result<(), Unplayable> {
