@@ -53,6 +53,8 @@ pub(super) struct Vault {
     pub(super) open: Option<Ledger>,
     /// Records of access are not taken.
     pub(super) records_away: bool,
+    /// The disk has failed: until it is opened again the log takes nothing.
+    pub(super) has_failed: bool,
     signing_key: SigningKey,
     seed: u64,
     boots: u64,
@@ -68,6 +70,7 @@ impl Vault {
             database: Database::default(),
             open: None,
             records_away: false,
+            has_failed: false,
             signing_key: SigningKey::from_bytes(&bytes(seed, "ledger key")),
             seed,
             boots: 0,
@@ -88,6 +91,7 @@ impl Vault {
             Log::open(self.disk.clone(), Origin::new(ORIGIN)?, self.signing_key.clone(), floor)?;
         let mut chance = Chance::new(self.seed, &format!("vault {}", self.boots));
         let own = StreamId(stream(&mut chance));
+        self.has_failed = false;
         self.open = Some(Ledger { log, epochs: BTreeMap::new(), chance, own });
         Ok(())
     }
@@ -104,7 +108,9 @@ impl Vault {
             let epoch = ledger.epoch(item.hub, now_ms, &mut database.keys)?;
             drafts.push(epoch.report(item, stream, None).map_err(|error| error.to_string())?);
         }
-        Ok(ledger.log.append(drafts).map_err(|error| error.to_string())?.start)
+        let appended = ledger.log.append(drafts);
+        self.has_failed = appended.is_err();
+        Ok(appended.map_err(|error| error.to_string())?.start)
     }
 
     /// Indexes entries and moves the head register on, both together.
@@ -200,11 +206,13 @@ impl Acts for SharedVault {
 impl SharedVault {
     fn append_act(&self, kind: EntryKind, act: &Act) -> Option<u64> {
         let mut vault = self.lock();
-        let Vault { open, database, records_away: false, .. } = &mut *vault else { return None };
+        let Vault { open, database, records_away: false, has_failed, .. } = &mut *vault else { return None };
         let ledger = open.as_mut()?;
         let (own, size) = (ledger.own, ledger.log.size());
         let epoch = ledger.epoch(OF_THE_CLINIC, act.at_ms, &mut database.keys).ok()?;
         let draft = epoch.record(kind, &act.to_bytes(), (own, size), act.at_ms).ok()?;
-        Some(ledger.log.append(vec![draft]).ok()?.start)
+        let appended = ledger.log.append(vec![draft]);
+        *has_failed = appended.is_err();
+        Some(appended.ok()?.start)
     }
 }

@@ -64,7 +64,7 @@ impl World {
         let told = self.beds.get(bed).is_some_and(|of| of.was_emergency);
         let may = wish.may(told);
         self.signals.count("requests for access", 1);
-        let is_away = self.records_away > 0;
+        let is_away = self.records_away > 0 || self.vault.lock().has_failed;
         match &answer {
             Ok(Answer { decision, recorded, .. }) => {
                 let given = decision.terms().map(|terms| terms.highest);

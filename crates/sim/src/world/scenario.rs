@@ -15,6 +15,9 @@ pub const SECONDS_MAX: u64 = 86_400;
 pub const REPLICAS_MAX: u8 = 5;
 /// How long an electrode must have been worn before an emergency is certain to be seen, milliseconds.
 const WORN_MS: u64 = 25_000;
+/// Share of frames that may be lost in the air while an alarm is promised: one gap in a minute and a half. A radio repeats what is
+/// lost; above this the detector says that it cannot judge, which is an alarm of another kind.
+const AIR_LOSS_MAX: f64 = 0.003;
 /// Paths at least: a message is put together from two.
 pub const PATHS_MIN: usize = 2;
 /// Faults and attackers at most; a file with more is a mistake.
@@ -318,7 +321,7 @@ impl Scenario {
         };
         let watched_ms = u64::try_from(super::ward::ALARM_WITHIN.as_millis()).unwrap_or(u64::MAX) + 500;
         let fits = at_ms >= WORN_MS && for_ms >= watched_ms && at_ms + watched_ms <= 1_000 * self.seconds;
-        if !fits || self.air.loss > 0.1 || self.air.lie > 0.1 || !self.sensors.contains(&Wearable::Ecg) {
+        if !fits || self.air.loss + self.air.lie > AIR_LOSS_MAX || !self.sensors.contains(&Wearable::Ecg) {
             return false;
         }
         let around = |fault: &Fault| {

@@ -18,6 +18,8 @@ use std::time::Duration;
 /// How often the clinic looks at its timers, and publishes its ledger; as the process does.
 const TICK: Duration = Duration::from_millis(250);
 const PUBLISH_EVERY: Duration = Duration::from_secs(1);
+/// How long it takes until a clinic that could not begin is started again.
+const RESTART_AFTER: Duration = Duration::from_secs(1);
 /// How long it takes from the log's append to the head register.
 const REGISTER_AFTER: Duration = Duration::from_millis(1);
 /// An emergency is on the screen within this time: the detector's ten seconds, and two for the way (IEC 60601-2-27 gives the
@@ -37,7 +39,12 @@ impl World {
         let witnessed = self.replicas.witnessed();
         let opened = self.vault.lock().open(witnessed.as_ref());
         if let Err(error) = opened {
-            self.checks.violate(at, Rule::NothingStops, format!("the ledger does not open: {error}"));
+            // A disk that fails while the ledger is opened: whoever runs the clinic tries again.
+            if matches!(error, bodywire_ledger::Error::Disk { .. }) && self.phase == Phase::Running {
+                self.agenda.schedule(at + RESTART_AFTER, Event::BootClinic);
+            } else {
+                self.checks.violate(at, Rule::NothingStops, format!("the ledger does not open: {error}"));
+            }
             return;
         }
         self.clinic_boots += 1;
