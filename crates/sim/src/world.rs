@@ -63,6 +63,15 @@ pub const DRAIN_WITHIN: Duration = Duration::from_secs(180);
 /// How often a world looks whether it has settled.
 const LOOK: Duration = Duration::from_millis(500);
 
+/// What brokers do when nothing is wrong.
+const FAIR: broker::Mood = broker::Mood {
+    loss: 0.0,
+    duplicate: 0.0,
+    lie: 0.0,
+    delay: Duration::from_millis(15),
+    jitter: Duration::from_millis(20),
+};
+
 /// Milliseconds since 1970 in a world.
 const fn unix_ms(at: Time) -> u64 {
     T0_MS + at.as_nanos() / 1_000_000
@@ -354,6 +363,9 @@ impl World {
         match self.phase {
             Phase::Running => {
                 self.trace.note(at, Actor::World, "everything is mended, and has to come back", &[], &[]);
+                // The weather turns fair, too: how a sensor fares in bad air for ever is no promise.
+                self.scenario.air = scenario::Air::default();
+                self.brokers.iter_mut().for_each(|broker| broker.mood = FAIR);
                 self.newest_then.clone_from(&self.vault.lock().database.newest);
                 self.phase = Phase::Returning { since: at };
             }
