@@ -19,6 +19,17 @@ struct One {
     copy: Option<LogCopy<Arc<MemDisks>>>,
     down: u32,
     chance: Chance,
+    /// Entries that its mirror and its witness have cosigned.
+    mirrored: u64,
+    witnessed: u64,
+}
+
+impl One {
+    fn look(&mut self, key: &VerifierKey) {
+        let copy = self.copy.as_ref();
+        self.mirrored = copy.and_then(LogCopy::mirrored).and_then(|signed| size_of(signed, key)).unwrap_or(0);
+        self.witnessed = copy.and_then(LogCopy::witnessed).and_then(|signed| size_of(signed, key)).unwrap_or(0);
+    }
 }
 
 /// All replicas.
@@ -33,7 +44,8 @@ impl Replicas {
         let mut replicas = Self { all: Vec::new(), seed, key };
         for number in 0..usize::from(count) {
             let chance = Chance::new(seed, &format!("replica {number}"));
-            let mut one = One { disks: Arc::new(MemDisks::default()), copy: None, down: 0, chance };
+            let disks = Arc::new(MemDisks::default());
+            let mut one = One { disks, copy: None, down: 0, chance, mirrored: 0, witnessed: 0 };
             one.copy = Some(replicas.open(number, &one.disks)?);
             replicas.all.push(one);
         }
@@ -52,6 +64,7 @@ impl Replicas {
         if let Some(one) = self.all.get_mut(number) {
             one.down += 1;
             one.copy = None;
+            (one.mirrored, one.witnessed) = (0, 0);
             let seed = one.chance.below(u64::MAX);
             one.disks = Arc::new(one.disks.power_cut(seed));
         }
@@ -71,6 +84,7 @@ impl Replicas {
         }
         if let Some(one) = self.all.get_mut(number) {
             one.copy = Some(copy);
+            one.look(&self.key);
         }
         Ok(())
     }
@@ -97,12 +111,12 @@ impl Replicas {
                 copy.add_frames(from, &frames, now_s).map_err(|error| refused("frames", &error))?;
                 trace.note(at, Actor::Replica(number), "has entries", &[at_entry], &[]);
             }
-            let old = copy.witnessed().and_then(|signed| size_of(signed, &self.key)).unwrap_or(0);
-            if old < ledger.log.published() {
-                let body = witness::request_of(ledger.log.disk(), &self.key, old)
+            if one.witnessed < ledger.log.published() {
+                let body = witness::request_of(ledger.log.disk(), &self.key, one.witnessed)
                     .map_err(|error| error.to_string())?;
                 copy.add_checkpoint(body.as_bytes(), now_s)
                     .map_err(|error| refused("the checkpoint", &error))?;
+                one.look(&self.key);
             }
         }
         Ok(())
@@ -110,18 +124,12 @@ impl Replicas {
 
     /// Entries that a majority has durably, and that a majority has cosigned.
     pub(super) fn vouched(&self) -> (u64, u64) {
-        let sizes = |of: fn(&LogCopy<Arc<MemDisks>>) -> Option<&str>| {
-            let mut sizes: Vec<u64> = self
-                .all
-                .iter()
-                .map(|one| {
-                    one.copy.as_ref().and_then(of).and_then(|signed| size_of(signed, &self.key)).unwrap_or(0)
-                })
-                .collect();
+        let sizes = |of: fn(&One) -> u64| {
+            let mut sizes: Vec<u64> = self.all.iter().map(of).collect();
             sizes.sort_unstable();
             sizes.get((sizes.len().saturating_sub(1)) / 2).copied().unwrap_or(0)
         };
-        (sizes(LogCopy::mirrored), sizes(LogCopy::witnessed))
+        (sizes(|one| one.mirrored), sizes(|one| one.witnessed))
     }
 
     /// The furthest checkpoint that a replica has seen.
@@ -137,10 +145,7 @@ impl Replicas {
     pub(super) fn have_all(&self, vault: &Vault) -> bool {
         let Some(ledger) = &vault.open else { return false };
         let size = ledger.log.size();
-        self.all.iter().all(|one| {
-            let mirrored = one.copy.as_ref().and_then(LogCopy::mirrored);
-            mirrored.and_then(|signed| size_of(signed, &self.key)) == Some(size)
-        })
+        self.all.iter().all(|one| one.copy.is_some() && one.mirrored == size)
     }
 
     /// What is wrong in the end, in words.
