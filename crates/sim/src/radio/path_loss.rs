@@ -14,7 +14,7 @@ const DISTANCE_M_MIN: f64 = 0.01;
 /// Mean loss over distance.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum PathLoss {
-    /// `reference_db + 10 exponent log10(d / 1 m)`.
+    /// `reference_db + 10 exponent log10(d / 1 m)`; below one metre the loss at one metre, as in ns-3.
     LogDistance {
         /// Loss at one metre, in decibels.
         reference_db: f64,
@@ -43,7 +43,7 @@ impl PathLoss {
         let metres = distance_m.max(DISTANCE_M_MIN);
         let loss = match *self {
             Self::LogDistance { reference_db, exponent } => {
-                reference_db + 10.0 * exponent * libm::log10(metres)
+                reference_db + 10.0 * exponent * libm::log10(metres.max(1.0))
             }
             Self::Body { slope_db, offset_db } => slope_db * libm::log10(1_000.0 * metres) + offset_db,
         };
@@ -128,6 +128,7 @@ mod tests {
     #[test]
     fn losses_are_those_of_the_printed_fits() {
         assert!((PathLoss::NS3.loss_db(1.0) - 46.6777).abs() < 1e-9);
+        assert!((PathLoss::NS3.loss_db(0.4) - 46.6777).abs() < 1e-9);
         assert!((PathLoss::NS3.loss_db(10.0) - 76.6777).abs() < 1e-9);
         // 6.6 log10(500) + 36.1.
         assert!((PathLoss::BODY_HOSPITAL.loss_db(0.5) - 53.9132).abs() < 1e-3);
