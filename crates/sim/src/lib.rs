@@ -17,6 +17,8 @@ pub mod patient;
 #[cfg(feature = "std")]
 pub mod puf;
 #[cfg(feature = "std")]
+pub mod radio;
+#[cfg(feature = "std")]
 pub mod responder;
 pub mod schemes;
 #[cfg(feature = "std")]
