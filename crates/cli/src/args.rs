@@ -11,6 +11,7 @@ mod ledger;
 mod patient;
 mod roles;
 mod sensor;
+mod sim;
 
 pub use access::{
     AccessAddOptions, AccessCommand, AccessHouse, AccessInviteOptions, AccessPersonOptions,
@@ -38,6 +39,7 @@ pub use roles::{
 };
 pub use sensor::{AirOptions, EnrollOptions, ListOptions, OneSensor, RunOptions, SensorCommand, StateOption};
 pub(crate) use sensor::{class_named, profile_named, signal_name, signal_named};
+pub use sim::{SimCommand, SimOptions, SimScaleOptions};
 
 use bodywire_sim::adversary::{Attack, Scheme};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
@@ -144,6 +146,10 @@ pub enum Command {
     /// Carries out every attack against the link, against paper B's own protocol and against the schemes it is compared
     /// with, and compares what happens with what is documented (exit code 7 when it differs).
     Attacks(AttackOptions),
+    /// A ward in simulated time, with faults and attackers, from a seed: the real code, judged from outside.
+    ///
+    /// Exit code 1 when a rule was broken, with the seed that repeats it.
+    Sim(SimOptions),
     /// Prints shell completions.
     Completions {
         /// For which shell.

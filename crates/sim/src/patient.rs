@@ -7,8 +7,8 @@ use bodywire_ecg::wfdb::{Header, Recording};
 use bodywire_proto::observation::{Scale, Signal};
 use rand_chacha::ChaCha20Rng;
 use rand_core::{Rng, SeedableRng};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// Sampling rate of the synthetic ECG, in thousandths of a hertz.
 pub const ECG_RATE_MILLIHERTZ: u32 = 360_000;

@@ -20,6 +20,7 @@ mod clock;
 mod device;
 mod faults;
 mod ledger;
+mod ledger_disk;
 mod paths;
 mod people;
 pub mod random;
@@ -51,6 +52,7 @@ use replicas::Replicas;
 use scenario::{Scenario, Unplayable};
 use signals::Signals;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::path::PathBuf;
 use std::time::Duration;
 use trace::{Actor, Lines, Trace};
 
@@ -82,8 +84,9 @@ const fn unix_ms(at: Time) -> u64 {
 pub struct Options {
     /// Lines for people.
     pub lines: Option<Lines>,
-    /// Samples are not compared, so that a world of thousands of beds fits into memory.
-    pub is_large: bool,
+    /// A directory for the ledger of a world whose beds fit into no memory otherwise: then samples are not kept for comparison, and no
+    /// disk loses power.
+    pub large: Option<PathBuf>,
     /// Told now and then how far it is, in simulated seconds.
     pub progress: Option<Box<dyn FnMut(u64)>>,
 }
@@ -109,6 +112,7 @@ enum Event {
     SensorTick { bed: usize, sensor: usize, life: usize },
     AtHub { bed: usize, from: RadioAddress, bytes: Vec<u8> },
     AtSensor { bed: usize, sensor: usize, bytes: Vec<u8> },
+    Radio { bed: usize },
     HubTurn { bed: usize, boot: u64 },
     Connect { path: usize, client: Client },
     Noticed { path: usize, client: Client, connection: u64 },
@@ -187,7 +191,8 @@ impl World {
     }
 
     fn build(scenario: &Scenario, seed: u64, options: Options) -> Result<Self, String> {
-        let Options { lines, is_large, progress } = options;
+        let Options { lines, large, progress } = options;
+        let is_large = large.is_some();
         let failed = |error: Error| error.to_string();
         let people = People::new(seed, T0_MS)?;
         let issuer = people.issuer()?;
@@ -222,9 +227,8 @@ impl World {
             };
             Broker::new(mood, Chance::new(seed, &format!("broker {path}")))
         });
-        let acknowledge =
-            if scenario.wait_for_replicas { Acknowledge::Mirrored } else { Acknowledge::Local };
-        let vault = Vault::new(seed);
+        let acknowledge = if scenario.wait_for_replicas { Acknowledge::Mirrored } else { Acknowledge::Local };
+        let vault = Vault::new(seed, large);
         let key = vault.key().map_err(|error| error.to_string())?;
         let told = Told {
             seed,
@@ -339,6 +343,7 @@ impl World {
             Event::SensorTick { bed, sensor, life } => self.sensor_tick(at, bed, sensor, life),
             Event::AtHub { bed, from, bytes } => self.at_hub(at, bed, from, bytes),
             Event::AtSensor { bed, sensor, bytes } => self.at_sensor(at, bed, sensor, &bytes),
+            Event::Radio { bed } => self.radio(at, bed),
             Event::HubTurn { bed, boot } => self.hub_turn(at, bed, boot),
             Event::Connect { path, client } => self.connect(at, path, client),
             Event::Noticed { path, client, connection } => self.noticed(at, path, client, connection),
@@ -365,7 +370,8 @@ impl World {
             Phase::Running => {
                 self.trace.note(at, Actor::World, "everything is mended, and has to come back", &[], &[]);
                 // The weather turns fair, too: how a sensor fares in bad air for ever is no promise.
-                self.scenario.air = scenario::Air::default();
+                self.scenario.air =
+                    scenario::Air { radio: self.scenario.air.radio, ..scenario::Air::default() };
                 self.brokers.iter_mut().for_each(|broker| broker.mood = FAIR);
                 self.newest_then.clone_from(&self.vault.lock().database.newest);
                 self.phase = Phase::Returning { since: at };
@@ -418,7 +424,10 @@ impl World {
             .filter(|of| vault.database.newest.get(of) <= self.newest_then.get(of))
             .map(|(hub, sensor)| format!("{}.{}", hub.0, sensor.0))
             .collect();
-        format!("nothing came from these sensors (bed.sensor) after everything was mended: {}", gone.join(", "))
+        format!(
+            "nothing came from these sensors (bed.sensor) after everything was mended: {}",
+            gone.join(", ")
+        )
     }
 
     fn sensors_of_all(&self) -> impl Iterator<Item = (HubId, SensorId)> + '_ {

@@ -4,6 +4,7 @@ use super::attacks::Overheard;
 use super::trace::Actor;
 use super::{Event, World, unix_ms};
 use crate::agenda::Time;
+use crate::radio::medium::{Event as RadioEvent, Medium};
 use crate::sensor::Output;
 use crate::world::checks::Rule;
 use bodywire_hub::machine::{Heard, RadioAddress};
@@ -62,7 +63,10 @@ impl World {
     }
 
     /// Puts a frame on the air to the hub.
-    pub(super) fn to_hub(&mut self, at: Time, bed: usize, from: RadioAddress, bytes: Vec<u8>) {
+    fn to_hub(&mut self, at: Time, bed: usize, from: RadioAddress, bytes: Vec<u8>) {
+        if self.on_radio(at, bed, (usize::try_from(from.0).unwrap_or(0), 0), &bytes) {
+            return;
+        }
         for (delay, bytes) in self.through_air(bed, false, bytes) {
             self.agenda.schedule(at + delay, Event::AtHub { bed, from, bytes });
         }
@@ -77,8 +81,66 @@ impl World {
         if to.0 == 0 || to.0 >= STRANGERS {
             return;
         }
+        if self.on_radio(at, bed, (0, sensor + 1), bytes) {
+            return;
+        }
         for (delay, bytes) in self.through_air(bed, true, bytes.to_vec()) {
             self.agenda.schedule(at + delay, Event::AtSensor { bed, sensor, bytes });
+        }
+    }
+
+    /// Gives a message to the bed's radio; false when it has none. Nodes count from the hub, 0.
+    fn on_radio(&mut self, at: Time, bed: usize, (from, to): (usize, usize), bytes: &[u8]) -> bool {
+        let Some(medium) = self.beds.get_mut(bed).and_then(|of| of.medium.as_mut()) else { return false };
+        // Longer than a message is nothing that sensors and hubs send.
+        if let Err(error) = medium.send(at, from, to, bytes.to_vec(), 0) {
+            self.checks.violate(at, Rule::NothingStops, format!("a radio stopped: {error}"));
+        }
+        self.drain_radio(at, bed);
+        true
+    }
+
+    /// Lets a bed's radio go on.
+    pub(super) fn radio(&mut self, at: Time, bed: usize) {
+        let Some(of) = self.beds.get_mut(bed) else { return };
+        if of.radio_at != Some(at) {
+            return;
+        }
+        of.radio_at = None;
+        if let Some(medium) = &mut of.medium {
+            medium.handle(at);
+        }
+        self.drain_radio(at, bed);
+    }
+
+    fn drain_radio(&mut self, at: Time, bed: usize) {
+        while let Some(event) =
+            self.beds.get_mut(bed).and_then(|of| of.medium.as_mut()).and_then(Medium::poll)
+        {
+            match event {
+                RadioEvent::Delivered { to, from, bytes, sent_at } => {
+                    self.signals.note("message through the air, ms", at.since(sent_at) as f64 / 1e6);
+                    // What disturbs the air besides its own users.
+                    for (_, bytes) in self.through_air(bed, from == 0, bytes) {
+                        let event = if to == 0 {
+                            Event::AtHub { bed, from: RadioAddress(from as u64), bytes }
+                        } else {
+                            Event::AtSensor { bed, sensor: to - 1, bytes }
+                        };
+                        self.agenda.schedule(at, event);
+                    }
+                }
+                RadioEvent::Lost { reason, .. } => self.signals.count(reason.name(), 1),
+                RadioEvent::Done { .. } => {}
+            }
+        }
+        let Some(of) = self.beds.get_mut(bed) else { return };
+        let next = of.medium.as_ref().and_then(Medium::next_timeout);
+        if let Some(next) = next
+            && of.radio_at.is_none_or(|planned| next < planned)
+        {
+            of.radio_at = Some(next);
+            self.agenda.schedule(next, Event::Radio { bed });
         }
     }
 
@@ -98,7 +160,8 @@ impl World {
             if chance.happens(air.lie) {
                 chance.change(&mut bytes);
             }
-            let delay = Duration::from_millis(air.delay_ms) + chance.within(Duration::from_millis(air.jitter_ms));
+            let delay =
+                Duration::from_millis(air.delay_ms) + chance.within(Duration::from_millis(air.jitter_ms));
             arriving.push((delay, bytes));
         }
         arriving
@@ -113,7 +176,9 @@ impl World {
     pub(super) fn at_sensor(&mut self, at: Time, bed: usize, sensor: usize, bytes: &[u8]) {
         let Some(of) = self.beds.get_mut(bed) else { return };
         let is_silent = of.is_silent;
-        let Some(device) = of.devices.get_mut(sensor).filter(|device| device.begun && !is_silent) else { return };
+        let Some(device) = of.devices.get_mut(sensor).filter(|device| device.begun && !is_silent) else {
+            return;
+        };
         // What a sensor refuses it met with silence; that is no fault of the world.
         let refused =
             device.sensor.frame(Duration::from(at), unix_ms(at), bytes, &mut device.chance.rng).is_err();

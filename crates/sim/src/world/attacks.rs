@@ -114,7 +114,13 @@ impl World {
         if forges {
             self.chance.change(&mut payload);
         }
-        self.trace.note(at, Actor::Attacker("owner of a broker"), "says on its path", &[path as u64], &payload);
+        self.trace.note(
+            at,
+            Actor::Attacker("owner of a broker"),
+            "says on its path",
+            &[path as u64],
+            &payload,
+        );
         let retain = topic.ends_with("/p");
         let publication = Publication { topic, payload, delivery: Delivery::AtLeastOnce, retain };
         let Some(broker) = self.brokers.get_mut(path) else { return };

@@ -8,14 +8,15 @@ use super::{Event, World, unix_ms};
 use crate::Error;
 use crate::agenda::Time;
 use crate::patient::Condition;
+use crate::radio::medium::Medium;
 use crate::world::checks::Rule;
 use crate::world::trace::Actor;
 use bodywire_channels::Spread;
 use bodywire_channels::topic::{Rendezvous, Shard};
+use bodywire_hub::Config;
 use bodywire_hub::bedside::SensorProfile;
 use bodywire_hub::machine::{Action, Machine, Moment};
 use bodywire_hub::spool::Spool;
-use bodywire_hub::Config;
 use bodywire_paths::Broker;
 use bodywire_proto::access::IssuerKey;
 use bodywire_proto::prf::Key;
@@ -48,6 +49,9 @@ pub(super) struct Bed {
     pub(super) is_silent: bool,
     pub(super) chance: Chance,
     pub(super) pairs: Vec<PairStore>,
+    /// The radio of the bed, and when it is to be looked at; nothing: plain air.
+    pub(super) medium: Option<Medium>,
+    pub(super) radio_at: Option<Time>,
     booted: Time,
     turn_at: Option<Time>,
     disk: SpoolDisk,
@@ -81,6 +85,9 @@ impl Bed {
             pairs.push(enrolment.pairs);
             told.push((enrolment.profile, enrolment.wrapping));
         }
+        let radio = scenario.air.radio.map(|radio| radio.config(scenario.sensors.len()));
+        let mut chance = Chance::new(seed, &format!("hub {bed}"));
+        let medium = radio.map(|config| Medium::new(&config, chance.below(u64::MAX))).transpose()?;
         let made = Self {
             hub,
             rendezvous: bytes(seed, &format!("rendezvous {bed}")),
@@ -94,8 +101,10 @@ impl Bed {
             emergencies: 0,
             was_emergency: false,
             is_silent: false,
-            chance: Chance::new(seed, &format!("hub {bed}")),
+            chance,
             pairs,
+            medium,
+            radio_at: None,
             booted: Time::ZERO,
             turn_at: None,
             disk,
@@ -149,7 +158,8 @@ impl Bed {
     /// It is killed, or its power goes.
     pub(super) fn crash(&mut self, power: bool) {
         // What it had not written is gone with it; what it does at its end must not reach the disk.
-        let disk = if power { self.disk.after_a_power_cut(&mut self.chance) } else { self.disk.after_a_kill() };
+        let disk =
+            if power { self.disk.after_a_power_cut(&mut self.chance) } else { self.disk.after_a_kill() };
         self.machine = None;
         self.disk = disk;
     }
@@ -177,7 +187,9 @@ impl World {
         }
         match of.boot(at) {
             Ok(()) => self.trace.note(at, Actor::Hub(bed), "begins", &[], &[]),
-            Err(error) => self.checks.violate(at, Rule::NothingStops, format!("hub {bed} does not begin: {error}")),
+            Err(error) => {
+                self.checks.violate(at, Rule::NothingStops, format!("hub {bed} does not begin: {error}"))
+            }
         }
         (0..self.brokers.len()).for_each(|path| self.reconcile(at, path, super::Client::Hub(bed)));
         self.turn_soon(at, bed);
@@ -227,7 +239,13 @@ impl World {
             _ => None,
         };
         let found = u64::from(pair.is_some());
-        self.trace.note(at, Actor::Hub(bed), "asks the database for a pair of sensor, found", &[u64::from(sensor.0), found], &[]);
+        self.trace.note(
+            at,
+            Actor::Hub(bed),
+            "asks the database for a pair of sensor, found",
+            &[u64::from(sensor.0), found],
+            &[],
+        );
         let moment = of.moment(at);
         let Some(machine) = &mut of.machine else { return };
         if let Err(error) = machine.pair(moment, sensor, pair, &mut of.chance.rng) {

@@ -109,8 +109,7 @@ impl Broker {
 
     /// Whether something that is under way still arrives.
     pub(super) fn arrives(&self, client: Client, connection: u64) -> bool {
-        self.running
-            && self.clients.get(&client).is_some_and(|found| found.up && found.number == connection)
+        self.running && self.clients.get(&client).is_some_and(|found| found.up && found.number == connection)
     }
 
     /// A client listens; it is told what is retained.
@@ -187,13 +186,8 @@ fn matches(filter: &str, topic: &str) -> bool {
 mod tests {
     use super::*;
 
-    const CLEAN: Mood = Mood {
-        loss: 0.0,
-        duplicate: 0.0,
-        lie: 0.0,
-        delay: Duration::from_millis(5),
-        jitter: Duration::ZERO,
-    };
+    const CLEAN: Mood =
+        Mood { loss: 0.0, duplicate: 0.0, lie: 0.0, delay: Duration::from_millis(5), jitter: Duration::ZERO };
 
     fn said(topic: &str, retain: bool) -> Publication {
         Publication { topic: topic.into(), payload: vec![1, 2], delivery: Delivery::AtLeastOnce, retain }

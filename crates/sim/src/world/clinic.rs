@@ -2,9 +2,11 @@
 //! [`super::ledger`]; what it publishes goes back to whoever asked.
 
 use super::chance::{Chance, bytes};
-use super::ledger::SharedVault;
 use super::clock;
+use super::ledger::SharedVault;
 use crate::agenda::Time;
+use bodywire_channels::session::HubNumber;
+use bodywire_channels::topic::{Rendezvous, Shard};
 use bodywire_clinic::archive::Item;
 use bodywire_clinic::asks::{Asks, SensorAsk};
 use bodywire_clinic::board::{Board, Source};
@@ -15,8 +17,6 @@ use bodywire_clinic::gate::{Gate, Parts};
 use bodywire_clinic::ingest::{Arrived, Ingest, Publication, Receipt};
 use bodywire_clinic::intake::{Intake, Known, rows};
 use bodywire_clinic::{Acknowledge, Batch};
-use bodywire_channels::session::HubNumber;
-use bodywire_channels::topic::{Rendezvous, Shard};
 use bodywire_proto::access::IssuerKey;
 use bodywire_proto::report::Report;
 use bodywire_proto::wire::{HubId, SensorId};
@@ -243,8 +243,7 @@ impl Clinic {
     fn show(&mut self, at: Time, item: &Item, shown: &mut Shown) {
         self.asks.hear(item.hub, &item.report);
         let Some(chart) = self.charts.get_mut(&item.hub) else { return };
-        let changes =
-            Report::parse(&item.report).and_then(|report| chart.show(&report, super::unix_ms(at)));
+        let changes = Report::parse(&item.report).and_then(|report| chart.show(&report, super::unix_ms(at)));
         shown.answers.extend(chart.answers().into_iter().map(|answer| (item.hub, answer)));
         match changes {
             Ok(changes) => shown.alarms.extend(changes.into_iter().map(|change| (item.hub, change))),

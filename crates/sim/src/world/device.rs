@@ -131,8 +131,7 @@ impl Device {
         };
         let source = if self.keeps { source.keeping(&kept) } else { source };
         let sealing = if self.wearable.class() == RiskClass::III {
-            let rule =
-                Rule { issuer: Some(self.issuer), wearer: Wearer::Agrees, emergency_consent: false };
+            let rule = Rule { issuer: Some(self.issuer), wearer: Wearer::Agrees, emergency_consent: false };
             let release = Release::new(self.wrapping.clone(), rule);
             let release =
                 if self.answers.is_empty() { release } else { release.with_memory(&self.answers)? };

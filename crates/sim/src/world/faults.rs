@@ -145,7 +145,8 @@ impl World {
             // The database was exchanged, too: then only replicas know.
             vault.database = older.database;
         }
-        let known = vault.database.floor().size.max(witnessed.as_ref().map_or(0, |checkpoint| checkpoint.size));
+        let known =
+            vault.database.floor().size.max(witnessed.as_ref().map_or(0, |checkpoint| checkpoint.size));
         let opened = vault.open(witnessed.as_ref());
         let size = vault.open.as_ref().map_or(0, |ledger| ledger.log.size());
         vault.open = None;
@@ -153,7 +154,9 @@ impl World {
         drop(vault);
         self.signals.count("rollbacks tried", 1);
         if opened.is_ok() && size < known {
-            let text = format!("a ledger of {size} entries was taken, and {known} are known ({then} of {newest} then)");
+            let text = format!(
+                "a ledger of {size} entries was taken, and {known} are known ({then} of {newest} then)"
+            );
             self.checks.violate(at, Rule::NoRollback, text);
         }
     }

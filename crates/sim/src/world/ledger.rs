@@ -2,17 +2,19 @@
 //! beside it: the head register, the index and the keys.
 
 use super::chance::{Chance, bytes};
+use super::ledger_disk::LedgerDisk;
 use bodywire_clinic::archive::Item;
 use bodywire_clinic::archive::sealing::{Epoch, Opening};
 use bodywire_clinic::gate::act::Act;
 use bodywire_clinic::gate::{Acts, Appending};
 use bodywire_ledger::{
-    Checkpoint, EntryKind, Error, Floor, Hash, KeyId, Log, MemDisk, Origin, StreamId, VerifierKey,
+    Checkpoint, EntryKind, Error, FileDisk, Floor, Hash, KeyId, Log, MemDisk, Origin, StreamId, VerifierKey,
 };
 use bodywire_proto::wire::{HubId, SensorId};
 use bodywire_store::LogHead;
 use ed25519_dalek::SigningKey;
 use std::collections::{BTreeMap, HashMap};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Name of the ledger. `example` is a name that nobody has (RFC 2606).
@@ -40,7 +42,7 @@ impl Database {
 
 /// The ledger of a clinic that runs.
 pub(super) struct Ledger {
-    pub(super) log: Log<MemDisk>,
+    pub(super) log: Log<LedgerDisk>,
     epochs: BTreeMap<HubId, Epoch>,
     chance: Chance,
     own: StreamId,
@@ -55,6 +57,8 @@ pub(super) struct Vault {
     pub(super) records_away: bool,
     /// The disk has failed: until it is opened again the log takes nothing.
     pub(super) has_failed: bool,
+    /// Where the files are, for a ledger that fits into no memory.
+    files: Option<PathBuf>,
     signing_key: SigningKey,
     seed: u64,
     boots: u64,
@@ -64,8 +68,9 @@ pub(super) struct Vault {
 const OF_THE_CLINIC: HubId = HubId(0);
 
 impl Vault {
-    pub(super) fn new(seed: u64) -> Self {
+    pub(super) fn new(seed: u64, files: Option<PathBuf>) -> Self {
         Self {
+            files,
             disk: MemDisk::new(),
             database: Database::default(),
             open: None,
@@ -87,8 +92,11 @@ impl Vault {
         let registered = self.database.floor();
         let known = witnessed.map_or(Floor::NONE, Floor::from);
         let floor = if known.size > registered.size { known } else { registered };
-        let (log, _) =
-            Log::open(self.disk.clone(), Origin::new(ORIGIN)?, self.signing_key.clone(), floor)?;
+        let disk = match &self.files {
+            Some(directory) => LedgerDisk::Files(FileDisk::open(directory)?),
+            None => LedgerDisk::Memory(self.disk.clone()),
+        };
+        let (log, _) = Log::open(disk, Origin::new(ORIGIN)?, self.signing_key.clone(), floor)?;
         let mut chance = Chance::new(self.seed, &format!("vault {}", self.boots));
         let own = StreamId(stream(&mut chance));
         self.has_failed = false;

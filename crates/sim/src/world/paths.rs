@@ -74,7 +74,13 @@ impl World {
         let connection = broker.connect(client, will);
         link.real = Some(connection);
         let before = link.believed.replace(connection);
-        self.trace.note(at, Actor::Broker(path), "has a client, connection", &[client_number(client), connection], &[]);
+        self.trace.note(
+            at,
+            Actor::Broker(path),
+            "has a client, connection",
+            &[client_number(client), connection],
+            &[],
+        );
         // A connection that is back was gone before, whether that was noticed or not.
         match client {
             Client::Hub(bed) => {
@@ -111,7 +117,8 @@ impl World {
     /// A client publishes. What it publishes into a connection that is gone is lost.
     pub(super) fn publish(&mut self, at: Time, path: usize, client: Client, publication: Publication) {
         let Some(broker) = self.brokers.get_mut(path) else { return };
-        let what = if matches!(client, Client::Clinic) { "carries of the clinic" } else { "carries of a hub" };
+        let what =
+            if matches!(client, Client::Clinic) { "carries of the clinic" } else { "carries of a hub" };
         self.trace.note(at, Actor::Broker(path), what, &[client_number(client)], &publication.payload);
         self.signals.count("publications", 1);
         self.signals.count("bytes published", publication.payload.len() as u64);

@@ -8,9 +8,7 @@ use bodywire_clinic::gate::directory::{BedPlace, Directory, SensorPlace};
 use bodywire_proto::RiskClass;
 use bodywire_proto::access::certificate::{Certificate, LIFETIME_MAX_MS, Role};
 use bodywire_proto::access::verify::{digest, name_of};
-use bodywire_proto::access::{
-    Bed, IssuerKey, PatientNumber, Person, Purpose, Relation, Request, revocation,
-};
+use bodywire_proto::access::{Bed, IssuerKey, PatientNumber, Person, Purpose, Relation, Request, revocation};
 use bodywire_proto::wire::SensorId;
 use ed25519_dalek::{Signer, SigningKey};
 use std::collections::BTreeMap;
@@ -193,7 +191,8 @@ impl People {
 
     /// Whose certificates count.
     pub(super) fn issuer(&self) -> Result<IssuerKey, String> {
-        IssuerKey::from_bytes(&self.issuer.verifying_key().to_bytes()).ok_or_else(|| "no key of an issuer".to_owned())
+        IssuerKey::from_bytes(&self.issuer.verifying_key().to_bytes())
+            .ok_or_else(|| "no key of an issuer".to_owned())
     }
 
     /// The list with the one who is revoked.

@@ -2,7 +2,7 @@
 //! all at once.
 
 use super::chance::Chance;
-use super::scenario::{Air, Attacker, Fault, Path, Scenario, Wearable, What};
+use super::scenario::{Access, Air, Attacker, Fault, Path, Radio, Scenario, Standard, Wearable, What};
 
 /// The scenario of a seed.
 #[must_use]
@@ -52,11 +52,17 @@ fn sensors(chance: &mut Chance) -> Vec<Wearable> {
 }
 
 fn air(chance: &mut Chance) -> Air {
+    let radio = chance.happens(0.3).then(|| Radio {
+        standard: if chance.happens(0.5) { Standard::Ieee802154 } else { Standard::Ieee802156 },
+        access: if chance.happens(0.7) { Access::Contention } else { Access::Slots },
+        radius_m: chance.between(3, 20) as f64 / 10.0,
+    });
     if chance.happens(0.5) {
-        return Air::default();
+        return Air { radio, ..Air::default() };
     }
     let tenths = |chance: &mut Chance, most: u64| chance.below(most) as f64 / 1_000.0;
     Air {
+        radio,
         loss: tenths(chance, 250),
         duplicate: tenths(chance, 100),
         lie: tenths(chance, 50),
@@ -98,9 +104,9 @@ fn fault(chance: &mut Chance, scenario: &Scenario) -> Fault {
         10 => What::Jammed { bed },
         11 => What::HubUnheard { bed },
         12 => What::PairsAway,
-        _ if scenario.replicas > 0 => {
-            What::ReplicaCrash { replica: u8::try_from(chance.below(u64::from(scenario.replicas))).unwrap_or(0) }
-        }
+        _ if scenario.replicas > 0 => What::ReplicaCrash {
+            replica: u8::try_from(chance.below(u64::from(scenario.replicas))).unwrap_or(0),
+        },
         _ => What::RecordsAway,
     };
     Fault { at_ms, for_ms, what }
@@ -112,6 +118,10 @@ fn emergency(chance: &mut Chance, scenario: &mut Scenario) {
     if !scenario.sensors.contains(&Wearable::Ecg) {
         scenario.sensors.insert(0, Wearable::Ecg);
         scenario.faults.retain(|fault| !matches!(fault.what, What::SensorReset { .. }));
+    }
+    // Mostly nothing excuses a missing alarm.
+    if chance.happens(0.8) {
+        scenario.air = Air { radio: scenario.air.radio, ..Air::default() };
     }
     scenario.faults.truncate(usize::try_from(chance.between(0, 2)).unwrap_or(0));
     let at_ms = chance.between(26_000, 33_000);

@@ -28,7 +28,8 @@ impl One {
     fn look(&mut self, key: &VerifierKey) {
         let copy = self.copy.as_ref();
         self.mirrored = copy.and_then(LogCopy::mirrored).and_then(|signed| size_of(signed, key)).unwrap_or(0);
-        self.witnessed = copy.and_then(LogCopy::witnessed).and_then(|signed| size_of(signed, key)).unwrap_or(0);
+        self.witnessed =
+            copy.and_then(LogCopy::witnessed).and_then(|signed| size_of(signed, key)).unwrap_or(0);
     }
 }
 

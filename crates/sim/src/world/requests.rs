@@ -43,7 +43,11 @@ impl World {
         Wish {
             who,
             bed,
-            class: self.chance.pick(&[RiskClass::I, RiskClass::II, RiskClass::III]).copied().unwrap_or(RiskClass::I),
+            class: self
+                .chance
+                .pick(&[RiskClass::I, RiskClass::II, RiskClass::III])
+                .copied()
+                .unwrap_or(RiskClass::I),
             purpose: self.chance.pick(purposes).copied().unwrap_or(Purpose::Treatment),
             wrong_patient: self.chance.happens(0.1),
         }
@@ -68,12 +72,20 @@ impl World {
         match &answer {
             Ok(Answer { decision, recorded, .. }) => {
                 let given = decision.terms().map(|terms| terms.highest);
-                self.trace.note(at, who, "asks for a bed, a class, and is given class", &[u64::from(wish.bed), number(Some(wish.class)), number(given)], &[]);
+                self.trace.note(
+                    at,
+                    who,
+                    "asks for a bed, a class, and is given class",
+                    &[u64::from(wish.bed), number(Some(wish.class)), number(given)],
+                    &[],
+                );
                 self.signals.count(if given.is_some() { "requests granted" } else { "requests refused" }, 1);
                 if let Some(entry) = recorded.entry {
                     let size = self.vault.lock().open.as_ref().map_or(0, |ledger| ledger.log.size());
                     if entry >= size {
-                        return Err(format!("{wish:?} is said to be on record in entry {entry}, which is not there"));
+                        return Err(format!(
+                            "{wish:?} is said to be on record in entry {entry}, which is not there"
+                        ));
                     }
                 } else if !recorded.journalled || !is_away {
                     return Err(format!("{wish:?} was decided, and is on record nowhere"));
@@ -81,7 +93,13 @@ impl World {
                 judge(wish, may, decision)
             }
             Err(NotAsked::Unrecorded(_)) if is_away => {
-                self.trace.note(at, who, "asks, and nothing can be put on record", &[u64::from(wish.bed)], &[]);
+                self.trace.note(
+                    at,
+                    who,
+                    "asks, and nothing can be put on record",
+                    &[u64::from(wish.bed)],
+                    &[],
+                );
                 if may == May::Nothing || wish.purpose != Purpose::BreakGlass {
                     Ok(())
                 } else {

@@ -1,6 +1,9 @@
 //! Scenarios: what a world is made of, and what goes wrong in it when. A file in TOML, or drawn from a seed
 //! ([`super::random`]).
 
+use crate::radio::medium;
+use crate::radio::standard::{IEEE_802_15_4, IEEE_802_15_6};
+use crate::radio::tdma::Slots;
 use serde::{Deserialize, Serialize};
 
 /// Beds of a world at most: a clinic's shard of a thousand hubs and five times as much to spare.
@@ -22,6 +25,9 @@ const AIR_LOSS_MAX: f64 = 0.003;
 pub const PATHS_MIN: usize = 2;
 /// Faults and attackers at most; a file with more is a mistake.
 pub const FAULTS_MAX: usize = 10_000;
+
+/// Distances of a sensor from its hub, metres: a body, and a room.
+pub const RADIUS_M: (f64, f64) = (0.1, 10.0);
 
 /// What a world is made of.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -116,11 +122,62 @@ pub struct Air {
     pub delay_ms: u64,
     /// How much longer it takes at most, milliseconds.
     pub jitter_ms: u64,
+    /// The radio with its medium access in place of delay and jitter; what is lost or changed comes on top of what it loses itself.
+    pub radio: Option<Radio>,
 }
 
 impl Default for Air {
     fn default() -> Self {
-        Self { loss: 0.0, duplicate: 0.0, lie: 0.0, delay_ms: 4, jitter_ms: 4 }
+        Self { loss: 0.0, duplicate: 0.0, lie: 0.0, delay_ms: 4, jitter_ms: 4, radio: None }
+    }
+}
+
+/// A body-area radio ([`crate::radio`]).
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Radio {
+    /// Whose.
+    pub standard: Standard,
+    /// Who may send when.
+    pub access: Access,
+    /// Distance of the sensors from the hub, metres.
+    pub radius_m: f64,
+}
+
+/// A standard of radio.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Standard {
+    /// IEEE 802.15.4, 2.4 GHz, 250 kbit/s.
+    #[serde(rename = "802.15.4")]
+    Ieee802154,
+    /// IEEE 802.15.6, narrowband at 2.4 GHz, 971.4 kbit/s.
+    #[serde(rename = "802.15.6")]
+    Ieee802156,
+}
+
+/// Medium access.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Access {
+    /// CSMA/CA, as the standard has it.
+    Contention,
+    /// A slot for each node in a beacon period.
+    Slots,
+}
+
+impl Radio {
+    /// The radio of a star of so many sensors.
+    pub(super) fn config(&self, sensors: usize) -> medium::Config {
+        let standard = match self.standard {
+            Standard::Ieee802154 => IEEE_802_15_4,
+            Standard::Ieee802156 => IEEE_802_15_6,
+        };
+        let mut config = medium::Config::star(standard, sensors, self.radius_m);
+        if self.access == Access::Slots {
+            config.access =
+                medium::Access::Slots(Slots::new(&standard, sensors + 1, standard.payload_bytes_max));
+        }
+        config
     }
 }
 
@@ -310,13 +367,17 @@ impl Scenario {
         if let Some(chance) = chances.into_iter().find(|chance| !(0.0..=1.0).contains(chance)) {
             return refuse(format!("{chance} is no probability"));
         }
+        if self.air.radio.is_some_and(|radio| !(RADIUS_M.0..=RADIUS_M.1).contains(&radio.radius_m)) {
+            return refuse(format!("radius_m must be {} to {}", RADIUS_M.0, RADIUS_M.1));
+        }
         self.faults.iter().try_for_each(|fault| self.check_fault(fault.what))
     }
 
     /// Whether the alarm of this emergency must come: nothing else is wrong around it that would excuse it. A patient who has worn
     /// the electrode for a while, one path too few at most, and time enough.
     pub(super) fn alarm_is_promised(&self, number: usize) -> bool {
-        let Some(Fault { at_ms, for_ms, what: What::Emergency { bed } }) = self.faults.get(number).copied() else {
+        let Some(Fault { at_ms, for_ms, what: What::Emergency { bed } }) = self.faults.get(number).copied()
+        else {
             return false;
         };
         let watched_ms = u64::try_from(super::ward::ALARM_WITHIN.as_millis()).unwrap_or(u64::MAX) + 500;
@@ -324,16 +385,16 @@ impl Scenario {
         if !fits || self.air.loss + self.air.lie > AIR_LOSS_MAX || !self.sensors.contains(&Wearable::Ecg) {
             return false;
         }
-        let around = |fault: &Fault| {
-            fault.at_ms < at_ms + watched_ms && fault.at_ms + fault.for_ms + WORN_MS > at_ms
-        };
+        let around =
+            |fault: &Fault| fault.at_ms < at_ms + watched_ms && fault.at_ms + fault.for_ms + WORN_MS > at_ms;
         let mut paths: Vec<usize> = (0..self.paths.len())
             .filter(|path| self.paths.get(*path).is_some_and(|of| of.loss > 0.05 || of.lie > 0.05))
             .collect();
         if self.attackers.iter().any(|who| matches!(who, Attacker::PathForger | Attacker::PathReplayer)) {
             paths.push(0);
         }
-        let others = self.faults.iter().enumerate().filter(|(other, fault)| *other != number && around(fault));
+        let others =
+            self.faults.iter().enumerate().filter(|(other, fault)| *other != number && around(fault));
         for (_, fault) in others {
             match fault.what {
                 What::HubCut { bed: of, .. }

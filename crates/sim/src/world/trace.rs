@@ -146,7 +146,9 @@ mod tests {
             trace.note(Time::from_micros(1_500_000), Actor::Hub(0), "published on path", &[2], &[0xab; 9]);
         }
         let [line] = &seen.borrow()[..] else { panic!("one line") };
-        assert!(line.starts_with("     1.500000 hub 1") && line.ends_with("path 2  [9 bytes abababababababab..]"));
+        assert!(
+            line.starts_with("     1.500000 hub 1") && line.ends_with("path 2  [9 bytes abababababababab..]")
+        );
         assert_eq!((trace.digest(), trace.notes()), (silent.digest(), 1));
         silent.note(Time::ZERO, Actor::Clinic, "", &[], &[]);
         assert_ne!(trace.digest(), silent.digest());
