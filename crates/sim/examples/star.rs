@@ -22,7 +22,7 @@ const PEER_THRESHOLD_DBM: f64 = -96.58;
 
 const USAGE: &str =
     "star [--sensors N] [--bytes N] [--interval-ms MS] [--seconds S] [--radius M] [--seed N] [--runs N]
-     [--queue N] [--standard 802.15.4|802.15.6] [--mac csma|slots] [--shadowing] [--peer] [--peer-assessment]
+     [--queue N] [--standard 802.15.4|802.15.6] [--mac csma|slots] [--shadowing] [--asleep] [--peer] [--peer-assessment]
      [--output table|json]";
 
 struct Asked {
@@ -60,6 +60,7 @@ fn asked() -> Result<Asked, String> {
             },
             "--mac" => slots = value()? == "slots",
             "--shadowing" => star.shadowing = Some(Shadowing::BODY_HOSPITAL),
+            "--asleep" => star.sensors_listen = false,
             "--peer" => {
                 star.path_loss = PathLoss::NS3;
                 star.noise_dbm = Some(PEER_NOISE_DBM);

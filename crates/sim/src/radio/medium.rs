@@ -203,6 +203,8 @@ struct Node {
     /// Number of the last frame from each node; empty until the first arrives.
     seen: Vec<u16>,
     meter: Meter,
+    /// Bits on air between this sensor and the hub, either way.
+    air_bits: u64,
 }
 
 /// What the frames of a run came to, retransmissions and acknowledgements included.
@@ -286,6 +288,7 @@ impl Medium {
                 fate: Fate::Heard,
                 seen: Vec::new(),
                 meter: Meter::new(Mode::Receive),
+                air_bits: 0,
             })
             .collect();
         Ok(Self {
@@ -387,6 +390,12 @@ impl Medium {
     /// What a node's radio has used until now; nothing when there is no such node.
     pub fn joules(&self, node: usize) -> Joules {
         self.nodes.get(node).map(|node| node.meter.joules(self.now, &self.power)).unwrap_or_default()
+    }
+
+    /// Bits on air between a sensor and the hub, either way, each time they were sent; headers of the physical layer are
+    /// not counted. Zero when there is no such node.
+    pub fn air_bits(&self, sensor: usize) -> u64 {
+        self.nodes.get(sensor).map_or(0, |node| node.air_bits)
     }
 
     /// Mean number of messages at a node, the one on its way included.
@@ -562,7 +571,10 @@ impl Medium {
         self.turn_mode(now, node);
         self.air.deafen(node);
         self.air.start(now, node, frame, &mut self.rng);
-        self.counts.bits += 8 * bytes as u64;
+        let bits = 8 * bytes as u64;
+        self.counts.bits += bits;
+        let (Frame::Data { to, .. } | Frame::Ack { to, .. }) = frame;
+        self.nodes[if node == 0 { to } else { node }].air_bits += bits;
         self.plan(now.after(self.standard.airtime(bytes)), Plan::End { node: node as u32 });
     }
 

@@ -22,6 +22,7 @@
 mod air;
 pub mod authentication;
 pub mod csma;
+mod ends;
 pub mod energy;
 pub mod medium;
 pub mod path_loss;

@@ -71,6 +71,8 @@ pub struct Star {
     pub queue_messages: usize,
     /// Currents of the radios.
     pub power: RadioPower,
+    /// Sensors' receivers are on while they have nothing to send.
+    pub sensors_listen: bool,
     /// See [`Config::assessment_forgets`].
     pub assessment_forgets: bool,
 }
@@ -103,6 +105,7 @@ impl Star {
             threshold_dbm: usual.threshold_dbm,
             queue_messages: usual.queue_messages,
             power: usual.power,
+            sensors_listen: true,
             assessment_forgets: false,
         }
     }
@@ -221,6 +224,9 @@ impl Run<'_> {
     fn go(&mut self) -> Result<(), Error> {
         let end = Time::from_nanos((self.star.seconds * 1e9) as u64);
         let stop = end.after(DRAIN_SECONDS * 1_000_000_000);
+        for sensor in 1..=self.star.sensors {
+            self.medium.set_listening(Time::ZERO, sensor, self.star.sensors_listen)?;
+        }
         loop {
             let arrival = self.arrivals.next_time().filter(|at| *at < end);
             let radio = self.medium.next_timeout().filter(|at| *at <= stop);
@@ -407,9 +413,9 @@ mod tests {
         let mut busy = star(12, 60.0);
         busy.shadowing = Some(Shadowing::BODY_HOSPITAL);
         busy.transmit_dbm = -30.0;
-        assert_eq!(busy.run(1).unwrap().digest, 0);
+        assert_eq!(busy.run(1).unwrap().digest, 807_015_309_543_590_510);
         let body = Star::new(IEEE_802_15_6, 12, 90, Traffic::Periodic(20.0), 5.0);
-        assert_eq!(body.run(1).unwrap().digest, 0);
+        assert_eq!(body.run(1).unwrap().digest, 11_381_434_914_529_335_546);
     }
 
     #[test]
@@ -453,6 +459,18 @@ mod tests {
         };
         assert!(delay(UserPriority::Emergency) < delay(UserPriority::Medical));
         assert!(delay(UserPriority::Medical) < delay(UserPriority::Background));
+    }
+
+    #[test]
+    fn sensors_that_sleep_lose_nothing_and_use_a_fraction() {
+        let mut star = star(10, 250.0);
+        let awake = star.run(2).unwrap();
+        star.sensors_listen = false;
+        let asleep = star.run(2).unwrap();
+        assert_eq!(asleep.sent, awake.sent);
+        assert!(asleep.loss() < 0.01);
+        assert!(asleep.sensor_joules.mean() < awake.sensor_joules.mean() / 20.0);
+        assert!(asleep.hub_joules > asleep.sensor_joules.mean());
     }
 
     #[test]
