@@ -9,8 +9,9 @@
 #![expect(clippy::print_stdout, reason = "an example prints")]
 
 use bodywire_sim::radio::csma::UserPriority;
+use bodywire_sim::radio::outcome::StarOutcome;
 use bodywire_sim::radio::path_loss::{PathLoss, Shadowing};
-use bodywire_sim::radio::star::{Mac, Star, StarOutcome, Traffic};
+use bodywire_sim::radio::star::{Mac, Star, Traffic};
 use bodywire_sim::radio::statistics::Mean;
 use bodywire_sim::radio::{Reason, standard};
 use std::time::Instant;

@@ -7,11 +7,13 @@
 //! first message on. A message that the radio has given up is not sent again, and the run ends by its time: what is measured
 //! is one attempt.
 
+use super::config::Access;
 use super::ends::{Ends, Step};
 use super::energy::Joules;
 use super::medium::{Event, Medium};
-use super::star::{Arrivals, Star};
+use super::star::{Arrivals, Mac, Star};
 use super::statistics::Mean;
+use super::tdma::Slots;
 use crate::Error;
 use crate::agenda::{Agenda, Time};
 use core::time::Duration;
@@ -93,9 +95,15 @@ impl Authentication {
     pub fn run(&self, seed: u64) -> Result<Authenticated, Error> {
         // One sensor more than the others.
         let star = Star { sensors: self.others.sensors + 1, ..self.others.clone() };
+        let mut config = star.config();
+        if star.mac == Mac::Slots {
+            // The longest message of a scheme fits, not only the others'.
+            let whole = star.standard.payload_bytes_max;
+            config.access = Access::Slots(Slots::new(&star.standard, star.sensors + 1, whole));
+        }
         let mut run = Run {
             asked: self,
-            medium: Medium::new(&star.config(), seed)?,
+            medium: Medium::new(&config, seed)?,
             ends: self.scheme.ends(seed)?,
             waiting: Agenda::new(),
             steps: 0,
@@ -303,6 +311,15 @@ mod tests {
         assert!(many.success_percent.mean() > 50.0);
         assert!((many.together_mj.mean() - many.radio_mj.mean() - many.computing_mj.mean()).abs() < 1e-9);
         assert_eq!(busy.run(3).unwrap(), busy.run(3).unwrap());
+    }
+
+    #[test]
+    fn slots_carry_every_scheme_too() {
+        for scheme in Scheme::all() {
+            let mut asked = authentication(scheme, 4);
+            asked.others.mac = super::Mac::Slots;
+            assert!(asked.run(1).unwrap().success, "{}", scheme.name());
+        }
     }
 
     #[test]
