@@ -9,6 +9,7 @@
 //! cargo run --release -p bodywire-bench -- channels-paths  delivery over lossy paths, beside what is predicted
 //! cargo run --release -p bodywire-bench -- ledger          durable appends beside plain writes, SQLite and redb
 //! cargo run --release -p bodywire-bench -- aggregate       sums over encrypted vital signs beside Paillier and SEAL
+//! cargo run --release -p bodywire-bench -- sim             events a second of the simulated star, beside ns-3
 //! ```
 //!
 //! `--output json` prints a list of `{name, unit, ours, peer, peer_value, ratio}`. Nothing here is ever shipped.
@@ -24,6 +25,7 @@ mod paillier;
 mod predict;
 mod processor;
 mod rounds;
+mod star;
 
 use clap::{Parser, Subcommand, ValueEnum};
 use std::io::Write;
@@ -107,6 +109,15 @@ enum Bench {
         #[arg(long, value_name = "PYTHON")]
         peers: Option<PathBuf>,
     },
+    /// Events and messages a second of the simulated star of sensors, one core, beside ns-3 with the same star.
+    Sim {
+        /// Seconds for each row of ours.
+        #[arg(long, default_value_t = 1.0)]
+        seconds: f64,
+        /// The program that scripts/cross-check-ns3 builds from crates/bench/peers/ns3-star.cc; without it ours stand alone.
+        #[arg(long, value_name = "PATH")]
+        peers: Option<PathBuf>,
+    },
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -141,6 +152,13 @@ fn main() -> ExitCode {
                 }
             }
         }
+        Bench::Sim { seconds, peers } => match star::figures(peers.as_deref(), seconds) {
+            Ok(figures) => (figures, true),
+            Err(missing) => {
+                let _ = writeln!(std::io::stderr(), "{missing}");
+                return ExitCode::FAILURE;
+            }
+        },
         Bench::Ledger { seconds, directory } => (ledger::figures(&directory, seconds), true),
         Bench::Channels { seconds, size } => (channels::throughput::figures(seconds, size), true),
     };

@@ -9,8 +9,9 @@
 #![expect(clippy::print_stdout, reason = "an example prints")]
 
 use bodywire_sim::radio::csma::UserPriority;
+use bodywire_sim::radio::outcome::StarOutcome;
 use bodywire_sim::radio::path_loss::{PathLoss, Shadowing};
-use bodywire_sim::radio::star::{Mac, Star, StarOutcome, Traffic};
+use bodywire_sim::radio::star::{Mac, Star, Traffic};
 use bodywire_sim::radio::statistics::Mean;
 use bodywire_sim::radio::{Reason, standard};
 use std::time::Instant;
@@ -22,7 +23,7 @@ const PEER_THRESHOLD_DBM: f64 = -96.58;
 
 const USAGE: &str =
     "star [--sensors N] [--bytes N] [--interval-ms MS] [--seconds S] [--radius M] [--seed N] [--runs N]
-     [--queue N] [--standard 802.15.4|802.15.6] [--mac csma|slots] [--shadowing] [--peer] [--peer-assessment]
+     [--queue N] [--standard 802.15.4|802.15.6] [--mac csma|slots] [--shadowing] [--asleep] [--peer] [--peer-assessment]
      [--output table|json]";
 
 struct Asked {
@@ -60,6 +61,7 @@ fn asked() -> Result<Asked, String> {
             },
             "--mac" => slots = value()? == "slots",
             "--shadowing" => star.shadowing = Some(Shadowing::BODY_HOSPITAL),
+            "--asleep" => star.sensors_listen = false,
             "--peer" => {
                 star.path_loss = PathLoss::NS3;
                 star.noise_dbm = Some(PEER_NOISE_DBM);

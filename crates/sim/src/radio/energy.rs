@@ -86,6 +86,17 @@ impl Joules {
     pub const fn total(&self) -> f64 {
         self.transmit + self.receive + self.idle + self.sleep
     }
+
+    /// What was used since `earlier`.
+    #[must_use]
+    pub const fn since(&self, earlier: &Self) -> Self {
+        Self {
+            transmit: self.transmit - earlier.transmit,
+            receive: self.receive - earlier.receive,
+            idle: self.idle - earlier.idle,
+            sleep: self.sleep - earlier.sleep,
+        }
+    }
 }
 
 /// Adds up time by mode.

@@ -5,95 +5,30 @@
 //! whose number is that of the last one from the same node, after acknowledging it: it is the same frame, whose first
 //! acknowledgement was lost (IEEE 802.15.4-2006, 7.5.6.4.3; 802.15.6-2012, 6.2.4).
 
-use super::air::{Air, Flight, Frame, Physics, Places};
-use super::csma::{Backoff, PRIORITY_RETRIES_MAX, Parameters, UserPriority, Window};
+mod contention;
+mod exchange;
+
+use super::air::{Air, Physics, Places};
+use super::config::{Access, Config};
+use super::csma::{Backoff, Parameters, UserPriority, Window};
 use super::energy::{Joules, Meter, Mode, RadioPower};
-use super::path_loss::{PathLoss, Shadowing, dbm_to_watts};
-use super::queue::{QUEUE_MESSAGES_MAX, Queue, Waiting};
+use super::path_loss::dbm_to_watts;
+use super::queue::{Queue, Waiting};
 use super::standard::{MESSAGE_BYTES_MAX, Standard};
-use super::tdma::Slots;
 use crate::Error;
 use crate::agenda::{Agenda, Time};
 use rand_chacha::ChaCha8Rng;
 use rand_core::{Rng, SeedableRng};
 use std::collections::VecDeque;
 
-/// Nodes of one star at most: powers between all pairs are kept, 8 bytes each.
-pub const NODES_MAX: usize = 4_096;
+/// Nodes of one star at most: powers between all pairs are kept, 8 bytes each, 32 MiB for so many.
+pub const NODES_MAX: usize = 2_048;
 
 /// How often a frame is sent again in slots: as often as in IEEE 802.15.4.
 const SLOT_RETRIES_MAX: u8 = 3;
 
 /// Number of no frame: those are 0 to 255.
 const NO_FRAME: u16 = u16::MAX;
-
-/// Who may send when.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Access {
-    /// Unslotted CSMA-CA of IEEE 802.15.4.
-    Contention(Parameters),
-    /// CSMA/CA of IEEE 802.15.6, all nodes with one priority.
-    Priority(UserPriority),
-    /// Fixed slots.
-    Slots(Slots),
-}
-
-/// Everything that a star's radio is made from.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Config {
-    /// Times, rates, sizes.
-    pub standard: Standard,
-    /// Who may send when.
-    pub access: Access,
-    /// Where the nodes are, in metres, the hub first.
-    pub positions: Vec<[f64; 2]>,
-    /// Mean loss over distance.
-    pub path_loss: PathLoss,
-    /// The body's movement; none leaves the mean.
-    pub shadowing: Option<Shadowing>,
-    /// Power of all senders, in decibels over a milliwatt.
-    pub transmit_dbm: f64,
-    /// Noise in the channel, in decibels over a milliwatt.
-    pub noise_dbm: f64,
-    /// Energy from which a channel is busy, in decibels over a milliwatt.
-    pub threshold_dbm: f64,
-    /// Messages that wait at a node at most.
-    pub queue_messages: usize,
-    /// Currents of all nodes' radios.
-    pub power: RadioPower,
-    /// An assessment does not see a frame that ended while it listened. ns-3 3.37 is so; the standards are not.
-    pub assessment_forgets: bool,
-}
-
-/// Energy from which a channel is busy: 10 dB above the least sensitivity of IEEE 802.15.4 (-85 dBm, 6.9.9).
-pub const THRESHOLD_DBM: f64 = -75.0;
-
-impl Config {
-    /// Sensors on a circle around the hub, 0 dBm, the standard's access, and what else is usual.
-    pub fn star(standard: Standard, sensors: usize, radius_m: f64) -> Self {
-        let place = |index: usize| {
-            let angle = core::f64::consts::TAU * index as f64 / sensors as f64;
-            [radius_m * libm::cos(angle), radius_m * libm::sin(angle)]
-        };
-        Self {
-            standard,
-            access: if standard.ack_names_receiver {
-                Access::Priority(UserPriority::Medical)
-            } else {
-                Access::Contention(Parameters::STANDARD)
-            },
-            positions: core::iter::once([0.0, 0.0]).chain((0..sensors).map(place)).collect(),
-            path_loss: PathLoss::BODY_HOSPITAL,
-            shadowing: None,
-            transmit_dbm: 0.0,
-            noise_dbm: super::reception::noise_dbm(standard.bandwidth_hz),
-            threshold_dbm: THRESHOLD_DBM,
-            queue_messages: QUEUE_MESSAGES_MAX,
-            power: super::energy::CC2420,
-            assessment_forgets: false,
-        }
-    }
-}
 
 /// Why a message did not arrive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -203,6 +138,8 @@ struct Node {
     /// Number of the last frame from each node; empty until the first arrives.
     seen: Vec<u16>,
     meter: Meter,
+    /// Bits on air between this sensor and the hub, either way.
+    air_bits: u64,
 }
 
 /// What the frames of a run came to, retransmissions and acknowledgements included.
@@ -286,6 +223,7 @@ impl Medium {
                 fate: Fate::Heard,
                 seen: Vec::new(),
                 meter: Meter::new(Mode::Receive),
+                air_bits: 0,
             })
             .collect();
         Ok(Self {
@@ -307,7 +245,8 @@ impl Medium {
     /// Gives a message to a node's radio. What becomes of it is told by [`Medium::poll`], under `tag`.
     ///
     /// # Errors
-    /// [`Error::Limit`] when the message is longer than [`MESSAGE_BYTES_MAX`], [`Error::Misuse`] when there is no such node
+    /// [`Error::Limit`] when the message is longer than [`MESSAGE_BYTES_MAX`], or one of its MAC frames than a slot;
+    /// [`Error::Misuse`] when there is no such node
     /// or a node sends to itself.
     pub fn send(&mut self, now: Time, from: usize, to: usize, bytes: Vec<u8>, tag: u64) -> Result<(), Error> {
         if from >= self.nodes.len() || to >= self.nodes.len() || from == to {
@@ -315,6 +254,12 @@ impl Medium {
         }
         if bytes.len() > MESSAGE_BYTES_MAX {
             return Err(Error::Limit { limit: "MESSAGE_BYTES_MAX", value: MESSAGE_BYTES_MAX as u64 });
+        }
+        if let Access::Slots(slots) = self.access {
+            let longest = self.standard.overhead_bytes + slots.payload_bytes;
+            if self.standard.frame_bytes(bytes.len(), 0) > longest {
+                return Err(Error::Limit { limit: "payload_bytes", value: slots.payload_bytes as u64 });
+            }
         }
         self.handle(now);
         let length = bytes.len();
@@ -389,6 +334,12 @@ impl Medium {
         self.nodes.get(node).map(|node| node.meter.joules(self.now, &self.power)).unwrap_or_default()
     }
 
+    /// Bits on air between a sensor and the hub, either way, each time they were sent; headers of the physical layer are
+    /// not counted. Zero when there is no such node.
+    pub fn air_bits(&self, sensor: usize) -> u64 {
+        self.nodes.get(sensor).map_or(0, |node| node.air_bits)
+    }
+
     /// Mean number of messages at a node, the one on its way included.
     pub fn mean_queue(&self, node: usize) -> f64 {
         self.nodes.get(node).map_or(0.0, |node| node.queue.mean_length(self.now))
@@ -457,262 +408,6 @@ impl Medium {
             }
         };
         this.meter.turn(now, mode);
-    }
-
-    /// A node has nothing under way.
-    fn idle(&mut self, now: Time, node: usize) {
-        self.nodes[node].phase = Phase::Idle;
-        if !self.nodes[node].listening && self.nodes[node].acknowledges.is_none() {
-            self.air.deafen(node);
-        }
-        self.begin(now, node);
-        self.turn_mode(now, node);
-    }
-
-    /// Begins the next frame, if there is one and nothing is under way.
-    fn begin(&mut self, now: Time, node: usize) {
-        let this = &mut self.nodes[node];
-        if this.phase != Phase::Idle || this.acknowledges.is_some() || this.queue.is_empty() {
-            return;
-        }
-        this.retries = 0;
-        if let Access::Priority(priority) = self.access {
-            this.window = Window::new(priority);
-        }
-        self.contend(now, node);
-    }
-
-    /// Begins a try at the channel.
-    fn contend(&mut self, now: Time, node: usize) {
-        let turn = self.next_turn(node);
-        self.nodes[node].phase = Phase::Contending;
-        match self.access {
-            Access::Contention(parameters) => {
-                self.nodes[node].backoff = Backoff::new(&parameters);
-                self.back_off(now, node);
-            }
-            Access::Priority(_) => {
-                self.nodes[node].window.draw(&mut self.rng);
-                // Slots are those of the star, not of the node.
-                let slots = now.as_nanos().div_ceil(self.standard.slot);
-                let at = Time::from_nanos(slots * self.standard.slot + self.standard.assessment);
-                self.plan(at, Plan::Assess { node: node as u32, turn });
-            }
-            Access::Slots(slots) => {
-                self.plan(slots.next(node, now), Plan::Transmit { node: node as u32, turn });
-            }
-        }
-        if !self.nodes[node].listening {
-            self.air.deafen(node);
-            self.turn_mode(now, node);
-        }
-    }
-
-    fn back_off(&mut self, now: Time, node: usize) {
-        let periods = self.nodes[node].backoff.periods(&mut self.rng);
-        let at = now.after(periods * self.standard.slot + self.standard.assessment);
-        let turn = self.nodes[node].turn;
-        self.plan(at, Plan::Assess { node: node as u32, turn });
-    }
-
-    /// The end of listening.
-    fn assess(&mut self, now: Time, node: usize) {
-        let since = Time::from_nanos(now.as_nanos().saturating_sub(self.standard.assessment));
-        if !self.nodes[node].listening {
-            self.nodes[node].meter.turn(since, Mode::Receive);
-            self.turn_mode(now, node);
-        }
-        let busy = self.air.is_busy(node, since, self.forgets);
-        self.counts.busy += u64::from(busy);
-        match self.access {
-            Access::Contention(parameters) if busy => {
-                if self.nodes[node].backoff.busy(&parameters) {
-                    self.back_off(now, node);
-                } else {
-                    self.give_up(now, node, Reason::ChannelAccess);
-                }
-                return;
-            }
-            Access::Priority(_) if busy || !self.nodes[node].window.free() => {
-                let turn = self.nodes[node].turn;
-                self.plan(now.after(self.standard.slot), Plan::Assess { node: node as u32, turn });
-                return;
-            }
-            _ => {}
-        }
-        let turn = self.next_turn(node);
-        self.nodes[node].phase = Phase::Turning;
-        self.air.deafen(node);
-        self.turn_mode(now, node);
-        self.plan(now.after(self.standard.turnaround), Plan::Transmit { node: node as u32, turn });
-    }
-
-    fn transmit(&mut self, now: Time, node: usize) {
-        let this = &mut self.nodes[node];
-        let Some(message) = this.queue.front() else { return };
-        let bytes = self.standard.frame_bytes(message.length, message.frame);
-        let frame = Frame::Data { to: message.to, number: this.number };
-        this.phase = Phase::Sending;
-        self.counts.data_frames += 1;
-        self.put_on_air(now, node, frame, bytes);
-    }
-
-    fn put_on_air(&mut self, now: Time, node: usize, frame: Frame, bytes: usize) {
-        self.nodes[node].on_air = true;
-        self.turn_mode(now, node);
-        self.air.deafen(node);
-        self.air.start(now, node, frame, &mut self.rng);
-        self.counts.bits += 8 * bytes as u64;
-        self.plan(now.after(self.standard.airtime(bytes)), Plan::End { node: node as u32 });
-    }
-
-    fn acknowledge(&mut self, now: Time, node: usize) {
-        if let Some((to, number)) = self.nodes[node].acknowledges {
-            self.counts.acks += 1;
-            self.put_on_air(now, node, Frame::Ack { to, number }, self.standard.ack_bytes);
-        }
-    }
-
-    /// A node's frame ends.
-    fn end(&mut self, now: Time, node: usize) {
-        let Some(flight) = self.air.end(now, node, &mut self.rng) else { return };
-        self.nodes[node].on_air = false;
-        self.air.listen(now.after(self.standard.ack_gap), node);
-        match flight.frame {
-            Frame::Data { to, number } => self.data_ends(now, node, &flight, to, number),
-            Frame::Ack { to, number } => {
-                self.nodes[node].acknowledges = None;
-                self.resume(now, node);
-                for reception in flight.receptions.iter().filter(|reception| !reception.spoiled) {
-                    if !self.standard.ack_names_receiver || reception.node == to {
-                        self.acknowledged(now, reception.node, number);
-                    }
-                }
-            }
-        }
-        self.air.recycle(flight);
-    }
-
-    fn data_ends(&mut self, now: Time, node: usize, flight: &Flight, to: usize, number: u8) {
-        let turn = self.next_turn(node);
-        let reception = flight.receptions.iter().find(|reception| reception.node == to);
-        let this = &mut self.nodes[node];
-        this.phase = Phase::Awaiting;
-        this.fate = match reception {
-            Some(reception) if !reception.spoiled => Fate::Heard,
-            Some(reception) if !reception.met => Fate::Noise,
-            _ => Fate::Collision,
-        };
-        self.counts.collisions += u64::from(this.fate == Fate::Collision);
-        let heard = this.fate == Fate::Heard;
-        self.air.awaiting.insert(node);
-        self.turn_mode(now, node);
-        self.plan(now.after(self.standard.ack_wait), Plan::GiveUp { node: node as u32, turn });
-        if heard {
-            self.arrive(now, node, to, number);
-        }
-    }
-
-    /// A data frame is whole at its receiver.
-    fn arrive(&mut self, now: Time, from: usize, to: usize, number: u8) {
-        let all = self.nodes.len();
-        let seen = &mut self.nodes[to].seen;
-        seen.resize(all, NO_FRAME);
-        if seen[from] == u16::from(number) {
-            self.counts.duplicates += 1;
-        } else {
-            seen[from] = u16::from(number);
-            if let Some(message) = self.nodes[from].queue.front() {
-                message.arrived += 1;
-                if message.arrived == self.standard.frames(message.length) {
-                    let bytes = core::mem::take(&mut message.bytes);
-                    let sent_at = message.sent_at;
-                    self.events.push_back(Event::Delivered { to, from, bytes, sent_at });
-                }
-            }
-        }
-        let this = &mut self.nodes[to];
-        this.acknowledges = Some((from, number));
-        match this.phase {
-            Phase::Contending => {
-                self.next_turn(to);
-            }
-            Phase::Awaiting => {
-                this.phase = Phase::Interrupted;
-                self.air.awaiting.remove(to);
-                self.next_turn(to);
-            }
-            _ => {}
-        }
-        self.air.deafen(to);
-        self.turn_mode(now, to);
-        self.plan(now.after(self.standard.ack_gap), Plan::Acknowledge { node: to as u32 });
-    }
-
-    /// Goes on with what an acknowledgement has interrupted.
-    fn resume(&mut self, now: Time, node: usize) {
-        match self.nodes[node].phase {
-            Phase::Contending => self.contend(now, node),
-            Phase::Interrupted => self.not_acknowledged(now, node),
-            Phase::Idle => self.idle(now, node),
-            _ => {}
-        }
-        self.turn_mode(now, node);
-    }
-
-    /// An acknowledgement has arrived. One with another number ends the try as if none had come (802.15.4, 7.5.6.4.3).
-    fn acknowledged(&mut self, now: Time, node: usize, number: u8) {
-        if self.nodes[node].phase != Phase::Awaiting {
-            return;
-        }
-        self.air.awaiting.remove(node);
-        let turn = self.next_turn(node);
-        if self.nodes[node].number != number {
-            self.not_acknowledged(now, node);
-            return;
-        }
-        let this = &mut self.nodes[node];
-        this.number = this.number.wrapping_add(1);
-        this.phase = Phase::Spacing;
-        let Some(message) = this.queue.front() else { return };
-        let bytes = self.standard.frame_bytes(message.length, message.frame);
-        message.frame += 1;
-        if message.frame >= self.standard.frames(message.length) {
-            let tag = message.tag;
-            this.queue.pop(now);
-            self.events.push_back(Event::Done { from: node, tag });
-        }
-        self.turn_mode(now, node);
-        self.plan(now.after(self.standard.space(bytes)), Plan::Spaced { node: node as u32, turn });
-    }
-
-    fn not_acknowledged(&mut self, now: Time, node: usize) {
-        let retries_max = match self.access {
-            Access::Contention(parameters) => parameters.retries_max,
-            Access::Priority(_) => PRIORITY_RETRIES_MAX,
-            Access::Slots(_) => SLOT_RETRIES_MAX,
-        };
-        let this = &mut self.nodes[node];
-        if this.retries < retries_max {
-            this.retries += 1;
-            if let Access::Priority(priority) = self.access {
-                this.window.failed(priority);
-            }
-            self.contend(now, node);
-            return;
-        }
-        let reason = if this.fate == Fate::Collision { Reason::Collision } else { Reason::NoAck };
-        self.give_up(now, node, reason);
-    }
-
-    fn give_up(&mut self, now: Time, node: usize, reason: Reason) {
-        self.next_turn(node);
-        let this = &mut self.nodes[node];
-        this.number = this.number.wrapping_add(1);
-        if let Some(message) = this.queue.pop(now) {
-            self.events.push_back(Event::Lost { from: node, tag: message.tag, reason });
-        }
-        self.idle(now, node);
     }
 }
 

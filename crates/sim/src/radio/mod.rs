@@ -8,8 +8,10 @@
 //! | [`csma`], [`tdma`] | who may send when |
 //! | [`queue`] | what waits at a node |
 //! | [`energy`] | what a node's radio uses, from data sheets |
+//! | [`config`] | what a star's radio is made from |
 //! | [`medium`] | all of it as one machine: `send`, `handle`, `poll`, `next_timeout` |
 //! | [`star`] | a scenario: so many sensors, so much traffic, so long |
+//! | [`outcome`] | the signals of a run, and of several |
 //! | [`authentication`] | one run of each scheme and of the link's handshake over the radio |
 //! | [`statistics`] | means, intervals, losses by reason |
 //!
@@ -21,9 +23,12 @@
 
 mod air;
 pub mod authentication;
+pub mod config;
 pub mod csma;
+mod ends;
 pub mod energy;
 pub mod medium;
+pub mod outcome;
 pub mod path_loss;
 pub mod queue;
 pub mod reception;
@@ -32,5 +37,6 @@ pub mod star;
 pub mod statistics;
 pub mod tdma;
 
-pub use medium::{Access, Config, Event, Medium, Reason};
+pub use config::{Access, Config};
+pub use medium::{Event, Medium, Reason};
 pub use standard::Standard;

@@ -18,6 +18,8 @@ pub struct Slots {
     pub beacon: u64,
     /// A slot, in nanoseconds.
     pub slot: u64,
+    /// Payload of the longest MAC frame that fits a slot, in bytes.
+    pub payload_bytes: usize,
 }
 
 impl Slots {
@@ -31,7 +33,7 @@ impl Slots {
         let frame = standard.airtime(standard.overhead_bytes + payload);
         // The hub turns round twice: to acknowledge, and to hear the next slot.
         let slot = frame + standard.ack_gap + standard.ack_airtime() + standard.ack_gap + GUARD_NANOS;
-        Self { nodes, beacon: standard.airtime(BEACON_BYTES) + GUARD_NANOS, slot }
+        Self { nodes, beacon: standard.airtime(BEACON_BYTES) + GUARD_NANOS, slot, payload_bytes: payload }
     }
 
     /// How long a period is, in nanoseconds.

@@ -1,10 +1,12 @@
-use super::{Access, Config, Event, Medium, NODES_MAX, Reason};
+use super::{Event, Medium, NODES_MAX, Reason};
 use crate::Error;
 use crate::agenda::Time;
+use crate::radio::config::{Access, Config};
 use crate::radio::csma::Parameters;
 use crate::radio::energy::CC2420;
 use crate::radio::path_loss::PathLoss;
 use crate::radio::standard::{IEEE_802_15_4, IEEE_802_15_6, MESSAGE_BYTES_MAX};
+use crate::radio::tdma::Slots;
 
 fn medium(sensors: usize, seed: u64) -> Medium {
     Medium::new(&Config::star(IEEE_802_15_4, sensors, 0.5), seed).unwrap()
@@ -48,6 +50,11 @@ fn what_cannot_be_sent_is_refused() {
     assert!(matches!(medium.send(Time::ZERO, 1, 1, vec![], 1), Err(Error::Misuse(_))));
     assert!(matches!(medium.send(Time::ZERO, 9, 0, vec![], 1), Err(Error::Misuse(_))));
     assert!(medium.set_listening(Time::ZERO, 9, true).is_err());
+    let mut slots = Config::star(IEEE_802_15_4, 2, 0.5);
+    slots.access = Access::Slots(Slots::new(&IEEE_802_15_4, 3, 20));
+    let mut slots = Medium::new(&slots, 1).unwrap();
+    assert!(slots.send(Time::ZERO, 1, 0, vec![0; 20], 1).is_ok());
+    assert!(matches!(slots.send(Time::ZERO, 1, 0, vec![0; 21], 1), Err(Error::Limit { .. })));
     assert!(Medium::new(&Config::star(IEEE_802_15_4, 0, 0.5), 1).is_err());
     let many = Config::star(IEEE_802_15_4, NODES_MAX, 0.5);
     assert!(matches!(Medium::new(&many, 1), Err(Error::Limit { limit: "NODES_MAX", .. })));
