@@ -1,7 +1,7 @@
 //! Scenarios: what a world is made of, and what goes wrong in it when. A file in TOML, or drawn from a seed
 //! ([`super::random`]).
 
-use crate::radio::medium;
+use crate::radio;
 use crate::radio::standard::{IEEE_802_15_4, IEEE_802_15_6};
 use crate::radio::tdma::Slots;
 use serde::{Deserialize, Serialize};
@@ -167,15 +167,15 @@ pub enum Access {
 
 impl Radio {
     /// The radio of a star of so many sensors.
-    pub(super) fn config(&self, sensors: usize) -> medium::Config {
+    pub(super) fn config(&self, sensors: usize) -> radio::Config {
         let standard = match self.standard {
             Standard::Ieee802154 => IEEE_802_15_4,
             Standard::Ieee802156 => IEEE_802_15_6,
         };
-        let mut config = medium::Config::star(standard, sensors, self.radius_m);
+        let mut config = radio::Config::star(standard, sensors, self.radius_m);
         if self.access == Access::Slots {
             config.access =
-                medium::Access::Slots(Slots::new(&standard, sensors + 1, standard.payload_bytes_max));
+                radio::Access::Slots(Slots::new(&standard, sensors + 1, standard.payload_bytes_max));
         }
         config
     }
