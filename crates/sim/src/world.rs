@@ -89,6 +89,37 @@ pub struct Options {
     pub large: Option<PathBuf>,
     /// Told now and then how far it is, in simulated seconds.
     pub progress: Option<Box<dyn FnMut(u64)>>,
+    /// How long this thread has been on a processor: then it is noted what that was for ([`Outcome::spent`]). It decides nothing.
+    pub stopwatch: Option<fn() -> Duration>,
+}
+
+/// What a processor's time is spent on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Work {
+    /// Sensors, with the samples that their patients make.
+    Sensors,
+    /// The radio.
+    Radio,
+    /// Hubs, with what they give their brokers.
+    Hubs,
+    /// The clinic, with its ledger.
+    Clinic,
+    /// Everything else of the world.
+    World,
+}
+
+impl Work {
+    /// Its name.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Sensors => "sensors",
+            Self::Radio => "radio",
+            Self::Hubs => "hubs",
+            Self::Clinic => "clinic",
+            Self::World => "world",
+        }
+    }
 }
 
 /// How a run has ended.
@@ -106,6 +137,8 @@ pub struct Outcome {
     pub ended: Time,
     /// Statistics.
     pub signals: Signals,
+    /// Time on a processor, with a stopwatch.
+    pub spent: BTreeMap<Work, Duration>,
 }
 
 enum Event {
@@ -131,6 +164,24 @@ enum Event {
     Look,
 }
 
+impl Event {
+    const fn work(&self) -> Work {
+        match self {
+            Self::SensorTick { .. } | Self::AtSensor { .. } => Work::Sensors,
+            Self::Radio { .. } => Work::Radio,
+            Self::AtHub { .. }
+            | Self::HubTurn { .. }
+            | Self::Arrives(_, Parcel { to: Client::Hub(_), .. }) => Work::Hubs,
+            Self::Arrives(..)
+            | Self::ClinicTick { .. }
+            | Self::Store { .. }
+            | Self::Register { .. }
+            | Self::Publish { .. } => Work::Clinic,
+            _ => Work::World,
+        }
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Phase {
     /// Faults and attackers.
@@ -152,6 +203,7 @@ pub struct World {
     signals: Signals,
     is_large: bool,
     progress: Option<Box<dyn FnMut(u64)>>,
+    stopwatch: Option<fn() -> Duration>,
     shard: Shard,
     beds: Vec<Bed>,
     brokers: Vec<Broker>,
@@ -191,7 +243,7 @@ impl World {
     }
 
     fn build(scenario: &Scenario, seed: u64, options: Options) -> Result<Self, String> {
-        let Options { lines, large, progress } = options;
+        let Options { lines, large, progress, stopwatch } = options;
         let is_large = large.is_some();
         let failed = |error: Error| error.to_string();
         let people = People::new(seed, T0_MS)?;
@@ -252,6 +304,7 @@ impl World {
             signals: Signals::default(),
             is_large,
             progress,
+            stopwatch,
             shard,
             beds,
             brokers: brokers.collect(),
@@ -283,10 +336,17 @@ impl World {
     pub fn run(mut self) -> Outcome {
         self.plan();
         let mut second = 0;
+        let mut spent: BTreeMap<Work, Duration> = BTreeMap::new();
+        let mut read = self.stopwatch.map(|stopwatch| stopwatch());
         while let Some((at, event)) = self.agenda.next() {
             clock::set(unix_ms(at));
-            let looks = matches!(event, Event::Look);
+            let (looks, work) = (matches!(event, Event::Look), event.work());
             self.happen(at, event);
+            if let (Some(stopwatch), Some(before)) = (self.stopwatch, read) {
+                let now = stopwatch();
+                *spent.entry(work).or_default() += now.saturating_sub(before);
+                read = Some(now);
+            }
             let now = at.as_nanos() / 1_000_000_000;
             if now > second
                 && let Some(progress) = &mut self.progress
@@ -306,6 +366,7 @@ impl World {
             events: self.agenda.happened(),
             ended: self.agenda.now(),
             signals: self.signals,
+            spent,
         }
     }
 

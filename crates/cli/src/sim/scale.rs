@@ -6,6 +6,7 @@ use crate::exit::Failure;
 use bodywire_sim::world::scenario::{Access, Air, Radio, Scenario, Standard, Wearable};
 use bodywire_sim::world::{Options, Outcome, World};
 use serde::Serialize;
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
@@ -30,6 +31,8 @@ struct Row {
     publications: u64,
     authentications: u64,
     sample_to_ledger_ms: Option<f64>,
+    /// Seconds on processors by what they were for. Reading the stopwatch is in them.
+    cpu_s_of: BTreeMap<&'static str, f64>,
 }
 
 /// Plays the sizes and prints what each took.
@@ -117,7 +120,12 @@ fn size(options: &SimScaleOptions, hubs: u16) -> Result<Row, Failure> {
             let seed = options.seed.wrapping_add(u64::from(shard));
             scope.spawn(move || {
                 let progress: Box<dyn FnMut(u64)> = Box::new(move |_| bar.inc(1));
-                let options = Options { large: Some(ledger), progress: Some(progress), lines: None };
+                let options = Options {
+                    large: Some(ledger),
+                    progress: Some(progress),
+                    lines: None,
+                    stopwatch: Some(on_processor),
+                };
                 let played = World::new(&scenario, seed, options).map(World::run);
                 let played = played.map_err(|error| Failure::Failed(error.to_string()));
                 outcomes.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(played);
@@ -138,6 +146,10 @@ fn size(options: &SimScaleOptions, hubs: u16) -> Result<Row, Failure> {
     let count = |what| outcomes.iter().map(|outcome| outcome.signals.counted(what)).sum::<u64>();
     let delay = outcomes.iter().filter_map(|outcome| outcome.signals.series.get("sample to ledger, ms"));
     let delays: Vec<f64> = delay.map(|series| series.mean).collect();
+    let mut cpu_s_of: BTreeMap<&'static str, f64> = BTreeMap::new();
+    for (work, spent) in outcomes.iter().flat_map(|outcome| &outcome.spent) {
+        *cpu_s_of.entry(work.name()).or_default() += spent.as_secs_f64();
+    }
     // An ECG at 360 Hz, and five numbers in some seconds.
     let samples = f64::from(hubs) * options.seconds as f64 * 362.2;
     Ok(Row {
@@ -156,8 +168,15 @@ fn size(options: &SimScaleOptions, hubs: u16) -> Result<Row, Failure> {
         bytes_published: count("bytes published"),
         publications: count("publications"),
         authentications: count("authentications"),
+        cpu_s_of,
         sample_to_ledger_ms: (!delays.is_empty()).then(|| delays.iter().sum::<f64>() / delays.len() as f64),
     })
+}
+
+/// So long has this thread been on a processor.
+fn on_processor() -> Duration {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    Duration::new(time.tv_sec.unsigned_abs(), u32::try_from(time.tv_nsec).unwrap_or(0))
 }
 
 /// So long has this process been on processors.

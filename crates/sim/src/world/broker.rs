@@ -46,7 +46,8 @@ pub(super) struct Parcel {
 struct Connection {
     number: u64,
     up: bool,
-    filters: BTreeSet<String>,
+    /// Topics that it listens to as they are; those with wildcards are kept apart.
+    exact: Vec<String>,
 }
 
 /// One broker.
@@ -54,6 +55,9 @@ struct Connection {
 pub(super) struct Broker {
     pub(super) mood: Mood,
     clients: BTreeMap<Client, Connection>,
+    /// Who listens to a topic, and who to filters with wildcards: a ward has thousands of the former.
+    exact: BTreeMap<String, BTreeSet<Client>>,
+    wild: BTreeSet<(Client, String)>,
     retained: BTreeMap<String, Vec<u8>>,
     wills: BTreeMap<Client, Publication>,
     chance: Chance,
@@ -63,8 +67,8 @@ pub(super) struct Broker {
 
 impl Broker {
     pub(super) fn new(mood: Mood, chance: Chance) -> Self {
-        let (clients, retained, wills) = Default::default();
-        Self { mood, clients, retained, wills, chance, running: true }
+        let (clients, exact, wild, retained, wills) = Default::default();
+        Self { mood, clients, exact, wild, retained, wills, chance, running: true }
     }
 
     pub(super) const fn is_running(&self) -> bool {
@@ -84,8 +88,13 @@ impl Broker {
         let connection = self.clients.entry(client).or_default();
         connection.number += 1;
         connection.up = true;
-        connection.filters.clear();
         let number = connection.number;
+        for topic in std::mem::take(&mut connection.exact) {
+            if let Some(listening) = self.exact.get_mut(&topic) {
+                listening.remove(&client);
+            }
+        }
+        self.wild.retain(|(of, _)| *of != client);
         if let Some(will) = will {
             self.wills.insert(client, will);
         }
@@ -114,14 +123,20 @@ impl Broker {
 
     /// A client listens; it is told what is retained.
     pub(super) fn subscribe(&mut self, client: Client, filter: String, now: Time) -> Vec<Parcel> {
-        let kept: Vec<(String, Vec<u8>)> = self
-            .retained
-            .iter()
-            .filter(|(topic, _)| matches(&filter, topic))
-            .map(|(topic, payload)| (topic.clone(), payload.clone()))
-            .collect();
+        let is_wild = filter.contains(['+', '#']);
+        let kept: Vec<(String, Vec<u8>)> = if is_wild {
+            let fits = self.retained.iter().filter(|(topic, _)| matches(&filter, topic));
+            fits.map(|(topic, payload)| (topic.clone(), payload.clone())).collect()
+        } else {
+            self.retained.get(&filter).map(|payload| (filter.clone(), payload.clone())).into_iter().collect()
+        };
         if let Some(connection) = self.clients.get_mut(&client).filter(|connection| connection.up) {
-            connection.filters.insert(filter);
+            if is_wild {
+                self.wild.insert((client, filter));
+            } else {
+                connection.exact.push(filter.clone());
+                self.exact.entry(filter).or_default().insert(client);
+            }
         }
         let parcels = kept.into_iter().map(|(topic, payload)| self.carry(client, topic, payload, now));
         let parcels: Vec<Option<Parcel>> = parcels.collect();
@@ -139,13 +154,9 @@ impl Broker {
         }
         // What is sent at least once is lost only with a connection, or by a broker that does not do its duty.
         let share = if delivery == Delivery::AtMostOnce { 1.0 } else { 0.5 };
-        let listening: Vec<Client> = self
-            .clients
-            .iter()
-            .filter(|(_, connection)| connection.up)
-            .filter(|(_, connection)| connection.filters.iter().any(|filter| matches(filter, &topic)))
-            .map(|(client, _)| *client)
-            .collect();
+        let mut listening = self.exact.get(&topic).cloned().unwrap_or_default();
+        listening.extend(self.wild.iter().filter(|(_, filter)| matches(filter, &topic)).map(|(of, _)| *of));
+        listening.retain(|client| self.clients.get(client).is_some_and(|connection| connection.up));
         let mut parcels = Vec::new();
         for client in listening {
             if self.chance.happens(self.mood.loss * share) {

@@ -125,10 +125,12 @@ impl World {
         if !broker.is_up(client) {
             return;
         }
-        if self.carried.len() >= CARRIED_KEPT {
-            self.carried.pop_front();
+        if !self.is_large {
+            if self.carried.len() >= CARRIED_KEPT {
+                self.carried.pop_front();
+            }
+            self.carried.push_back((path, publication.topic.clone(), publication.payload.clone()));
         }
-        self.carried.push_back((path, publication.topic.clone(), publication.payload.clone()));
         let parcels = broker.publish(publication, at);
         self.deliver(path, parcels);
     }
