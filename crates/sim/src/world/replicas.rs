@@ -19,6 +19,8 @@ struct One {
     copy: Option<LogCopy<Arc<MemDisks>>>,
     down: u32,
     chance: Chance,
+    /// What it had vouched for when its power went: entries mirrored, and entries cosigned.
+    vouched: (u64, u64),
 }
 
 /// All replicas.
@@ -33,7 +35,7 @@ impl Replicas {
         let mut replicas = Self { all: Vec::new(), seed, key };
         for number in 0..usize::from(count) {
             let chance = Chance::new(seed, &format!("replica {number}"));
-            let mut one = One { disks: Arc::new(MemDisks::default()), copy: None, down: 0, chance };
+            let mut one = One { disks: Arc::new(MemDisks::default()), copy: None, down: 0, chance, vouched: (0, 0) };
             one.copy = Some(replicas.open(number, &one.disks)?);
             replicas.all.push(one);
         }
@@ -51,7 +53,9 @@ impl Replicas {
     pub(super) fn crash(&mut self, number: usize) {
         if let Some(one) = self.all.get_mut(number) {
             one.down += 1;
-            one.copy = None;
+            if let Some(copy) = one.copy.take() {
+                one.vouched = vouched_by(&copy, &self.key);
+            }
             let seed = one.chance.below(u64::MAX);
             one.disks = Arc::new(one.disks.power_cut(seed));
         }
@@ -64,10 +68,16 @@ impl Replicas {
         if one.down > 0 || one.copy.is_some() {
             return Ok(());
         }
-        let disks = Arc::clone(&one.disks);
+        let (disks, vouched) = (Arc::clone(&one.disks), one.vouched);
         let copy = self.open(number, &disks)?;
         if let Some(why) = copy.retired() {
             return Err(format!("replica {number} has lost what it cosigned: {why}"));
+        }
+        let knows = vouched_by(&copy, &self.key);
+        if knows.0 < vouched.0 || knows.1 < vouched.1 {
+            return Err(format!(
+                "replica {number} has vouched for {vouched:?} entries (mirrored, cosigned), and knows of {knows:?}"
+            ));
         }
         if let Some(one) = self.all.get_mut(number) {
             one.copy = Some(copy);
@@ -155,6 +165,12 @@ impl Replicas {
         }
         damage
     }
+}
+
+/// Entries that one says that it has, and entries that it has cosigned.
+fn vouched_by(copy: &LogCopy<Arc<MemDisks>>, key: &VerifierKey) -> (u64, u64) {
+    let size = |signed: Option<&str>| signed.and_then(|signed| size_of(signed, key)).unwrap_or(0);
+    (size(copy.mirrored()), size(copy.witnessed()))
 }
 
 fn size_of(signed: &str, key: &VerifierKey) -> Option<u64> {
