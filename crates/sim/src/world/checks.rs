@@ -2,9 +2,9 @@
 
 use crate::agenda::Time;
 use bodywire_clinic::ingest::Receipt;
-use bodywire_proto::wire::HubId;
+use bodywire_proto::wire::{HubId, SensorId};
 use serde::Serialize;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Violations of one run that are kept: the first says what is wrong, and some more whether it is one thing.
 const VIOLATIONS_MAX: usize = 8;
@@ -70,6 +70,8 @@ pub struct Violation {
 pub(super) struct Checks {
     violations: Vec<Violation>,
     handed_out: BTreeSet<(u64, Receipt)>,
+    /// How often a batch was stored, by its sensor and its first sample.
+    batches: BTreeMap<(HubId, SensorId, u64), usize>,
     /// Emergencies whose alarm has not been seen.
     pub(super) unseen: BTreeSet<HubId>,
     /// How often each was looked at that may be looked at never.
@@ -96,6 +98,18 @@ impl Checks {
     pub(super) fn handed_out(&mut self, at: Time, boot: u64, receipt: Receipt) {
         if !self.handed_out.insert((boot, receipt)) {
             self.violate(at, Rule::HandedOutOnce, format!("{receipt:?} came out of the reassembly again"));
+        }
+    }
+
+    /// A batch that begins with this sample was stored, and so many lives of the sensor have measured it.
+    pub(super) fn batch(&mut self, at: Time, (hub, sensor, first): (HubId, SensorId, u64), lives: usize) {
+        let stored = self.batches.entry((hub, sensor, first)).or_default();
+        *stored += 1;
+        if *stored > lives {
+            let what =
+                if lives == 0 { "has not measured what" } else { "has measured once what more than once" };
+            let text = format!("sensor {}.{} {what} is stored of it from sample {first} on", hub.0, sensor.0);
+            self.violate(at, Rule::OnlyWhatWasMeasured, text);
         }
     }
 

@@ -22,6 +22,8 @@ struct One {
     /// Entries that its mirror and its witness have cosigned.
     mirrored: u64,
     witnessed: u64,
+    /// The same when its power went.
+    vouched: (u64, u64),
 }
 
 impl One {
@@ -46,7 +48,8 @@ impl Replicas {
         for number in 0..usize::from(count) {
             let chance = Chance::new(seed, &format!("replica {number}"));
             let disks = Arc::new(MemDisks::default());
-            let mut one = One { disks, copy: None, down: 0, chance, mirrored: 0, witnessed: 0 };
+            let mut one =
+                One { disks, copy: None, down: 0, chance, mirrored: 0, witnessed: 0, vouched: (0, 0) };
             one.copy = Some(replicas.open(number, &one.disks)?);
             replicas.all.push(one);
         }
@@ -64,7 +67,9 @@ impl Replicas {
     pub(super) fn crash(&mut self, number: usize) {
         if let Some(one) = self.all.get_mut(number) {
             one.down += 1;
-            one.copy = None;
+            if one.copy.take().is_some() {
+                one.vouched = (one.mirrored, one.witnessed);
+            }
             (one.mirrored, one.witnessed) = (0, 0);
             let seed = one.chance.below(u64::MAX);
             one.disks = Arc::new(one.disks.power_cut(seed));
@@ -78,10 +83,17 @@ impl Replicas {
         if one.down > 0 || one.copy.is_some() {
             return Ok(());
         }
-        let disks = Arc::clone(&one.disks);
+        let (disks, vouched) = (Arc::clone(&one.disks), one.vouched);
         let copy = self.open(number, &disks)?;
         if let Some(why) = copy.retired() {
             return Err(format!("replica {number} has lost what it cosigned: {why}"));
+        }
+        let size = |signed: Option<&str>| signed.and_then(|signed| size_of(signed, &self.key)).unwrap_or(0);
+        let knows = (size(copy.mirrored()), size(copy.witnessed()));
+        if knows.0 < vouched.0 || knows.1 < vouched.1 {
+            return Err(format!(
+                "replica {number} has vouched for {vouched:?} entries (mirrored, cosigned), and knows of {knows:?}"
+            ));
         }
         if let Some(one) = self.all.get_mut(number) {
             one.copy = Some(copy);

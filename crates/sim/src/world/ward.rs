@@ -281,35 +281,33 @@ impl World {
                 continue;
             }
             self.checks.samples += 1;
-            if !self.was_measured(hub, report.header.sensor, &batch) {
-                let text = format!(
-                    "sensor {}.{} has not measured what is stored of it from sample {} on",
-                    hub.0, report.header.sensor.0, batch.header.first_index
-                );
-                self.checks.violate(at, Rule::OnlyWhatWasMeasured, text);
-            }
+            let sensor = report.header.sensor;
+            let lives = self.lives_with(hub, sensor, &batch);
+            self.checks.batch(at, (hub, sensor, batch.header.first_index), lives);
         }
         if !self.is_large && self.chance.below(SEARCH_ONE_IN) == 0 {
-            self.search(at, bytes);
+            self.search(at, (hub, report.header.number), bytes);
         }
     }
 
-    fn was_measured(&self, hub: HubId, sensor: bodywire_proto::wire::SensorId, batch: &Batch<'_>) -> bool {
+    /// How many lives of a sensor have measured this.
+    fn lives_with(&self, hub: HubId, sensor: bodywire_proto::wire::SensorId, batch: &Batch<'_>) -> usize {
         let bed = usize::from(hub.0).checked_sub(1).and_then(|bed| self.beds.get(bed));
         let Some(device) = bed.and_then(|bed| bed.devices.iter().find(|device| device.number == sensor))
         else {
-            return false;
+            return 0;
         };
-        let Ok(first) = usize::try_from(batch.header.first_index) else { return false };
+        let Ok(first) = usize::try_from(batch.header.first_index) else { return 0 };
         let samples: Vec<i16> = batch.samples().collect();
-        device.lives.iter().any(|life| {
+        let has_measured = |life: &&super::device::Life| {
             let kept = life.kept.lock().unwrap_or_else(PoisonError::into_inner);
             kept.get(first..first + samples.len()).is_some_and(|measured| measured == samples)
-        })
+        };
+        device.lives.iter().filter(has_measured).count()
     }
 
-    /// Looks for a piece of a report in what the brokers have carried and in the ledger's last frame.
-    fn search(&mut self, at: Time, report: &[u8]) {
+    /// Looks for a piece of a report in what the brokers have carried and in its entry of the ledger.
+    fn search(&mut self, at: Time, number: (HubId, u64), report: &[u8]) {
         let middle = report.len().saturating_sub(NEEDLE_BYTES) / 2;
         let Some(needle) = report.get(middle..middle + NEEDLE_BYTES) else { return };
         let distinct: std::collections::BTreeSet<u8> = needle.iter().copied().collect();
@@ -324,6 +322,14 @@ impl World {
             .find(|(_, topic, payload)| contains(payload, needle) || contains(topic.as_bytes(), needle));
         if let Some((path, ..)) = on_path {
             let text = format!("a piece of a report is readable on path {path}");
+            self.checks.violate(at, Rule::NothingReadable, text);
+        }
+        let vault = self.vault.lock();
+        let index = vault.database.index.get(&number).copied();
+        let read = index.and_then(|index| vault.open.as_ref()?.log.read(index).ok());
+        drop(vault);
+        if let (Some(index), true) = (index, read.is_some_and(|(_, payload)| contains(&payload, needle))) {
+            let text = format!("a piece of a report is readable in entry {index} of the ledger");
             self.checks.violate(at, Rule::NothingReadable, text);
         }
     }
