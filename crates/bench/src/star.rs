@@ -1,13 +1,13 @@
-//! Events and messages a second of the simulated star, beside ns-3 with the same star.
+//! Events and messages a second of processor time of the simulated star, beside ns-3 with the same star.
 
 use crate::figure::Figure;
+use crate::processor::spent;
 use bodywire_sim::radio::path_loss::PathLoss;
 use bodywire_sim::radio::standard::IEEE_802_15_4;
 use bodywire_sim::radio::star::{Star, Traffic};
 use serde::Deserialize;
 use std::path::Path;
 use std::process::Command;
-use std::time::Instant;
 
 /// Sensors around the hub: paper B's three, and a full ward round.
 const SENSORS: [usize; 4] = [5, 10, 15, 50];
@@ -26,24 +26,24 @@ const PEER_THRESHOLD_DBM: f64 = -96.58;
 struct PeerRun {
     sent: u64,
     events: u64,
-    wall_s: f64,
+    cpu_s: f64,
 }
 
-/// Events and messages a second.
+/// Events, messages, and seconds on a processor.
 #[derive(Default)]
 struct Rate {
     events: u64,
     sent: u64,
-    wall_s: f64,
+    cpu_s: f64,
 }
 
 impl Rate {
     fn events_per_s(&self) -> f64 {
-        if self.wall_s > 0.0 { self.events as f64 / self.wall_s } else { 0.0 }
+        if self.cpu_s > 0.0 { self.events as f64 / self.cpu_s } else { 0.0 }
     }
 
     fn messages_per_s(&self) -> f64 {
-        if self.wall_s > 0.0 { self.sent as f64 / self.wall_s } else { 0.0 }
+        if self.cpu_s > 0.0 { self.sent as f64 / self.cpu_s } else { 0.0 }
     }
 }
 
@@ -51,7 +51,7 @@ fn interval_ms(sensors: usize, rate: u32) -> f64 {
     1_000.0 * sensors as f64 / f64::from(rate)
 }
 
-/// Ours, for at least so many seconds.
+/// Ours, for at least so many seconds on a processor.
 fn ours(sensors: usize, rate: u32, seconds: f64) -> Rate {
     let traffic = Traffic::Exponential(interval_ms(sensors, rate));
     let star = Star {
@@ -63,10 +63,9 @@ fn ours(sensors: usize, rate: u32, seconds: f64) -> Rate {
         ..Star::new(IEEE_802_15_4, sensors, PACKET_BYTES, traffic, SECONDS)
     };
     let (mut all, mut seed) = (Rate::default(), 1);
-    while all.wall_s < seconds {
-        let begun = Instant::now();
-        let run = star.run(seed).expect("a star of this size can be made");
-        all.wall_s += begun.elapsed().as_secs_f64();
+    while all.cpu_s < seconds {
+        let (run, cpu_s) = spent(|| star.run(seed).expect("a star of this size can be made"));
+        all.cpu_s += cpu_s;
         all.events += run.events;
         all.sent += run.sent;
         seed += 1;
@@ -101,7 +100,7 @@ fn peer(program: &Path, sensors: usize, rate: u32) -> Result<Rate, String> {
             .map_err(|error| format!("{name} printed something else: {error}; {build}"))?;
         all.events += run.events;
         all.sent += run.sent;
-        all.wall_s += run.wall_s;
+        all.cpu_s += run.cpu_s;
     }
     Ok(all)
 }

@@ -251,9 +251,8 @@ impl Air {
                 }
             }
             Frame::Ack { .. } => {
-                let both = flight.locked.words.iter().zip(&self.awaiting.words);
-                let waiting = Nodes { words: both.map(|(locked, awaiting)| locked & awaiting).collect() };
-                flight.receptions.extend(waiting.iter().map(fresh));
+                let waiting = self.awaiting.iter().filter(|node| flight.locked.contains(*node));
+                flight.receptions.extend(waiting.map(fresh));
             }
         }
         for other in self.flights.iter_mut().flat_map(|flight| &mut flight.receptions) {

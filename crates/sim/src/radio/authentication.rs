@@ -3,8 +3,8 @@
 //!
 //! Time and energy of computing come from the caller, as cycles of the emulated microcontroller (`firmware/figures.json`,
 //! by the names in [`Scheme::operations`]): modelled. Reading a PUF and drawing random numbers are not in them. The hub's
-//! time is one number for each message it handles. The sensor's radio sleeps while the sensor computes, and listens from its
-//! first message on. A message that the radio has given up is not sent again, and the run ends by its time: what is measured
+//! time is one number for each message it handles. The sensor's radio listens from its first message on until it is done, and
+//! sleeps while the sensor computes. A message that the radio has given up is not sent again, and the run ends by its time: what is measured
 //! is one attempt.
 
 use super::config::Access;
@@ -175,7 +175,7 @@ impl Run<'_> {
                 self.medium.handle(start);
                 begun = Some((self.medium.joules(SENSOR), self.medium.air_bits(SENSOR)));
                 let step = self.ends.begin(EPOCH + Duration::from(start));
-                self.compute(start, step);
+                self.compute(start, step)?;
                 continue;
             }
             if next >= deadline {
@@ -193,7 +193,7 @@ impl Run<'_> {
                 self.medium.handle(next);
             }
             while let Some(event) = self.medium.poll() {
-                self.take(event);
+                self.take(event)?;
             }
         }
         let success = self.sensor_done.is_some() && self.hub_done.is_some() && !self.failed;
@@ -217,18 +217,20 @@ impl Run<'_> {
     }
 
     /// The sensor has decided; it takes effect when it has computed.
-    fn compute(&mut self, now: Time, step: Step) {
+    fn compute(&mut self, now: Time, step: Step) -> Result<(), Error> {
+        self.medium.set_listening(now, SENSOR, false)?;
         let cycles = self.asked.sensor_cycles.get(self.steps).copied().unwrap_or(0);
         let nanos = cycles.saturating_mul(1_000_000_000) / CLOCK_HZ;
         self.steps += 1;
         self.computed += nanos;
         self.waiting.schedule(now.after(nanos), Computed::Sensor(step));
+        Ok(())
     }
 
     fn carry_out(&mut self, now: Time, computed: Computed) -> Result<(), Error> {
         let (from, to, step, done) = match computed {
             Computed::Sensor(step) => {
-                self.medium.set_listening(now, SENSOR, true)?;
+                self.medium.set_listening(now, SENSOR, !step.done)?;
                 (SENSOR, 0, step, &mut self.sensor_done)
             }
             Computed::Hub(step) => (0, SENSOR, step, &mut self.hub_done),
@@ -244,13 +246,13 @@ impl Run<'_> {
         Ok(())
     }
 
-    fn take(&mut self, event: Event) {
+    fn take(&mut self, event: Event) -> Result<(), Error> {
         let now = self.medium.now();
         let clock = EPOCH + Duration::from(now);
         match event {
             Event::Delivered { to: SENSOR, bytes, .. } => {
                 let step = self.ends.at_sensor(clock, &bytes);
-                self.compute(now, step);
+                self.compute(now, step)?;
             }
             Event::Delivered { to: 0, from: SENSOR, bytes, .. } => {
                 let step = self.ends.at_hub(clock, &bytes);
@@ -258,6 +260,7 @@ impl Run<'_> {
             }
             _ => {}
         }
+        Ok(())
     }
 }
 
