@@ -20,7 +20,6 @@ mod figure;
 mod ledger;
 mod link;
 mod noise;
-mod paillier;
 mod predict;
 mod processor;
 mod rounds;

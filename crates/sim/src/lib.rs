@@ -11,6 +11,8 @@ pub mod adversary;
 pub mod broadcast;
 mod error;
 #[cfg(feature = "std")]
+pub mod measure;
+#[cfg(feature = "std")]
 pub mod patient;
 #[cfg(feature = "std")]
 pub mod puf;
