@@ -9,6 +9,7 @@ mod ecg;
 mod export;
 mod ledger;
 mod patient;
+mod report;
 mod roles;
 mod sensor;
 
@@ -32,6 +33,7 @@ pub use ledger::{AnchorOptions, CheckOptions, LedgerCommand, ProveOptions, Repai
 pub use patient::{
     PatientAdmitOptions, PatientCommand, PatientEraseOptions, PatientListOptions, PatientOptions,
 };
+pub use report::ReportOptions;
 pub use roles::{
     AdmitOptions, BrokerOptions, ClinicCardOptions, ClinicCommand, ClinicOptions, HubCardOptions, HubCommand,
     HubOptions, ReplicaOptions,
@@ -144,6 +146,11 @@ pub enum Command {
     /// Carries out every attack against the link, against paper B's own protocol and against the schemes it is compared
     /// with, and compares what happens with what is documented (exit code 7 when it differs).
     Attacks(AttackOptions),
+    /// Every table and figure of the two papers again, measured: one page, with CSV and JSON beside it.
+    ///
+    /// Attacks, handshakes, encryption, delivery, sums and recordings are run on this machine; what is simulated, emulated or
+    /// modelled is marked as such.
+    Report(ReportOptions),
     /// Prints shell completions.
     Completions {
         /// For which shell.
