@@ -8,6 +8,8 @@
 #[cfg(feature = "std")]
 pub mod adversary;
 #[cfg(feature = "std")]
+pub mod agenda;
+#[cfg(feature = "std")]
 pub mod broadcast;
 mod error;
 #[cfg(feature = "std")]
@@ -16,6 +18,8 @@ pub mod measure;
 pub mod patient;
 #[cfg(feature = "std")]
 pub mod puf;
+#[cfg(feature = "std")]
+pub mod radio;
 #[cfg(feature = "std")]
 pub mod responder;
 pub mod schemes;
