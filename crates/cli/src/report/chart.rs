@@ -303,6 +303,10 @@ impl Chart {
     }
 
     fn legend(&self, area: &Area<'_>) -> Result<(), Failure> {
+        // The caption says what a lone series is.
+        if self.series.len() < 2 {
+            return Ok(());
+        }
         let text = (FONT, TEXT).into_font().color(&INK);
         let mut y = 18;
         for (number, series) in self.series.iter().enumerate() {

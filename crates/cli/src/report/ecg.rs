@@ -23,6 +23,8 @@ const BOUNDED: usize = 2;
 const PARTS: usize = 3;
 /// A strip begins here and lasts so long, in seconds.
 const STRIP_S: (f64, f64) = (60.0, 6.0);
+/// Values of which a median has an interval at all.
+const MEDIAN_MIN: usize = 6;
 /// Cut-offs of a curve.
 const CUTS: usize = 200;
 /// Classes of EC57 whose beats are normal, and ventricular.
@@ -108,17 +110,19 @@ fn medians(row: &str, comparison: &Comparison, group: &Group) -> Vec<Figure> {
     let all = comparison.ways.iter().map(|way| {
         let values = comparison.coefficients(group, way);
         let (low, middle, high) = sure_median(&values);
-        let figure = Figure::new(format!("{row} ({})", values.len()), way.name.as_str(), "median", middle)
-            .between(low, high, Spread::Confidence)
+        let mut figure = Figure::new(format!("{row} ({})", values.len()), way.name.as_str(), "median", middle)
             .class(Class::Statistical { relative: 1e-9 });
+        if values.len() >= MEDIAN_MIN {
+            figure = figure.between(low, high, Spread::Confidence);
+        }
         let beyond = values.iter().filter(|rho| rho.abs() > 1.0).count();
         if beyond > 0 {
-            figure.paper("at most 1").verdict(
+            figure.paper("closer to 1").verdict(
                 Verdict::CannotBeRight,
                 format!(
-                    "{beyond} of {} coefficients are above 1: the weights enter (4) and not the variances (7) and (8), so that (9) as \
-                     printed is no coefficient of correlation",
-                    values.len()
+                    "{} % of the coefficients are above 1: the weights enter (4) and not the variances (7) and (8), so that (9) as printed \
+                     is no coefficient of correlation",
+                    (100.0 * beyond as f64 / values.len() as f64).round()
                 ),
             )
         } else {

@@ -25,6 +25,7 @@ mod scale;
 mod section;
 mod security;
 mod sensor_cost;
+mod star;
 
 use crate::args::{Output, ReportOptions};
 use crate::exit::Failure;
@@ -59,7 +60,8 @@ impl Asked {
 type Measure = fn(&Asked) -> Result<Section, Failure>;
 
 /// The sections in the order of the page.
-const ROOMS: [(&str, Measure); 9] = [
+const ROOMS: [(&str, Measure); 10] = [
+    ("b-delay-loss", star::section),
     ("b-overheads", overheads::section),
     ("b-security", security::section),
     ("b-ecg", ecg::section),

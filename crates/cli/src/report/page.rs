@@ -95,18 +95,24 @@ fn head(body: &mut String, origin: &Origin, sections: &[Section]) {
     let wrong = sections.iter().flat_map(Section::figures).filter(|f| f.verdict == Verdict::CannotBeRight);
     let wrong: Vec<&Figure> = wrong.collect();
     if !wrong.is_empty() {
-        body.push_str("<h3>What cannot be right</h3>\n<ul>");
+        body.push_str("<h3>What cannot be right</h3>\n<ul class=\"reasons\">");
+        let mut groups: Vec<(&Figure, Vec<String>)> = Vec::new();
         for figure in wrong {
             let printed =
                 figure.paper.as_ref().map_or(String::new(), |value| format!("{value} {}", figure.unit));
+            let cell = format!("{}, {}: printed {}", figure.row, figure.column, printed.trim());
+            match groups.iter_mut().find(|(f, _)| f.section == figure.section && f.why == figure.why) {
+                Some((_, cells)) => cells.push(cell),
+                None => groups.push((figure, vec![cell])),
+            }
+        }
+        for (figure, cells) in groups {
             let _ = write!(
                 body,
-                "<li><a href=\"#{}\">{}, {}</a>: printed {}. {}</li>",
+                "<li><a href=\"#{}\">{}</a>. {}</li>",
                 figure.section,
-                escaped(&figure.row),
-                escaped(&figure.column),
-                escaped(printed.trim()),
-                escaped(&figure.why)
+                escaped(&cells.join("; ")),
+                escaped(&sentence(&figure.why))
             );
         }
         body.push_str("</ul>\n");
@@ -130,6 +136,13 @@ fn head(body: &mut String, origin: &Origin, sections: &[Section]) {
     body.push_str("</ol></nav>\n");
 }
 
+/// With a capital and a full stop.
+fn sentence(text: &str) -> String {
+    let mut letters = text.chars();
+    let first: String = letters.next().map(|letter| letter.to_uppercase().collect()).unwrap_or_default();
+    format!("{first}{}.", letters.as_str().trim_end_matches('.'))
+}
+
 fn badge(verdict: Verdict) -> String {
     let (class, sign) = match verdict {
         Verdict::Holds => ("good", "\u{2713}"),
@@ -140,6 +153,11 @@ fn badge(verdict: Verdict) -> String {
         Verdict::NotMeasured => ("quiet", "?"),
     };
     format!("<span class=\"verdict {class}\">{sign}&nbsp;{}</span>", verdict.words())
+}
+
+/// The verdict before its reason; where the paper prints nothing, there is none.
+fn lead(verdict: Verdict) -> String {
+    if verdict == Verdict::NothingPrinted { String::new() } else { badge(verdict) + " " }
 }
 
 fn write_section(body: &mut String, section: &Section) -> Result<(), Failure> {
@@ -211,7 +229,7 @@ fn list(body: &mut String, table: &Table) {
     if sure {
         body.push_str("<th class=\"n\">interval</th>");
     }
-    body.push_str("<th>unit</th><th>verdict</th></tr></thead><tbody>\n");
+    body.push_str("<th>unit</th><th>verdict and reason</th></tr></thead><tbody>\n");
     let mut before = "";
     for figure in &table.figures {
         let row = if figure.row == before { String::new() } else { escaped(&figure.row) };
@@ -227,9 +245,9 @@ fn list(body: &mut String, table: &Table) {
         }
         let _ = writeln!(
             body,
-            "<td>{}</td><td class=\"why\">{} {}</td></tr>",
+            "<td>{}</td><td class=\"why\">{}{}</td></tr>",
             escaped(&figure.unit),
-            badge(figure.verdict),
+            lead(figure.verdict),
             escaped(&figure.why)
         );
     }

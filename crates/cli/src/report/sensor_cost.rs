@@ -50,7 +50,20 @@ impl SensorCosts {
     /// # Errors
     /// [`Failure::Failed`] when it is not among them.
     pub(crate) fn handshake(&self, scheme: &str) -> Result<&SensorCost, Failure> {
-        let name = format!("{scheme}/handshake");
+        self.row(&format!("{scheme}/handshake"))
+    }
+}
+
+impl SensorCosts {
+    /// Modelled cycles of an operation, by its name in the file.
+    ///
+    /// # Errors
+    /// [`Failure::Failed`] when it is not among them.
+    pub(crate) fn cycles(&self, operation: &str) -> Result<u64, Failure> {
+        Ok(self.row(operation)?.cycles as u64)
+    }
+
+    fn row(&self, name: &str) -> Result<&SensorCost, Failure> {
         self.rows.iter().find(|row| row.operation == name).ok_or_else(|| {
             Failure::Failed(format!(
                 "firmware/figures.json has no row {name}; make it with firmware/measure --accept"
