@@ -47,7 +47,7 @@ pub(crate) fn section(asked: &Asked) -> Result<Section, Failure> {
     }
     Ok(Section::new("m-aes", "Rounds of AES", "paper M, 3.2 and Table 1").table(
         "rounds",
-        Layout::List,
+        Layout::Matrix,
         "Table 1: rounds and lengths of keys",
         figures,
     ))

@@ -44,7 +44,7 @@ pub(crate) fn section(asked: &Asked) -> Result<Section, Failure> {
          and the loss of any path loses the message. By default BodyWire spreads k of n, where fewer than k paths say nothing even \
          with all keys, and n - k may be lost.",
     )
-    .table("printed", Layout::List, "Table 2 as printed", printed.collect())
+    .table("printed", Layout::Matrix, "Table 2 as printed", printed.collect())
     .table("tapped", Layout::Matrix, "Share of a message learnt from tapped paths, all keys stolen", learnt)
     .table("delivered", Layout::Matrix, "Share of messages delivered without being sent again", arrived)
     .chart(learnt_chart)

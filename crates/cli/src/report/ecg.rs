@@ -110,7 +110,7 @@ fn medians(row: &str, comparison: &Comparison, group: &Group) -> Vec<Figure> {
     let all = comparison.ways.iter().map(|way| {
         let values = comparison.coefficients(group, way);
         let (low, middle, high) = sure_median(&values);
-        let mut figure = Figure::new(format!("{row} ({})", values.len()), way.name.as_str(), "median", middle)
+        let mut figure = Figure::new(format!("{row} ({})", values.len()), way.name.as_str(), "", middle)
             .class(Class::Statistical { relative: 1e-9 });
         if values.len() >= MEDIAN_MIN {
             figure = figure.between(low, high, Spread::Confidence);
@@ -356,7 +356,7 @@ fn synthetic(asked: &Asked, section: Section) -> Result<Section, Failure> {
         "needs the recordings of other persons: give the directory of {databases} with --data DIR or BODYWIRE_ECG_DATA"
     );
     let missing = ["Fig. 14: 105 against 100", "curves over all records", "the detector against annotations"]
-        .map(|row| Figure::missing(row, "median", "median", why.as_str()));
+        .map(|row| Figure::missing(row, "median", "", why.as_str()));
     Ok(section
         .about(
             "There are no recordings at hand. What follows is a SYNTHETIC ECG, a heart made of formulas (McSharry et al. 2003), normal and in \

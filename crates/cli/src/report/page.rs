@@ -79,7 +79,11 @@ fn head(body: &mut String, origin: &Origin, sections: &[Section]) {
         ("recordings", origin.recordings.clone().unwrap_or_else(|| "none: synthetic ECG".to_owned())),
         (
             "again",
-            format!("bodywire report{} --seed {}", if origin.quick { " --quick" } else { "" }, origin.seed),
+            format!(
+                "bodywire report --out DIR{} --seed {}",
+                if origin.quick { " --quick" } else { "" },
+                origin.seed
+            ),
         ),
     ];
     for (name, text) in rows {
@@ -107,10 +111,12 @@ fn head(body: &mut String, origin: &Origin, sections: &[Section]) {
             }
         }
         for (figure, cells) in groups {
+            let place = sections.iter().find(|section| section.id == figure.section);
             let _ = write!(
                 body,
-                "<li><a href=\"#{}\">{}</a>. {}</li>",
+                "<li><a href=\"#{}\">{}</a>: <em>{}</em>. {}</li>",
                 figure.section,
+                escaped(place.map_or("", |section| section.source)),
                 escaped(&cells.join("; ")),
                 escaped(&sentence(&figure.why))
             );

@@ -3,6 +3,7 @@
 use super::Asked;
 use super::chart::{Axis, Chart, Mark, Point, Series, point};
 use super::figure::{Figure, STATISTICAL, Spread, Verdict, short};
+use super::interval::share;
 use super::printed::STAR;
 use super::section::{Layout, Section};
 use super::sensor_cost::SensorCosts;
@@ -98,10 +99,11 @@ fn of(replications: &Replications, delay: bool) -> Mean {
     if delay { replications.delay_ms } else { replications.loss_percent }
 }
 
+/// With its interval. Runs that are all equal have none, which does not make them certain.
 fn sure(figure: Figure, mean: &Mean, most: f64) -> Figure {
     let half = mean.half_width();
     let figure = figure.class(STATISTICAL);
-    if half.is_finite() {
+    if half.is_finite() && half > 0.0 {
         figure.between((mean.mean() - half).max(0.0), (mean.mean() + half).min(most), Spread::Confidence)
     } else {
         figure
@@ -118,7 +120,12 @@ fn table(all: &[(&Way, Vec<(usize, Replications)>)], delay: bool) -> Vec<Figure>
             let Some((_, replications)) = row.get(place) else { continue };
             let mean = of(replications, delay);
             let figure = Figure::new(format!("{sensors} sensors"), way.name, unit, mean.mean());
-            let figure = sure(figure, &mean, most);
+            let mut figure = sure(figure, &mean, most);
+            if !delay && replications.delivered == replications.sent {
+                // None lost of so many.
+                let (_, high) = share(0.0, replications.sent as f64);
+                figure = figure.between(0.0, 100.0 * high, Spread::Confidence);
+            }
             let printed = STAR.iter().find(|(n, ..)| *n as usize == *sensors && number == BESIDE);
             figures.push(match printed {
                 Some((_, ms, _)) if delay => figure.paper(*ms).verdict(Verdict::CannotBeRight, too_fast(*ms)),
