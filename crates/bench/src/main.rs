@@ -21,7 +21,6 @@ mod figure;
 mod ledger;
 mod link;
 mod noise;
-mod paillier;
 mod predict;
 mod processor;
 mod rounds;

@@ -1,13 +1,15 @@
 //! False rejects of the enrolled device and false accepts of strangers, by complete handshakes.
 
 use crate::figure::Figure;
-use crate::link::{Ended, Pair};
 use crate::predict;
+use crate::rounds::monotonic;
 use bodywire_proto::handshake::{ATTEMPTS_PER_EPOCH_MAX, Profile};
 use bodywire_proto::paper::DISTANCE_MAX;
 use bodywire_proto::polar::Code;
 use bodywire_proto::polar::list::LIST_PATHS;
 use bodywire_proto::wire::Suite;
+use bodywire_sim::measure::binomial;
+use bodywire_sim::measure::handshake::{Ended, Pair};
 use indicatif::{ProgressBar, ProgressStyle};
 use rand_chacha::ChaCha20Rng;
 use rand_core::{Rng, SeedableRng};
@@ -56,7 +58,7 @@ fn predict(profile: Profile, p: f64, draws: u32) -> Prediction {
         Profile::Hardened(Suite::Polar512) => code(Suite::Polar512, 144, 0.10),
         Profile::Paper => {
             // Both sides compare, and they compare the same two responses.
-            let rate = predict::tail(640, DISTANCE_MAX as usize, p);
+            let rate = binomial::tail(640, DISTANCE_MAX as usize, p);
             let by = "binomial tail beyond 128 of 640";
             Prediction { least: rate, most: rate, rate, drawn: false, by }
         }
@@ -90,7 +92,7 @@ pub(crate) fn figures(handshakes: u32) -> (Vec<Figure>, bool) {
         for p in NOISES {
             // The share of bits that read differently is atan(s) / pi for noise of strength s.
             let strength = (p * std::f64::consts::PI).tan();
-            let mut pair = Pair::new(profile, strength, false, 1);
+            let mut pair = Pair::new(profile, strength, false, 1).expect("a profile can be enrolled");
             let rejected = (0..handshakes).filter(|_| !completed(&mut pair, profile, &bar)).count();
             let measured = rejected as f64 / f64::from(handshakes);
             let predicted = predict(profile, p, handshakes);
@@ -100,8 +102,10 @@ pub(crate) fn figures(handshakes: u32) -> (Vec<Figure>, bool) {
             let peer = format!("{by} ({least:.1e} to {most:.1e} possible)");
             figures.push(Figure::new(name, "share", measured, peer, rate));
         }
-        let stranger =
-            |run: u32| Pair::new(profile, (0.03 * std::f64::consts::PI).tan(), true, u64::from(run));
+        let stranger = |run: u32| {
+            Pair::new(profile, (0.03 * std::f64::consts::PI).tan(), true, u64::from(run))
+                .expect("a profile can be enrolled")
+        };
         let mut pair = stranger(0);
         let accepted = (0..handshakes)
             .filter(|run| {
@@ -110,7 +114,8 @@ pub(crate) fn figures(handshakes: u32) -> (Vec<Figure>, bool) {
                 if run % u32::from(ATTEMPTS_PER_EPOCH_MAX) == 0 {
                     pair = stranger(*run);
                 }
-                pair.run() != Ended { sensor: false, hub: false }
+                let Ended { sensor, hub, .. } = pair.run(monotonic).expect("attempts are left");
+                sensor || hub
             })
             .count();
         sound &= accepted == 0;
@@ -123,7 +128,7 @@ pub(crate) fn figures(handshakes: u32) -> (Vec<Figure>, bool) {
 
 fn completed(pair: &mut Pair, profile: Profile, bar: &ProgressBar) -> bool {
     bar.inc(1);
-    let ended = pair.run();
+    let ended = pair.run(monotonic).expect("attempts are left");
     // The paper's seeds repeat after 640 runs, and its challenges with them; the noise is fresh all the same.
     debug_assert!(profile == Profile::Paper || ended.sensor == ended.hub);
     ended.sensor && ended.hub

@@ -1,9 +1,16 @@
 //! Two things measured side by side: in short turns, so that whatever else the machine does falls on both.
 
+use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
 /// How long one turn takes. Long against the clock's own cost, short against a neighbour's job.
 const TURN: Duration = Duration::from_millis(20);
+
+/// Time since the first call, by a clock that never goes back.
+pub(crate) fn monotonic() -> Duration {
+    static BEGUN: LazyLock<Instant> = LazyLock::new(Instant::now);
+    BEGUN.elapsed()
+}
 
 /// What came out.
 pub(crate) struct SideBySide {

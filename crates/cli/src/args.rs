@@ -9,6 +9,7 @@ mod ecg;
 mod export;
 mod ledger;
 mod patient;
+mod report;
 mod roles;
 mod sensor;
 mod sim;
@@ -33,6 +34,7 @@ pub use ledger::{AnchorOptions, CheckOptions, LedgerCommand, ProveOptions, Repai
 pub use patient::{
     PatientAdmitOptions, PatientCommand, PatientEraseOptions, PatientListOptions, PatientOptions,
 };
+pub use report::ReportOptions;
 pub use roles::{
     AdmitOptions, BrokerOptions, ClinicCardOptions, ClinicCommand, ClinicOptions, HubCardOptions, HubCommand,
     HubOptions, ReplicaOptions,
@@ -150,6 +152,10 @@ pub enum Command {
     ///
     /// Exit code 1 when a rule was broken, with the seed that repeats it.
     Sim(SimOptions),
+    /// Every table and figure of the two papers again, measured: one page, with CSV and JSON beside it.
+    /// Attacks, handshakes, encryption, delivery, sums and recordings are run on this machine; what is simulated, emulated or
+    /// modelled is marked as such.
+    Report(ReportOptions),
     /// Prints shell completions.
     Completions {
         /// For which shell.

@@ -4,6 +4,8 @@
 //! process; [`sensor`], [`hub`], [`clinic`], [`replica`] and [`brokers`] run its parts in processes of their own, over a [`radio`], with a
 //! [`puf`] of any kind; [`ledger`] checks a ledger
 //! directory as an auditor would; [`access`] says who may see what; [`aggregate`] asks for sums over encrypted vital signs; [`backup`] saves a database and puts it back; [`ecg`] runs the detector over recordings; [`attacks`] shows what each attack does to each scheme; [`sim`] plays a ward in simulated time.
+//! directory as an auditor would; [`access`] says who may see what; [`aggregate`] asks for sums over encrypted vital signs; [`backup`] saves a database and puts it back; [`ecg`] runs the detector over recordings; [`attacks`] shows what each attack does to each scheme;
+//! [`report`] measures every table and figure of the papers again.
 
 pub mod access;
 pub mod aggregate;
@@ -31,6 +33,7 @@ pub mod puf;
 pub mod radio;
 mod recording;
 pub mod replica;
+pub mod report;
 pub mod sensor;
 mod shards;
 pub mod sim;

@@ -7,7 +7,7 @@ use bodywire_cli::args::{
 use bodywire_cli::exit::Failure;
 use bodywire_cli::{
     access, aggregate, attacks, backup, brokers, clinic, config, demo, doctor, ecg, export, hub, ledger,
-    logging, patient, replica, sensor, sim,
+    logging, patient, replica, report, sensor, sim,
 };
 use clap::{CommandFactory, Parser};
 use std::process::ExitCode;
@@ -83,6 +83,7 @@ fn run(arguments: Arguments) -> Result<(), Failure> {
         },
         Command::Attacks(options) => attacks::run(&options),
         Command::Sim(options) => sim::run(&options),
+        Command::Report(options) => report::run(&options),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Arguments::command(), "bodywire", &mut std::io::stdout());
             Ok(())

@@ -44,6 +44,15 @@ pub enum Error {
     /// The message is well formed, but the scheme does not accept it.
     #[error("refused: {0:?}")]
     Refused(Refusal),
+    /// A measurement could not be made, or what came out was not what went in.
+    #[cfg(feature = "std")]
+    #[error("{what} could not be measured: {why}")]
+    Measured {
+        /// What was measured.
+        what: &'static str,
+        /// What went wrong.
+        why: std::string::String,
+    },
     /// The caller broke the contract of a function.
     #[error("misuse: {0}")]
     Misuse(&'static str),

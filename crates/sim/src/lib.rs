@@ -13,6 +13,8 @@ pub mod agenda;
 pub mod broadcast;
 mod error;
 #[cfg(feature = "std")]
+pub mod measure;
+#[cfg(feature = "std")]
 pub mod patient;
 #[cfg(feature = "std")]
 pub mod puf;

@@ -1,10 +1,10 @@
 //! What memory can give: the bytes of the same ciphertexts summed as plain numbers, by loops compiled as the kernel's are.
 
-use super::ours::Encrypted;
 use crate::processor::spent;
 use crate::rounds::median;
 use bodywire_aggregate::Sum;
 use bodywire_aggregate::parameters::COEFFICIENTS;
+use bodywire_sim::measure::sums::Encrypted;
 use pulp::Arch;
 use std::hint::black_box;
 
@@ -33,7 +33,7 @@ pub(crate) struct Bandwidth {
 }
 
 pub(crate) fn bandwidth(encrypted: &Encrypted) -> Bandwidth {
-    let stored = encrypted.stored();
+    let stored = encrypted.stored().expect("vectors just made");
     let words = encrypted.coefficients();
     let bytes = (stored.len() * 8 * COEFFICIENTS) as f64;
     let mut passes = Vec::new();
@@ -117,7 +117,7 @@ mod tests {
 
     #[test]
     fn each_way_is_measured() {
-        let found = bandwidth(&Encrypted::new(Encoding::Wide, 3));
+        let found = bandwidth(&Encrypted::new(Encoding::Wide, 3, 1).unwrap());
         assert!(found.plain.iter().all(|(_, plain, ratio)| *plain > 0.0 && *ratio > 0.0));
         assert!(found.ours > 0.0 && found.to_fastest > 0.0);
     }

@@ -1,10 +1,10 @@
 //! The goals of the design beside what was measured: ratios of one run, with two numbers in one coefficient.
 
 use super::bandwidth::Bandwidth;
-use super::ours::Costs;
 use super::peers::Peer;
 use crate::figure::Figure;
 use bodywire_aggregate::vector::STORED_BYTES;
+use bodywire_sim::measure::sums::Costs;
 
 const PAILLIER: &str = "python-paillier 3072";
 const SEAL: &str = "SEAL, N = 4096";

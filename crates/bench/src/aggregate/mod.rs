@@ -2,16 +2,17 @@
 
 mod bandwidth;
 mod goals;
-mod ours;
 mod peak;
 mod peers;
 mod rows;
+mod run;
 mod ward;
 
 use crate::figure::Figure;
+use crate::processor::Processor;
 use bodywire_aggregate::Encoding;
+use bodywire_sim::measure::sums::{Encrypted, costs};
 use indicatif::{ProgressBar, ProgressStyle};
-use ours::Encrypted;
 use peers::Peer;
 use std::io::Write;
 use std::path::PathBuf;
@@ -20,6 +21,7 @@ use std::path::PathBuf;
 const PAILLIER_BITS: [u32; 2] = [2048, 3072];
 /// Batches of the run from end to end.
 const RUN_BATCHES: usize = 1000;
+const SEED: u64 = 1;
 
 /// What to measure.
 pub(crate) struct Asked {
@@ -53,17 +55,20 @@ pub(crate) fn figures(asked: &Asked) -> Result<(Vec<Figure>, bool), String> {
         None => Vec::new(),
     };
     next("Paillier in Rust");
-    peers.extend(PAILLIER_BITS.iter().flat_map(|bits| peers::of_rust(*bits, asked.seconds)));
+    let watch = Processor { seconds: asked.seconds };
+    peers.extend(PAILLIER_BITS.iter().flat_map(|bits| peers::of_rust(*bits, &watch)));
     next("series");
-    let mut encrypted = Encrypted::new(Encoding::Series, asked.vectors);
-    let series = ours::costs(&mut encrypted, asked.seconds);
+    let mut encrypted =
+        Encrypted::new(Encoding::Series, asked.vectors, SEED).expect("readings within their bound");
+    let series = costs(&mut encrypted, &watch).expect("honest sums");
     next("bandwidth");
     let memory = bandwidth::bandwidth(&encrypted);
     drop(encrypted);
     next("wide");
-    let wide = ours::costs(&mut Encrypted::new(Encoding::Wide, asked.vectors), asked.seconds);
+    let mut wide = Encrypted::new(Encoding::Wide, asked.vectors, SEED).expect("readings within their bound");
+    let wide = costs(&mut wide, &watch).expect("honest sums");
     next("a thousand batches");
-    let run = ours::run(RUN_BATCHES);
+    let run = run::run(RUN_BATCHES);
     bar.finish_and_clear();
     if asked.peers.is_none() {
         say("python-paillier and SEAL are left out: give --peers PYTHON, see scripts/aggregate-peers");

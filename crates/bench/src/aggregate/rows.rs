@@ -1,11 +1,11 @@
 //! What was measured as figures: ours, and what it stands beside.
 
 use super::bandwidth::Bandwidth;
-use super::ours::Costs;
 use super::peers::Peer;
 use super::ward::{Day, HOURS, THRESHOLD};
 use crate::figure::Figure;
 use bodywire_aggregate::vector::STORED_BYTES;
+use bodywire_sim::measure::sums::Costs;
 
 /// Nothing stands beside it.
 const NONE: &str = "none";

@@ -1,12 +1,12 @@
 //! A day of a ward: what one replica needs for mean, variance and counts over everybody's heart rates, read from a disk in
 //! order, and whether the result is that of the readings in the clear.
 
-use super::ours::{Ends, TOGETHER};
 use super::peak;
 use crate::processor::{processor, spent};
 use bodywire_aggregate::layout::{LARGEST, SLOTS};
 use bodywire_aggregate::vector::STORED_BYTES;
 use bodywire_aggregate::{Bounds, Distribution, Encoding, Readings, Stored, Sum, Totals, Vital};
+use bodywire_sim::measure::sums::{Ends, TOGETHER};
 use rand_chacha::ChaCha20Rng;
 use rand_core::{Rng, SeedableRng};
 use sha2::{Digest, Sha256};
@@ -15,6 +15,7 @@ use std::io::{BufWriter, Read, Write};
 use std::path::Path;
 use std::time::Instant;
 
+const SEED: u64 = 1;
 /// Windows of one hour.
 pub(crate) const HOURS: usize = 24;
 /// What the ledger's payload has before the vector: which patient and window it is of. Here it is the name, too.
@@ -121,7 +122,7 @@ impl Walk {
 /// When the file cannot be written or read.
 pub(crate) fn day(directory: &Path, patients: usize, batches_max: u64) -> std::io::Result<Day> {
     let file = tempfile::NamedTempFile::new_in(directory)?;
-    let mut ends = Ends::new();
+    let mut ends = Ends::new(SEED).expect("constant parameters");
     let (mut plain, mut hashes, mut names) = (Plain::new(), Vec::new(), Vec::new());
     let before = processor();
     let mut out = BufWriter::new(file.as_file());
@@ -136,7 +137,8 @@ pub(crate) fn day(directory: &Path, patients: usize, batches_max: u64) -> std::i
             }
             let name = name(patient, hour);
             let vector = readings.encrypt(&ends.public, &mut ends.rng).expect("readings within their bound");
-            let record = [&name[..], &ends.tagged(&name, vector.to_bytes())].concat();
+            let record =
+                [&name[..], &ends.tagged(&name, vector.to_bytes()).expect("a vector just made")].concat();
             hashes.push(<[u8; 32]>::from(Sha256::digest(&record)));
             names.push(name);
             out.write_all(&record)?;

@@ -2,13 +2,15 @@
 
 use super::mqtt::{Broker, Connection};
 use super::throughput::SIZES;
-use super::{Ends, Hub};
 use crate::figure::Figure;
 use crate::rounds::median;
-use bodywire_channels::Spread;
+use bodywire_channels::{Priority, Spread};
+use bodywire_sim::measure::session::{Ends, HubEnd};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+
+const SEED: u64 = 1;
 
 /// How long one side's turn takes: long against a message, short against a neighbour's job.
 const TURN: Duration = Duration::from_millis(500);
@@ -29,7 +31,7 @@ type Arrival = (u64, Instant);
 /// One way from a sender to a receiver.
 enum Way {
     /// Three fragments over three brokers.
-    Ours(Box<Hub>, Vec<(String, Connection)>),
+    Ours(Box<HubEnd>, Vec<(String, Connection)>),
     /// The same bytes, as they are, over one.
     Plain(Connection),
 }
@@ -45,14 +47,18 @@ struct Line {
 
 impl Line {
     async fn ours(brokers: &[Broker]) -> Self {
-        let Ends { hub, clinic } = Ends::new(Spread::TWO_OF_THREE);
+        let Ends { hub, clinic } = Ends::new(Spread::TWO_OF_THREE, SEED).expect("two ends agree");
         let clinic = Arc::new(Mutex::new(clinic));
         let (arrived, arrivals) = unbounded_channel();
         let (mut speaking, mut listening) = (Vec::new(), Vec::new());
         for (path, (topic, broker)) in hub.topics().into_iter().zip(brokers).enumerate() {
             let (clinic, arrived) = (Arc::clone(&clinic), arrived.clone());
             let heard = move |fragment: &[u8]| {
-                let message = clinic.lock().expect("no holder panics").join(path, fragment);
+                let message = clinic
+                    .lock()
+                    .expect("no holder panics")
+                    .join(path, fragment)
+                    .expect("an honest fragment");
                 message.into_iter().for_each(|message| tell(&arrived, &message));
             };
             listening.push(Connection::open(broker.port, "clinic", Some(&topic), heard).await);
@@ -77,7 +83,12 @@ impl Line {
         self.given.push(Instant::now());
         match &mut self.way {
             Way::Ours(hub, paths) => {
-                for (fragment, (topic, connection)) in hub.split(&message).into_iter().zip(paths) {
+                for (fragment, (topic, connection)) in hub
+                    .split(Priority::Routine, &message)
+                    .expect("a message within the limits")
+                    .into_iter()
+                    .zip(paths)
+                {
                     connection.publish(topic, fragment).await;
                 }
             }

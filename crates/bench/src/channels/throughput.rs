@@ -1,13 +1,14 @@
 //! Seal, split, reassemble and open against plain AES-256-GCM, on one core.
 
-use super::{Ends, named};
 use crate::figure::Figure;
 use crate::rounds::side_by_side;
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use bodywire_channels::fragment::MESSAGE_BYTES_MAX;
 use bodywire_channels::{Cipher, Spread};
+use bodywire_sim::measure::session::{Ends, named};
 
 const TAG_BYTES: usize = 16;
+const SEED: u64 = 1;
 /// A cache, a database page pool; below the 32 MiB up to which glibc learns from it.
 const FREED_ONCE_BYTES: usize = 16 << 20;
 /// Messages of a sensor, of a report, of an hour's catch-up; the last is the longest that there is.
@@ -70,11 +71,15 @@ fn of_size(spread: Spread, size: usize, seconds: f64) -> [Figure; 2] {
     // large message back to the kernel, and page faults are measured.
     drop(std::hint::black_box(vec![1u8; FREED_ONCE_BYTES]));
     let message: Vec<u8> = (0..size).map(|i| i as u8).collect();
-    let (mut ends, mut plain) = (Ends::new(spread), Plain::new(&message));
-    let wire = Ends::new(spread).wire_bytes(&message) as f64;
+    let fresh = || Ends::new(spread, SEED).expect("two ends agree");
+    let (mut ends, mut plain) = (fresh(), Plain::new(&message));
+    let wire = fresh().wire_bytes(&message).expect("a message within the limits") as f64;
     let both = side_by_side(
         seconds,
-        || assert_eq!(ends.round_trip(std::hint::black_box(&message)).len(), size),
+        || {
+            let back = ends.round_trip(std::hint::black_box(&message)).expect("it comes back");
+            assert_eq!(back.len(), size);
+        },
         || assert_eq!(std::hint::black_box(plain.round_trip()).len(), size),
     );
     let megabytes = size as f64 / 1e6;

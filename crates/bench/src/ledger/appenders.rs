@@ -1,10 +1,9 @@
 //! Who appends: our log, plain writes into two kinds of space, and two databases. Each at its durable setting.
 
-use super::{Batch, RECORD_BYTES};
 use crate::processor::processor;
 use bodywire_ledger::segment::{ITEM_HEADER_BYTES, RESERVE_BYTES};
-use bodywire_ledger::{Disk, Draft, EntryKind, FileDisk, Floor, KeyId, Log, Origin, StreamId};
-use ed25519_dalek::SigningKey;
+use bodywire_ledger::{Disk, FileDisk, Log};
+use bodywire_sim::measure::appends::{Batch, RECORD_BYTES, new_log};
 use redb::{Database, Durability, ReadableDatabase, ReadableTableMetadata, TableDefinition};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 use sqlx::{Connection, SqliteConnection};
@@ -16,9 +15,6 @@ use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::time::{Duration, Instant};
 use tokio::runtime::Runtime;
-
-/// Streams in turn: sensors of a ward.
-const STREAMS: u64 = 50;
 
 /// Header and signed checkpoint of a frame, about; once for each batch.
 const FRAME_EXTRA_BYTES: usize = 256;
@@ -68,11 +64,7 @@ pub(crate) struct Ours(Log<FileDisk>);
 
 impl Ours {
     pub(crate) fn new(directory: &Path) -> Self {
-        let disk = FileDisk::open(directory).expect("a new directory");
-        let origin = Origin::new("example.org/bench").expect("a valid name");
-        // A key of a real log comes from a file or a credential; this one is only for measuring.
-        let key = SigningKey::from_bytes(&[7; 32]);
-        Self(Log::open(disk, origin, key, Floor::NONE).expect("a new log").0)
+        Self(new_log(directory).expect("a new log"))
     }
 }
 
@@ -82,16 +74,7 @@ impl Appender for Ours {
     }
 
     fn append(&mut self, batch: &Batch) -> Spent {
-        let draft = |(number, payload): (u64, &Vec<u8>)| Draft {
-            kind: EntryKind::Telemetry,
-            flags: 0,
-            time_ms: 1_700_000_000_000 + number,
-            stream: StreamId([(number % STREAMS) as u8; 16]),
-            stream_seq: number / STREAMS,
-            key: KeyId([1; 16]),
-            payload: payload.clone(),
-        };
-        let drafts: Vec<Draft> = (batch.first..).zip(&batch.payloads).map(draft).collect();
+        let drafts = batch.drafts();
         Spent::on(|| {
             self.0.append(drafts).expect("the log takes it");
         })

@@ -7,40 +7,15 @@ mod appenders;
 
 use crate::figure::Figure;
 use appenders::{Appender, NewSpace, Ours, Prewritten, Redb, Spent, Sqlite};
+use bodywire_sim::measure::appends::Batch;
 use std::path::Path;
 use std::time::{Duration, Instant};
-
-/// A sealed record of one second of ECG is about this long.
-pub(crate) const RECORD_BYTES: usize = 1024;
 
 /// A single alarm, what a busy clinic commits together, and what catching up after an outage does.
 const BATCHES: [u64; 3] = [1, 100, 1000];
 
 /// However slow the disk is, a ratio of fewer turns says nothing.
 const TURNS_MIN: u64 = 10;
-
-/// Records that become durable together.
-pub(crate) struct Batch {
-    /// Number of the first record.
-    pub(crate) first: u64,
-    /// The records.
-    pub(crate) payloads: Vec<Vec<u8>>,
-}
-
-impl Batch {
-    /// Bytes that do not compress, different for each record.
-    fn of(first: u64, count: u64) -> Self {
-        let payload = |number: u64| {
-            let mut word = number.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
-            let words = (0..RECORD_BYTES / 8).flat_map(|_| {
-                word = word.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-                word.to_le_bytes()
-            });
-            words.collect()
-        };
-        Self { first, payloads: (first..first + count).map(payload).collect() }
-    }
-}
 
 /// Appends of each size of batch for so many seconds each, in a new directory below `directory`.
 pub(crate) fn figures(directory: &Path, seconds: f64) -> Vec<Figure> {
@@ -96,13 +71,5 @@ mod tests {
         let figures = of_batch(directory.path(), 3, 0.0);
         assert_eq!(figures.len(), 5);
         assert!(figures.iter().take(4).all(|figure| figure.ratio.is_some_and(|ratio| ratio > 0.0)));
-    }
-
-    #[test]
-    fn records_have_their_length_and_differ() {
-        let batch = Batch::of(7, 2);
-        assert!(batch.payloads.iter().all(|payload| payload.len() == RECORD_BYTES));
-        assert_ne!(batch.payloads[0], batch.payloads[1]);
-        assert_eq!(batch.payloads[1], Batch::of(8, 1).payloads[0]);
     }
 }

@@ -22,6 +22,64 @@ const BINS: usize = 60;
 /// Weights that make no part count more than its length: PR 300 ms, QRS 200 ms, ST 300 ms of 800 ms.
 const BY_LENGTH: (f64, f64, f64) = (3.0, 2.0, 3.0);
 
+/// The beats of a recording beside a reference, by every equation.
+pub(crate) struct Comparison {
+    /// Name of the recording that the reference is of.
+    pub(crate) reference_name: String,
+    /// Name of the recording whose beats are compared.
+    pub(crate) name: String,
+    /// Median of the first normal beats.
+    reference: Cycle,
+    /// Beats that are shown together, by class.
+    pub(crate) groups: Vec<Group>,
+    /// The equations.
+    pub(crate) ways: Vec<Way>,
+}
+
+impl Comparison {
+    /// Compares the beats of a recording, or the reference's own without one, with the median of the reference's first
+    /// normal beats.
+    pub(crate) fn of(
+        reference: &Path,
+        recording: Option<&Path>,
+        annotations: &str,
+        weights: Weights,
+    ) -> Result<Self, Failure> {
+        let of = |path: &Path| beats(path, annotations);
+        let (reference_name, own) = of(reference)?;
+        let normal: Vec<&Cycle> = own
+            .iter()
+            .filter(|b| matches!(b.class, Some(BeatClass::Normal) | None))
+            .map(|b| &b.cycle)
+            .collect();
+        let first = normal.get(..REFERENCE_BEATS).ok_or_else(|| {
+            Failure::path(
+                reference,
+                format!("has fewer than {REFERENCE_BEATS} normal beats"),
+                "name another recording as reference",
+            )
+        })?;
+        let median = median(first);
+        let (name, compared) = match recording {
+            Some(path) => of(path)?,
+            // The reference's own beats prove nothing against it.
+            None => (reference_name.clone(), own.into_iter().skip(REFERENCE_BEATS).collect()),
+        };
+        let (groups, ways) = (grouped(compared), ways(weights)?);
+        Ok(Self { reference_name, name, reference: median, groups, ways })
+    }
+
+    /// The coefficient of each beat of a group.
+    pub(crate) fn coefficients(&self, group: &Group, way: &Way) -> Vec<f64> {
+        coefficients(&self.reference, group, way)
+    }
+
+    /// The coefficient of a group's median beat at each lag, in milliseconds.
+    pub(crate) fn by_lag(&self, group: &Group, way: &Way) -> Vec<(f64, f64)> {
+        by_lag(&self.reference, group, way)
+    }
+}
+
 /// A cycle, by the class of the beat that it begins with; nothing when nobody annotated it.
 struct Beat {
     class: Option<BeatClass>,
@@ -29,14 +87,16 @@ struct Beat {
 }
 
 /// Beats that are shown together.
-struct Group {
-    name: String,
+pub(crate) struct Group {
+    /// What they have in common.
+    pub(crate) name: String,
     cycles: Vec<Cycle>,
 }
 
 /// An equation with its weights.
-struct Way {
-    name: String,
+pub(crate) struct Way {
+    /// What it is called.
+    pub(crate) name: String,
     form: Form,
     weights: Weights,
 }
@@ -47,31 +107,15 @@ pub fn run(options: &EcgCorrelateOptions) -> Result<(), Failure> {
         drawn_as(plot, &["svg"])?;
     }
     let weights = weights_of(&options.weights)?;
-    let of = |path: &Path| beats(path, &options.annotations);
-    let (reference_name, own) = of(&options.reference)?;
-    let normal: Vec<&Cycle> =
-        own.iter().filter(|b| matches!(b.class, Some(BeatClass::Normal) | None)).map(|b| &b.cycle).collect();
-    let first = normal.get(..REFERENCE_BEATS).ok_or_else(|| {
-        Failure::path(
-            &options.reference,
-            format!("has fewer than {REFERENCE_BEATS} normal beats"),
-            "name another recording as reference",
-        )
-    })?;
-    let reference = median(first);
-    let (name, compared) = match &options.recording {
-        Some(path) => of(path)?,
-        // The reference's own beats prove nothing against it.
-        None => (reference_name.clone(), own.into_iter().skip(REFERENCE_BEATS).collect()),
-    };
-    let groups = grouped(compared);
-    let ways = ways(weights)?;
+    let recording = options.recording.as_deref();
+    let compared = Comparison::of(&options.reference, recording, &options.annotations, weights)?;
+    let Comparison { reference_name, name, reference, groups, ways } = &compared;
     if let Some(file) = &options.plot {
-        write(file, &picture(&reference, &groups, &ways)?)?;
+        write(file, &picture(reference, groups, ways)?)?;
     }
     crate::print(&match options.output {
-        Output::Json => as_json(&reference_name, &name, &reference, &groups, &ways).to_string(),
-        Output::Table => as_table(&reference_name, &name, &reference, &groups, &ways),
+        Output::Json => as_json(reference_name, name, reference, groups, ways).to_string(),
+        Output::Table => as_table(reference_name, name, reference, groups, ways),
     });
     Ok(())
 }

@@ -45,7 +45,7 @@ pub fn run(options: &EcgOptions) -> Result<(), Failure> {
     Ok(())
 }
 
-pub(super) fn course_of(lead: &Lead, path: &Path) -> Result<Course, Failure> {
+pub(crate) fn course_of(lead: &Lead, path: &Path) -> Result<Course, Failure> {
     Course::of(lead.settings, lead.samples.iter().copied()).map_err(|error| {
         Failure::path(path, error, "name a recording of an ECG, or another signal with --signal")
     })

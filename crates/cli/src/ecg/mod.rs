@@ -8,8 +8,12 @@ mod plot;
 mod score;
 
 pub use correlate::run as correlate;
+pub(crate) use correlate::{Comparison, Group, Way};
+pub(crate) use course::course_of;
 pub use course::run as course;
 pub use evaluate::run as evaluate;
+pub(crate) use page::escaped;
+pub(crate) use score::Score;
 
 use crate::exit::Failure;
 use bodywire_ecg::decide::{EmergencyReason, State, UndeterminedReason};
@@ -55,7 +59,7 @@ fn clock(seconds: f64) -> String {
 }
 
 /// The value below which the share `p` of the values lies; nothing when there are none.
-fn percentile(values: &[f64], p: f64) -> Option<f64> {
+pub(crate) fn percentile(values: &[f64], p: f64) -> Option<f64> {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);
     bodywire_ecg::evaluate::episodes::percentile(&sorted, p)

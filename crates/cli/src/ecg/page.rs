@@ -17,7 +17,7 @@ border-bottom:1px solid #ddd}th:first-child,td:first-child{text-align:left}tr.to
 .note{color:#9aa}svg{border-radius:6px}}";
 
 /// Text for HTML.
-pub(super) fn escaped(text: &str) -> String {
+pub(crate) fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 

@@ -14,47 +14,47 @@ const SLACK_S: f64 = 10.0;
 /// Fibrillation that lasts this long has to be an emergency within [`WITHIN_S`].
 const FIBRILLATION_MIN_S: f64 = 10.0;
 /// Time for that.
-pub(super) const WITHIN_S: f64 = 10.0;
+pub(crate) const WITHIN_S: f64 = 10.0;
 /// Tachycardia or fibrillation that lasts this long is counted: shorter runs are none for a monitor.
 const VENTRICULAR_MIN_S: f64 = 3.0;
 
 /// One reference beat that was missed, or one detection too many.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Mistake {
+pub(crate) struct Mistake {
     /// When, in seconds.
-    pub(super) at_s: f64,
+    pub(crate) at_s: f64,
     /// Class of the beat that was missed; nothing when there is no beat.
-    pub(super) missed: Option<BeatClass>,
+    pub(crate) missed: Option<BeatClass>,
 }
 
 /// How right a monitor was on one recording, or on several together.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Score {
+pub(crate) struct Score {
     /// Hours of recording.
-    pub(super) hours: f64,
+    pub(crate) hours: f64,
     /// Share of the time without a verdict, in hours.
-    pub(super) undetermined_hours: f64,
+    pub(crate) undetermined_hours: f64,
     /// Beats, when the recording has annotated ones.
-    pub(super) beats: Option<BeatScore>,
+    pub(crate) beats: Option<BeatScore>,
     /// Reference beats and how many of them were missed, by class.
-    pub(super) classes: [(u64, u64); BeatClass::ALL.len()],
+    pub(crate) classes: [(u64, u64); BeatClass::ALL.len()],
     /// Emergencies.
-    pub(super) alarms: u64,
+    pub(crate) alarms: u64,
     /// Those that are false.
-    pub(super) false_alarms: u64,
+    pub(crate) false_alarms: u64,
     /// Time in which an emergency would have been false, in hours.
-    pub(super) hours_at_risk: f64,
+    pub(crate) hours_at_risk: f64,
     /// Annotated ventricular tachycardia, flutter and fibrillation of at least three seconds.
-    pub(super) ventricular: EpisodeScore,
+    pub(crate) ventricular: EpisodeScore,
     /// Seconds until annotated fibrillation or flutter of at least ten was an emergency; infinite when it never was.
-    pub(super) latencies: Vec<f64>,
+    pub(crate) latencies: Vec<f64>,
     /// Mistakes in beats; not added up.
-    pub(super) mistakes: Vec<Mistake>,
+    pub(crate) mistakes: Vec<Mistake>,
 }
 
 impl Score {
     /// Judges what a monitor said; nothing when nobody annotated the recording.
-    pub(super) fn of(lead: &Lead, course: &Course) -> Result<Option<Self>, Failure> {
+    pub(crate) fn of(lead: &Lead, course: &Course) -> Result<Option<Self>, Failure> {
         let annotations = lead.annotations()?;
         if annotations.is_none() && !lead.has_windows() {
             return Ok(None);
@@ -142,7 +142,7 @@ impl Score {
     }
 
     /// Adds another recording's.
-    pub(super) fn add(&mut self, other: &Self) {
+    pub(crate) fn add(&mut self, other: &Self) {
         self.hours += other.hours;
         self.undetermined_hours += other.undetermined_hours;
         if let Some(more) = other.beats {
@@ -162,17 +162,17 @@ impl Score {
     }
 
     /// False emergencies per hour in which they could have been.
-    pub(super) fn false_per_hour(&self) -> Option<f64> {
+    pub(crate) fn false_per_hour(&self) -> Option<f64> {
         (self.hours_at_risk > 0.0).then(|| self.false_alarms as f64 / self.hours_at_risk)
     }
 
     /// How many episodes of fibrillation were an emergency in time.
-    pub(super) fn in_time(&self) -> usize {
+    pub(crate) fn in_time(&self) -> usize {
         self.latencies.iter().filter(|s| **s <= WITHIN_S).count()
     }
 
     /// For programs.
-    pub(super) fn to_json(&self) -> Value {
+    pub(crate) fn to_json(&self) -> Value {
         let finite = |value: Option<f64>| value.filter(|v| v.is_finite());
         let beats = self.beats.map(|b| {
             json!({

@@ -8,6 +8,8 @@
 //! | [`ecc_ez`] | ECC-BASED | a pairing-free scheme in the shape of Zhao, J. Medical Systems 38:13, 2014 |
 //! | [`ecc_eh`] | | the same with an anonymous sensor and forward secrecy |
 //!
+//! [`improved_ecc`] is no handshake: it is what paper M compares its encryption with.
+//!
 //! Paper B does not print the schemes it compares with. `hash_l` follows published equations; the other three are our own
 //! constructions with the phases, the number of operations and the properties that paper B states.
 //!
@@ -23,6 +25,8 @@ pub mod ecc_ez;
 pub mod hash_i;
 pub mod hash_l;
 pub mod identity_key;
+#[cfg(feature = "std")]
+pub mod improved_ecc;
 mod layout;
 mod value;
 

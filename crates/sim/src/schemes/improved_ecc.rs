@@ -11,6 +11,7 @@
 //! Table, Caesar and `Sk` add nothing to ElGamal, and nothing protects the ciphertext from change. It is here to be
 //! measured. Do not use it.
 
+use crate::Error;
 use p256::elliptic_curve::Generate;
 use p256::elliptic_curve::group::GroupEncoding;
 use p256::elliptic_curve::point::{AffineCoordinates, DecompressPoint};
@@ -20,12 +21,15 @@ use rand_core::{CryptoRng, Rng, SeedableRng};
 use sha2::{Digest, Sha256};
 
 /// Bytes of a message that one point carries: its coordinate has 32, the first is zero and the last is tried out.
-pub(crate) const CHUNK_BYTES: usize = 30;
+pub const CHUNK_BYTES: usize = 30;
 /// Bytes of two compressed points (SEC 1).
-pub(crate) const CIPHERTEXT_BYTES: usize = 66;
+pub const CIPHERTEXT_BYTES: usize = 66;
+
+/// A ciphertext of a chunk: two compressed points.
+pub type Ciphertext = [u8; CIPHERTEXT_BYTES];
 
 /// What both ends know. The encrypting end would not need `private`; the printed scheme gives it to both in `Sk`.
-pub(crate) struct Keys {
+pub struct Keys {
     private: Scalar,
     public: ProjectivePoint,
     offset: ProjectivePoint,
@@ -35,14 +39,19 @@ pub(crate) struct Keys {
 }
 
 impl Keys {
-    pub(crate) fn random(rng: &mut impl CryptoRng) -> Self {
+    /// Fresh keys.
+    ///
+    /// # Errors
+    /// [`Error::Misuse`] when no point is found for the second generator, with a chance of 2^-256.
+    pub fn random(rng: &mut impl CryptoRng) -> Result<Self, Error> {
         let private = Scalar::generate_from_rng(rng);
         let public = ProjectivePoint::GENERATOR * private;
-        let offset = public + second_generator() * private + ProjectivePoint::GENERATOR;
+        let offset = public + second_generator()? * private + ProjectivePoint::GENERATOR;
         let mut seed = [0; 32];
         rng.fill_bytes(&mut seed);
         let (table, back) = tables(seed);
-        Self { private, public, offset, table, back, shift: (rng.next_u32() % 255 + 1) as u8 }
+        let shift = (rng.next_u32() % 255) as u8 + 1;
+        Ok(Self { private, public, offset, table, back, shift })
     }
 
     fn disguise(&self, byte: u8) -> u8 {
@@ -54,25 +63,28 @@ impl Keys {
     }
 
     /// Two points for each 30 bytes. The last are padded with zeros, and the receiver knows how long messages are.
-    pub(crate) fn encrypt(&self, message: &[u8], rng: &mut impl CryptoRng) -> Vec<[u8; CIPHERTEXT_BYTES]> {
+    ///
+    /// # Errors
+    /// [`Error::Misuse`] when no point is found for a chunk, with a chance of 2^-256.
+    pub fn encrypt(&self, message: &[u8], rng: &mut impl CryptoRng) -> Result<Vec<Ciphertext>, Error> {
         message.chunks(CHUNK_BYTES).map(|chunk| self.encrypt_chunk(chunk, rng)).collect()
     }
 
-    fn encrypt_chunk(&self, chunk: &[u8], rng: &mut impl CryptoRng) -> [u8; CIPHERTEXT_BYTES] {
+    fn encrypt_chunk(&self, chunk: &[u8], rng: &mut impl CryptoRng) -> Result<Ciphertext, Error> {
         let mut plain = [0; CHUNK_BYTES];
         plain.iter_mut().zip(chunk).for_each(|(slot, byte)| *slot = *byte);
-        let point = to_point(plain.map(|byte| self.disguise(byte)));
+        let point = to_point(plain.map(|byte| self.disguise(byte)))?;
         let r = Scalar::generate_from_rng(rng);
         let first = ProjectivePoint::GENERATOR * r + self.offset;
         let second = point + self.public * r + self.offset;
         let mut out = [0; CIPHERTEXT_BYTES];
         let bytes = [first, second].into_iter().flat_map(|point| point.to_affine().to_bytes());
         out.iter_mut().zip(bytes).for_each(|(slot, byte)| *slot = byte);
-        out
+        Ok(out)
     }
 
     /// `None` when something is not a point, or not one that carries bytes. Anything else is believed.
-    pub(crate) fn decrypt(&self, points: &[[u8; CIPHERTEXT_BYTES]], length: usize) -> Option<Vec<u8>> {
+    pub fn decrypt(&self, points: &[Ciphertext], length: usize) -> Option<Vec<u8>> {
         let mut message = Vec::with_capacity(points.len() * CHUNK_BYTES);
         for both in points {
             let (first, second) = both.split_at(CIPHERTEXT_BYTES / 2);
@@ -90,8 +102,10 @@ impl Keys {
 
 /// Koblitz's encoding: the bytes and a number small enough that the sum is a coordinate. A number fails with
 /// probability one half, and all 256 with less than that of a guessed key.
-fn to_point(bytes: [u8; CHUNK_BYTES]) -> ProjectivePoint {
-    (0..=u8::MAX).find_map(|last| point_at(coordinate(bytes, last))).expect("half of all numbers do")
+fn to_point(bytes: [u8; CHUNK_BYTES]) -> Result<ProjectivePoint, Error> {
+    (0..=u8::MAX)
+        .find_map(|last| point_at(coordinate(bytes, last)))
+        .ok_or(Error::Misuse("no point carries these bytes"))
 }
 
 fn coordinate(bytes: [u8; CHUNK_BYTES], last: u8) -> [u8; 32] {
@@ -111,10 +125,12 @@ fn from_point(point: ProjectivePoint) -> Option<[u8; CHUNK_BYTES]> {
 }
 
 /// The first hash of its name and a number that is a coordinate.
-fn second_generator() -> ProjectivePoint {
+fn second_generator() -> Result<ProjectivePoint, Error> {
     let hash =
         |number: u8| Sha256::new().chain_update(b"improved ECC, second generator").chain_update([number]);
-    (0..=u8::MAX).find_map(|number| point_at(hash(number).finalize().into())).expect("half of all hashes do")
+    (0..=u8::MAX)
+        .find_map(|number| point_at(hash(number).finalize().into()))
+        .ok_or(Error::Misuse("no hash is a coordinate"))
 }
 
 /// A permutation of the bytes (Fisher and Yates) and its inverse.
@@ -145,10 +161,10 @@ mod tests {
     #[test]
     fn it_decrypts_what_it_encrypted() {
         let mut rng = rng(1);
-        let keys = Keys::random(&mut rng);
+        let keys = Keys::random(&mut rng).unwrap();
         for length in [0usize, 1, 29, 30, 31, 150] {
             let message: Vec<u8> = (0..length).map(|i| (i * 7) as u8).collect();
-            let points = keys.encrypt(&message, &mut rng);
+            let points = keys.encrypt(&message, &mut rng).unwrap();
             assert_eq!(points.len(), length.div_ceil(CHUNK_BYTES));
             assert_eq!(keys.decrypt(&points, length), Some(message));
         }
@@ -157,8 +173,8 @@ mod tests {
     #[test]
     fn a_wrong_key_does_not_open_it() {
         let mut rng = rng(2);
-        let (keys, other) = (Keys::random(&mut rng), Keys::random(&mut rng));
-        let points = keys.encrypt(&[9; 150], &mut rng);
+        let (keys, other) = (Keys::random(&mut rng).unwrap(), Keys::random(&mut rng).unwrap());
+        let points = keys.encrypt(&[9; 150], &mut rng).unwrap();
         assert_eq!(other.decrypt(&points, 150), None);
         // With everything but the private scalar it is no better.
         let other = Keys { private: other.private, ..keys };
@@ -168,8 +184,8 @@ mod tests {
     #[test]
     fn encryption_is_randomised_and_the_table_is_a_permutation() {
         let mut rng = rng(3);
-        let keys = Keys::random(&mut rng);
-        assert_ne!(keys.encrypt(b"m", &mut rng), keys.encrypt(b"m", &mut rng));
+        let keys = Keys::random(&mut rng).unwrap();
+        assert_ne!(keys.encrypt(b"m", &mut rng).unwrap(), keys.encrypt(b"m", &mut rng).unwrap());
         assert!((0..=255).all(|byte| keys.undisguise(keys.disguise(byte)) == byte));
         assert!((0..=255u8).any(|byte| keys.table[usize::from(byte)] != byte));
     }
@@ -179,8 +195,9 @@ mod tests {
     #[test]
     fn changes_go_unnoticed_when_they_hit_a_point_that_carries_bytes() {
         let mut rng = rng(4);
-        let keys = Keys::random(&mut rng);
-        let (a, b) = (keys.encrypt(&[1; 30], &mut rng)[0], keys.encrypt(&[2; 30], &mut rng)[0]);
+        let keys = Keys::random(&mut rng).unwrap();
+        let (a, b) =
+            (keys.encrypt(&[1; 30], &mut rng).unwrap()[0], keys.encrypt(&[2; 30], &mut rng).unwrap()[0]);
         assert_eq!(keys.decrypt(&[b, a], 60), Some([[2; 30], [1; 30]].concat()), "chunks change places");
     }
 }

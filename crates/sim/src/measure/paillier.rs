@@ -1,14 +1,18 @@
 //! Paillier's scheme (EUROCRYPT 1999), which is what the paper's equations (1) to (4) describe, behind the trait of our own.
 //!
-//! For comparison only: nothing that is shipped uses it. One number for each ciphertext as in the literature, or packed, with
+//! For comparison only: it is measured, and nothing is kept under it. One number for each ciphertext as in the literature, or packed, with
 //! lanes of 32 bits in one plaintext. Keys are made of plain random primes and not of safe ones, which take minutes to find and
 //! change no time that is measured.
 
+use super::{Stopwatch, failed, wrong};
+use crate::Error;
 use bodywire_aggregate::AdditiveHe;
 use fast_paillier::backend::Integer;
 use fast_paillier::{DecryptionKey, EncryptionKey};
-use rand_core::CryptoRng;
+use rand_chacha::ChaCha20Rng;
+use rand_core::{CryptoRng, Rng, SeedableRng};
 use rand_core_for_paillier as old;
+use std::hint::black_box;
 
 /// Bits of a lane: as much as a place of our widest encoding.
 const LANE_BITS: u64 = 32;
@@ -16,29 +20,32 @@ const LANE_BYTES: usize = LANE_BITS as usize / 8;
 
 /// The scheme with its length of key.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Paillier {
+pub struct Paillier {
     /// Bits of the modulus.
-    pub(crate) bits: u32,
+    pub bits: u32,
     /// Whether a ciphertext holds as many lanes as fit, or one number.
-    pub(crate) packed: bool,
+    pub packed: bool,
 }
 
 /// Numbers, as many to a ciphertext as the scheme says.
 #[derive(Debug, Clone)]
-pub(crate) struct Numbers {
+pub struct Numbers {
     parts: Vec<Integer>,
     /// No number is above this.
     largest: u64,
 }
 
 /// What is refused.
-#[derive(Debug)]
-pub(crate) enum Refused {
+#[derive(Debug, thiserror::Error)]
+pub enum Refused {
     /// A number is above its bound, or could become too large for a lane.
+    #[error("a number is too large for its lane")]
     TooLarge,
     /// A sum of nothing, or of vectors of different lengths.
+    #[error("the vectors do not fit together")]
     Shape,
     /// The library's word.
+    #[error("the library refused")]
     Library,
 }
 
@@ -50,12 +57,12 @@ impl From<fast_paillier::Error> for Refused {
 
 impl Paillier {
     /// Numbers in one ciphertext. Plaintexts are below half of the modulus, of which two primes may leave a bit less.
-    pub(crate) fn lanes(self) -> usize {
+    pub fn lanes(self) -> usize {
         if self.packed { ((u64::from(self.bits) - 3) / LANE_BITS) as usize } else { 1 }
     }
 
     /// Bytes of one ciphertext, a number modulo the square of the modulus.
-    pub(crate) fn ciphertext_bytes(self) -> usize {
+    pub fn ciphertext_bytes(self) -> usize {
         2 * self.bits as usize / 8
     }
 }
@@ -164,13 +171,95 @@ impl<R: CryptoRng> old::RngCore for Older<'_, R> {
 
 impl<R: CryptoRng> old::CryptoRng for Older<'_, R> {}
 
+/// Seconds on a processor for each value, and its bytes.
+#[derive(Debug, Clone)]
+pub struct Costs {
+    /// The library and its key.
+    pub name: String,
+    /// Encryption.
+    pub encrypt: f64,
+    /// Addition.
+    pub add: f64,
+    /// Multiplication by a weight.
+    pub scale: f64,
+    /// Decryption.
+    pub decrypt: f64,
+    /// Bytes of a ciphertext for each value in it.
+    pub bytes: f64,
+}
+
+/// Readings are at most this.
+const LARGEST: u32 = super::sums::LARGEST;
+/// Distinct ciphertexts that are added.
+const DISTINCT: u32 = 32;
+const WEIGHT: u32 = 7;
+const WHAT: &str = "Paillier's scheme";
+
+/// One value for each ciphertext and packed, with one key of so many bits.
+///
+/// # Errors
+/// [`Error::Measured`] when the library refuses, or a sum is not that of integers.
+pub fn costs(bits: u32, watch: &impl Stopwatch) -> Result<[Costs; 2], Error> {
+    let mut rng = ChaCha20Rng::seed_from_u64(2);
+    let keys = Paillier { bits, packed: false }.keygen(&mut rng).map_err(failed(WHAT))?;
+    let lone = costs_of(Paillier { bits, packed: false }, &keys, watch, &mut rng)?;
+    Ok([lone, costs_of(Paillier { bits, packed: true }, &keys, watch, &mut rng)?])
+}
+
+fn costs_of(
+    scheme: Paillier,
+    (public, secret): &(EncryptionKey, DecryptionKey),
+    watch: &impl Stopwatch,
+    rng: &mut ChaCha20Rng,
+) -> Result<Costs, Error> {
+    let lanes = scheme.lanes();
+    let each = 1.0 / lanes as f64;
+    let values: Vec<u32> = (0..lanes).map(|_| rng.next_u32() % (LARGEST + 1)).collect();
+    let encrypt = watch.seconds_each(&mut || {
+        black_box(scheme.encrypt(public, &values, LARGEST, rng).map_err(failed(WHAT))?);
+        Ok(())
+    })?;
+    let sealed: Result<Vec<_>, _> =
+        (0..DISTINCT).map(|_| scheme.encrypt(public, &values, LARGEST, rng)).collect();
+    let sealed = sealed.map_err(failed(WHAT))?;
+    let terms: Vec<_> = sealed.iter().map(|one| (one, 1)).collect();
+    let add = watch.seconds_each(&mut || {
+        black_box(scheme.weighted_sum(public, &terms).map_err(failed(WHAT))?);
+        Ok(())
+    })?;
+    let scale = watch.seconds_each(&mut || {
+        let term = sealed.first().map(|one| (one, WEIGHT));
+        black_box(scheme.weighted_sum(public, term.as_slice()).map_err(failed(WHAT))?);
+        Ok(())
+    })?;
+    let sum = scheme.weighted_sum(public, &terms).map_err(failed(WHAT))?;
+    let plain: Vec<u64> = values.iter().map(|value| u64::from(*value) * u64::from(DISTINCT)).collect();
+    let decrypt = watch.seconds_each(&mut || {
+        let opened = scheme.decrypt(public, secret, &sum).map_err(failed(WHAT))?;
+        if opened == plain { Ok(()) } else { Err(wrong(WHAT, "the sum is not that of integers")) }
+    })?;
+    Ok(Costs {
+        name: format!("fast-paillier {}{}", scheme.bits, if scheme.packed { ", packed" } else { "" }),
+        encrypt: encrypt * each,
+        add: add * each / f64::from(DISTINCT - 1),
+        scale: scale * each,
+        decrypt: decrypt * each,
+        bytes: scheme.ciphertext_bytes() as f64 * each,
+    })
+}
+
 #[cfg(test)]
 mod tests {
+    #[test]
+    fn packing_makes_each_value_cheaper() {
+        let [one, packed] = costs(256, &super::super::Once).unwrap();
+        assert!(one.encrypt > packed.encrypt && one.bytes == 64.0);
+        assert_eq!(packed.name, "fast-paillier 256, packed");
+    }
+
     use super::*;
     use bodywire_aggregate::Encoding;
     use bodywire_aggregate::scheme::Bfv;
-    use rand_chacha::ChaCha20Rng;
-    use rand_core::{Rng, SeedableRng};
 
     /// Far too short to keep a secret; long enough for seven lanes, and quickly made.
     const TEST_BITS: u32 = 256;
