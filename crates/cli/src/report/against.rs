@@ -3,6 +3,9 @@
 use super::figure::{Class, Figure, Value, short};
 use std::collections::BTreeMap;
 
+/// Share of a number within which it is the same.
+const LAST_DIGIT: f64 = 1e-12;
+
 /// How a figure moved.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Moved {
@@ -40,7 +43,11 @@ fn of(old: &Figure, new: &Figure) -> Option<Moved> {
         (Some(_), None) => return Some(told(new, "is not measured any more")),
         (Some(before), Some(after)) => (before, after),
     };
-    if before == after && old.unit == new.unit && old.verdict == new.verdict {
+    let same = match before.number().zip(after.number()) {
+        Some((before, after)) => (before - after).abs() <= LAST_DIGIT * before.abs(),
+        None => before == after,
+    };
+    if same && old.unit == new.unit && old.verdict == new.verdict {
         return None;
     }
     let (inside, rule) = inside(old, new, before, after);
@@ -63,7 +70,11 @@ fn inside(old: &Figure, new: &Figure, before: &Value, after: &Value) -> (bool, S
     let numbers = before.number().zip(after.number());
     match (new.class, numbers) {
         (Class::Information, _) => (true, "for information".to_owned()),
-        (Class::Exact, _) => (before == after, "must be equal".to_owned()),
+        (Class::Exact, Some((before, after))) => {
+            // A number's way through JSON and back may cost its last digit.
+            ((before - after).abs() <= LAST_DIGIT * before.abs(), "must be equal".to_owned())
+        }
+        (Class::Exact, None) => (before == after, "must be equal".to_owned()),
         (Class::Statistical { relative }, Some((before, after))) => {
             let near = (before - after).abs() <= relative * before.abs();
             let overlap = match (old.low, old.high, new.low, new.high) {

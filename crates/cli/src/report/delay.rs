@@ -2,7 +2,7 @@
 
 use super::Asked;
 use super::chart::{Axis, Chart, Mark, Series, point};
-use super::clock::monotonic;
+use super::clock::processor;
 use super::figure::{Figure, Spread, TIMING, Verdict};
 use super::interval::mean;
 use super::printed::DELAY_S;
@@ -40,7 +40,7 @@ fn plain() -> Result<Row<'static>, Failure> {
 pub(crate) fn section(asked: &Asked) -> Result<Section, Failure> {
     let mut all = rows(asked.seed)?;
     all.push(plain()?);
-    take_turns(&mut all, asked.of(RUNS, 20 * RUNS), asked.seed, monotonic)?;
+    take_turns(&mut all, asked.of(RUNS, 20 * RUNS), asked.seed, processor)?;
     let n = DELAY_S.len() as f64;
     let printed_ecc = DELAY_S.iter().map(|(ecc, _)| ecc).sum::<f64>() / n;
     let printed_own = DELAY_S.iter().map(|(_, own)| own).sum::<f64>() / n;
@@ -93,7 +93,7 @@ pub(crate) fn section(asked: &Asked) -> Result<Section, Failure> {
     Ok(Section::new("m-delay", "Delay of encrypting 1200 bits", "paper M, 4.2 and Table 3")
         .about(format!(
             "A message of {MESSAGE_BYTES} bytes, another one each time, from the plaintext at one end to the plaintext at the other. The \
-             schemes take turns, and a turn before the first is not counted. The \u{201c}traditional method\u{201d} is the improved \
+             schemes take turns, and a turn before the first is not counted. Time is that of the thread on a processor, so that other programs do not count. The \u{201c}traditional method\u{201d} is the improved \
              ECC of Khan, Quasim, Alghamdi and Khan (IEEE Access 8, 2020), in the one reading of its formulas that is well defined.",
         ))
         .table("delay", Layout::List, "Table 3: means", figures)
