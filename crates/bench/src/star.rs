@@ -102,6 +102,9 @@ fn peer(program: &Path, sensors: usize, rate: u32) -> Result<Rate, String> {
         all.sent += run.sent;
         all.cpu_s += run.cpu_s;
     }
+    if all.events == 0 {
+        return Err(format!("{name} printed no run; {build}"));
+    }
     Ok(all)
 }
 

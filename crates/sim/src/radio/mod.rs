@@ -18,7 +18,8 @@
 //! Everything is modelled; nothing was measured on a radio. One seed gives one run: the only source of chance is a
 //! seeded generator, and formulas are computed in software ([`libm`]), so that machines agree to the last bit. What the
 //! model leaves out: propagation delay (3 ns a metre), clock drift, other networks, and movement other than the body's
-//! shadow. It is compared with ns-3 by `scripts/cross-check-ns3`; the figures are in `docs/figures/radio.md`.
+//! shadow. IEEE 802.15.4 with contention is compared with ns-3 by `scripts/cross-check-ns3`; the figures
+//! are in `docs/figures/radio.md`. IEEE 802.15.6 and slots have no peer to be compared with.
 #![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
 mod air;
