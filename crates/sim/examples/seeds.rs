@@ -9,10 +9,10 @@
 //! TO is not played. With `--stop` seeds above the lowest one with a violation are left out, so that it is the same one in
 //! each run. `--trace` prints every step of each world. Everything in these worlds is simulated. Ends with 1 when there was a
 //! violation, and with 2 when the arguments are wrong.
-#![allow(clippy::print_stdout, reason = "printing is what this program is for")]
 
 use bodywire_sim::world::{Options, World, random};
 use std::collections::BTreeMap;
+use std::io::Write as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -52,9 +52,9 @@ fn main() -> ExitCode {
     });
     let found = work.found.into_inner().unwrap_or_else(PoisonError::into_inner);
     let kept = if stop { 1 } else { usize::MAX };
-    found.iter().take(kept).for_each(|(seed, text)| println!("seed {seed} at {text}"));
+    found.iter().take(kept).for_each(|(seed, text)| say(&format!("seed {seed} at {text}")));
     let played = work.end.load(Relaxed) - from;
-    println!("{played} seeds from {from} on, {} with a violation", found.len().min(kept));
+    say(&format!("{played} seeds from {from} on, {} with a violation", found.len().min(kept)));
     ExitCode::from(u8::from(!found.is_empty()))
 }
 
@@ -78,7 +78,7 @@ fn play(arguments: Arguments, work: &Work) {
 
 /// The first violation of a seed's world.
 fn violation(seed: u64, trace: bool) -> Option<String> {
-    let print: Box<dyn FnMut(&str)> = Box::new(|line| println!("{line}"));
+    let print: Box<dyn FnMut(&str)> = Box::new(say);
     let options = Options { lines: trace.then_some(print), ..Options::default() };
     match World::new(&random::scenario(seed), seed, options) {
         Ok(world) => world.run().violations.first().map(|violation| {
@@ -86,6 +86,11 @@ fn violation(seed: u64, trace: bool) -> Option<String> {
         }),
         Err(error) => Some(format!("no time, Unplayable: {error}")),
     }
+}
+
+/// Prints a line. Nobody may be listening any more, as behind `head`.
+fn say(line: &str) {
+    let _ = writeln!(std::io::stdout(), "{line}");
 }
 
 fn arguments() -> Option<Arguments> {

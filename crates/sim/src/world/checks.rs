@@ -70,8 +70,8 @@ pub struct Violation {
 pub(super) struct Checks {
     violations: Vec<Violation>,
     handed_out: BTreeSet<(u64, Receipt)>,
-    /// How often a batch was stored, by its sensor and its first sample.
-    batches: BTreeMap<(HubId, SensorId, u64), usize>,
+    /// How often a batch was stored, by its sensor, the number of its first sample, and its samples.
+    batches: BTreeMap<(HubId, SensorId, u64, Vec<i16>), usize>,
     /// Emergencies whose alarm has not been seen.
     pub(super) unseen: BTreeSet<HubId>,
     /// How often each was looked at that may be looked at never.
@@ -101,14 +101,19 @@ impl Checks {
         }
     }
 
-    /// A batch that begins with this sample was stored, and so many lives of the sensor have measured it.
-    pub(super) fn batch(&mut self, at: Time, (hub, sensor, first): (HubId, SensorId, u64), lives: usize) {
-        let stored = self.batches.entry((hub, sensor, first)).or_default();
+    /// A batch of a sensor was stored that begins with sample number `first`. So many lives of the sensor have measured it.
+    pub(super) fn batch(
+        &mut self,
+        at: Time,
+        (hub, sensor): (HubId, SensorId),
+        (first, samples): (u64, Vec<i16>),
+        lives: usize,
+    ) {
+        let stored = self.batches.entry((hub, sensor, first, samples)).or_default();
         *stored += 1;
         if *stored > lives {
-            let what =
-                if lives == 0 { "has not measured what" } else { "has measured once what more than once" };
-            let text = format!("sensor {}.{} {what} is stored of it from sample {first} on", hub.0, sensor.0);
+            let what = if lives == 0 { "has not measured what is stored" } else { "is stored again" };
+            let text = format!("sensor {}.{} {what}, from sample {first} on", hub.0, sensor.0);
             self.violate(at, Rule::OnlyWhatWasMeasured, text);
         }
     }

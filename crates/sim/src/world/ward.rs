@@ -282,8 +282,9 @@ impl World {
             }
             self.checks.samples += 1;
             let sensor = report.header.sensor;
-            let lives = self.lives_with(hub, sensor, &batch);
-            self.checks.batch(at, (hub, sensor, batch.header.first_index), lives);
+            let stored = (batch.header.first_index, batch.samples().collect());
+            let lives = self.lives_with(hub, sensor, &stored);
+            self.checks.batch(at, (hub, sensor), stored, lives);
         }
         if !self.is_large && self.chance.below(SEARCH_ONE_IN) == 0 {
             self.search(at, (hub, report.header.number), bytes);
@@ -291,17 +292,21 @@ impl World {
     }
 
     /// How many lives of a sensor have measured this.
-    fn lives_with(&self, hub: HubId, sensor: bodywire_proto::wire::SensorId, batch: &Batch<'_>) -> usize {
+    fn lives_with(
+        &self,
+        hub: HubId,
+        sensor: bodywire_proto::wire::SensorId,
+        (first, samples): &(u64, Vec<i16>),
+    ) -> usize {
         let bed = usize::from(hub.0).checked_sub(1).and_then(|bed| self.beds.get(bed));
         let Some(device) = bed.and_then(|bed| bed.devices.iter().find(|device| device.number == sensor))
         else {
             return 0;
         };
-        let Ok(first) = usize::try_from(batch.header.first_index) else { return 0 };
-        let samples: Vec<i16> = batch.samples().collect();
+        let Ok(first) = usize::try_from(*first) else { return 0 };
         let has_measured = |life: &&super::device::Life| {
             let kept = life.kept.lock().unwrap_or_else(PoisonError::into_inner);
-            kept.get(first..first + samples.len()).is_some_and(|measured| measured == samples)
+            kept.get(first..first + samples.len()).is_some_and(|measured| measured == samples.as_slice())
         };
         device.lives.iter().filter(has_measured).count()
     }
