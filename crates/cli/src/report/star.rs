@@ -11,8 +11,8 @@ use crate::exit::Failure;
 use bodywire_proto::handshake::Profile;
 use bodywire_proto::wire::Suite;
 use bodywire_sim::radio::authentication::{Authentication, Scheme};
-use bodywire_sim::radio::standard::{IEEE_802_15_4, IEEE_802_15_6, Standard};
 use bodywire_sim::radio::outcome::Replications;
+use bodywire_sim::radio::standard::{IEEE_802_15_4, IEEE_802_15_6, Standard};
 use bodywire_sim::radio::star::{Mac, Star, Traffic};
 use bodywire_sim::radio::statistics::Mean;
 
