@@ -35,7 +35,8 @@ impl Replicas {
         let mut replicas = Self { all: Vec::new(), seed, key };
         for number in 0..usize::from(count) {
             let chance = Chance::new(seed, &format!("replica {number}"));
-            let mut one = One { disks: Arc::new(MemDisks::default()), copy: None, down: 0, chance, vouched: (0, 0) };
+            let mut one =
+                One { disks: Arc::new(MemDisks::default()), copy: None, down: 0, chance, vouched: (0, 0) };
             one.copy = Some(replicas.open(number, &one.disks)?);
             replicas.all.push(one);
         }
