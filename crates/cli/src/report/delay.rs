@@ -93,7 +93,8 @@ pub(crate) fn section(asked: &Asked) -> Result<Section, Failure> {
     Ok(Section::new("m-delay", "Delay of encrypting 1200 bits", "paper M, 4.2 and Table 3")
         .about(format!(
             "A message of {MESSAGE_BYTES} bytes, another one each time, from the plaintext at one end to the plaintext at the other. The \
-             schemes take turns, and a turn before the first is not counted. Time is that of the thread on a processor, so that other programs do not count. The \u{201c}traditional method\u{201d} is the improved \
+             schemes take turns, and a turn before the first is not counted. Time is that of the thread on a processor, \
+             so that other programs do not count. The \u{201c}traditional method\u{201d} is the improved \
              ECC of Khan, Quasim, Alghamdi and Khan (IEEE Access 8, 2020), in the one reading of its formulas that is well defined.",
         ))
         .table("delay", Layout::List, "Table 3: means", figures)

@@ -167,14 +167,13 @@ fn claims(all: &[(&Way, Vec<(usize, Replications)>)]) -> Vec<Figure> {
             let (Some(few), Some(many)) = (few, many) else { continue };
             let apart = (few.half_width().powi(2) + many.half_width().powi(2)).sqrt();
             let grows = many.mean() - few.mean() > apart;
-            let figure = Figure::new(way.name, what, unit, many.mean() - few.mean());
+            let rise = many.mean() - few.mean();
+            let mut figure = Figure::new(way.name, what, unit, rise);
+            if apart > 0.0 {
+                figure = figure.between(rise - apart, rise + apart, Spread::Confidence);
+            }
             figures.push(
                 figure
-                    .between(
-                        many.mean() - few.mean() - apart,
-                        many.mean() - few.mean() + apart,
-                        Spread::Confidence,
-                    )
                     .paper("yes")
                     .verdict(
                         if grows { Verdict::Holds } else { Verdict::DoesNotHold },
