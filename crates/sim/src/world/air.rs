@@ -56,14 +56,14 @@ impl World {
                     self.trace.note(at, Actor::Sensor(bed, sensor), "sends", &[], &bytes);
                     self.signals.count("frames of sensors", 1);
                     self.overhear(Overheard { bed, sensor, to_hub: true, bytes: bytes.clone() });
-                    self.to_hub(at, bed, from, bytes);
+                    self.send_to_hub(at, bed, from, bytes);
                 }
             }
         }
     }
 
     /// Puts a frame on the air to the hub.
-    fn to_hub(&mut self, at: Time, bed: usize, from: RadioAddress, bytes: Vec<u8>) {
+    fn send_to_hub(&mut self, at: Time, bed: usize, from: RadioAddress, bytes: Vec<u8>) {
         if self.on_radio(at, bed, (usize::try_from(from.0).unwrap_or(0), 0), &bytes) {
             return;
         }
@@ -73,7 +73,7 @@ impl World {
     }
 
     /// The hub puts a frame on the air.
-    pub(super) fn to_sensor(&mut self, at: Time, bed: usize, to: RadioAddress, bytes: &[u8]) {
+    pub(super) fn send_to_sensor(&mut self, at: Time, bed: usize, to: RadioAddress, bytes: &[u8]) {
         self.trace.note(at, Actor::Hub(bed), "answers to address", &[to.0], bytes);
         self.signals.count("frames of hubs", 1);
         let sensor = usize::try_from(to.0.saturating_sub(1)).unwrap_or(usize::MAX);

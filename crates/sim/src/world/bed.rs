@@ -216,7 +216,7 @@ impl World {
         while let Some(action) = self.beds.get_mut(bed).and_then(|of| of.machine.as_mut()?.poll()) {
             match action {
                 Action::ClaimPair(sensor, wanted) => self.claim_pair(at, bed, sensor, wanted),
-                Action::Transmit(to, frame) => self.to_sensor(at, bed, to, frame.as_bytes()),
+                Action::Transmit(to, frame) => self.send_to_sensor(at, bed, to, frame.as_bytes()),
                 Action::Publish(path, publication) => {
                     self.publish(at, path, super::Client::Hub(bed), publication);
                 }
