@@ -28,6 +28,9 @@ pub struct ReportOptions {
     /// none, sections that need recordings use a synthetic ECG and say so.
     #[arg(long, value_name = "DIR")]
     pub data: Option<PathBuf>,
+    /// Leaves the drawn ECG of a recording out, for a page that is given away without the recordings.
+    #[arg(long)]
+    pub no_strips: bool,
     /// Only these sections.
     #[arg(long, value_name = "SECTION", value_delimiter = ',', value_parser = PossibleValuesParser::new(SECTIONS))]
     pub only: Vec<String>,

@@ -67,9 +67,17 @@ pub(crate) fn section(asked: &Asked) -> Result<Section, Failure> {
     }
     let mut section = section
         .about("Recordings 100 and 105 of MIT-BIH Arrhythmia, first signal, beats by their annotations.")
-        .table("coefficients", Layout::Matrix, "Median coefficient of all beats with the reference of 100", rows)
-        .table("claims", Layout::List, "What paper B says of its figures", claims(&itself, &stranger))
-        .chart(strip(&other, "figure-11", "Figure 11: recording 105, lead MLII.")?)
+        .table(
+            "coefficients",
+            Layout::Matrix,
+            "Median coefficient of all beats with the reference of 100",
+            rows,
+        )
+        .table("claims", Layout::List, "What paper B says of its figures", claims(&itself, &stranger));
+    if asked.strips {
+        section = section.chart(strip(&other, "figure-11", "Figure 11: recording 105, lead MLII.")?);
+    }
+    section = section
         .chart(lags("figure-12", "Figure 12: the median normal beat of 100 with its own reference, by lag and equation.", &ways_of(&itself, NORMAL)))
         .chart(lags("figure-13", "Figure 13: normal, atrial and ventricular beats of 100 with its own reference, by lag, version A.", &classes(&itself)))
         .chart(lags("figure-14", "Figure 14: the median normal beats of 100 and of 105 with the reference of 100, by lag, version A.", &[

@@ -45,6 +45,8 @@ struct Asked {
     seed: u64,
     quick: bool,
     recordings: Recordings,
+    /// The ECG of a recording is drawn.
+    strips: bool,
     peers: Option<PathBuf>,
     scale: Option<PathBuf>,
     out: PathBuf,
@@ -106,6 +108,7 @@ pub fn run(options: &ReportOptions) -> Result<(), Failure> {
     let origin = Origin::of(date, options.seed, options.quick, recordings.place());
     let asked = Asked {
         seed: options.seed,
+        strips: !options.no_strips,
         quick: options.quick,
         recordings,
         peers: options.peers.clone(),
