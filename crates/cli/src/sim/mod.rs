@@ -64,7 +64,7 @@ fn one(scenario: &Scenario, options: &SimOptions) -> Result<Outcome, Failure> {
         Options { progress: Some(Box::new(move |second| shown.set_position(second))), ..Options::default() };
     if options.trace {
         bar.set_draw_target(indicatif::ProgressDrawTarget::hidden());
-        what.lines = Some(Box::new(|line| crate::print(line)));
+        what.lines = Some(Box::new(crate::print));
     }
     let outcome = play(scenario, options.seed, what)?;
     bar.finish_and_clear();
