@@ -1,7 +1,7 @@
 //! `bodywire report`: every table and figure of the two papers again, measured.
 //!
-//! A section measures and says what follows ([`section`], [`figure`]); [`page`] and [`files`] only write down what they are
-//! given, and [`against`] compares it with an earlier report.
+//! A section measures and says what follows (`section`, `figure`); `page` and `files` only write down what they are
+//! given, and `against` compares it with an earlier report.
 
 mod aes;
 mod against;
