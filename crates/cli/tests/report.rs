@@ -104,6 +104,14 @@ fn a_report_agrees_with_itself_and_a_changed_figure_is_named() {
         .unwrap();
     assert_eq!(same.status.code(), Some(0), "{}", said(&same));
 
+    let full = Command::new(env!("CARGO_BIN_EXE_bodywire"))
+        .args(["report", "--out", second.to_str().unwrap()])
+        .args(&exact)
+        .output()
+        .unwrap();
+    assert_eq!(full.status.code(), Some(6), "{}", said(&full));
+    assert!(said(&full).contains("give --quick, too"), "{}", said(&full));
+
     let mut record = json(&earlier);
     let figures = record["figures"].as_array_mut().unwrap();
     let rounds = figures.iter_mut().find(|f| f["row"] == "AES-192" && f["column"] == "rounds").unwrap();

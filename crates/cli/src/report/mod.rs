@@ -96,6 +96,17 @@ const PROGRESS: &str = "{bar:24} {pos}/{len} {msg} {elapsed}";
 pub fn run(options: &ReportOptions) -> Result<(), Failure> {
     // What cannot be used is said before minutes are spent.
     let earlier = options.against.as_deref().map(Record::read).transpose()?;
+    // Shorter runs of what overflows end elsewhere: such figures differ without anything being wrong.
+    if let (Some(file), Some(earlier)) = (&options.against, &earlier)
+        && earlier.origin.quick != options.quick
+    {
+        let (was, next) = if earlier.origin.quick {
+            ("it is of a quick report", "give --quick, too")
+        } else {
+            ("it is of a full report", "leave --quick out")
+        };
+        return Err(Failure::path(file, was, next));
+    }
     std::fs::create_dir_all(&options.out).map_err(|error| {
         Failure::path(&options.out, error, "choose a directory that can be made, with --out DIR")
     })?;
