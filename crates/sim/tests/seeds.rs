@@ -84,7 +84,7 @@ fn no_fault_and_no_attacker_breaks_a_rule() {
 /// Logs of some seeds, on whatever machine. They change with every change of what the code does: then take over what is found,
 /// after a look at why.
 const LOGS: [(u64, [u8; 4]); 3] =
-    [(3, [114, 224, 205, 88]), (11, [157, 138, 58, 192]), (42, [135, 159, 37, 213])];
+    [(3, [30, 103, 181, 160]), (11, [100, 239, 204, 35]), (42, [41, 48, 232, 157])];
 
 #[test]
 fn every_machine_has_the_same_log() {

@@ -6,7 +6,7 @@
 mod aes;
 mod against;
 mod chart;
-mod clock;
+pub(crate) mod clock;
 mod delay;
 mod delivery;
 mod detector;

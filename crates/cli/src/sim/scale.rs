@@ -3,7 +3,7 @@
 
 use crate::args::{Output, SimScaleOptions};
 use crate::exit::Failure;
-use bodywire_sim::world::scenario::{Access, Air, Radio, Scenario, Standard, Wearable};
+use bodywire_sim::world::scenario::{Access, Air, Radio, Scenario, Standard};
 use bodywire_sim::world::{Options, Outcome, World};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -23,7 +23,6 @@ struct Row {
     /// The most memory that this process had at once until the end of the run.
     memory_bytes: Option<u64>,
     events: u64,
-    samples: f64,
     reports: u64,
     ledger_entries: u64,
     ledger_bytes: u64,
@@ -72,20 +71,13 @@ fn line(row: &Row) -> String {
     )
 }
 
-/// A quiet bed with its radio, like the one of the paper with five sensors.
+/// Quiet beds with the five sensors of the default and a radio.
 fn scenario(hubs: u16, seconds: u64) -> Scenario {
     let radio = Radio { standard: Standard::Ieee802154, access: Access::Contention, radius_m: 0.8 };
     Scenario {
         name: format!("{hubs} quiet beds"),
         seconds,
         beds: hubs,
-        sensors: vec![
-            Wearable::Ecg,
-            Wearable::SpO2,
-            Wearable::Respiration,
-            Wearable::Temperature,
-            Wearable::InsulinPump,
-        ],
         sensor_tick_ms: 250,
         report_ms: 2_000,
         air: Air { radio: Some(radio), ..Air::default() },
@@ -124,7 +116,7 @@ fn size(options: &SimScaleOptions, hubs: u16) -> Result<Row, Failure> {
                     large: Some(ledger),
                     progress: Some(progress),
                     lines: None,
-                    stopwatch: Some(on_processor),
+                    stopwatch: Some(crate::report::clock::processor),
                 };
                 let played = World::new(&scenario, seed, options).map(World::run);
                 let played = played.map_err(|error| Failure::Failed(error.to_string()));
@@ -150,8 +142,6 @@ fn size(options: &SimScaleOptions, hubs: u16) -> Result<Row, Failure> {
     for (work, spent) in outcomes.iter().flat_map(|outcome| &outcome.spent) {
         *cpu_s_of.entry(work.name()).or_default() += spent.as_secs_f64();
     }
-    // An ECG at 360 Hz, and five numbers in some seconds.
-    let samples = f64::from(hubs) * options.seconds as f64 * 362.2;
     Ok(Row {
         hubs,
         sensors: 5 * usize::from(hubs),
@@ -161,7 +151,6 @@ fn size(options: &SimScaleOptions, hubs: u16) -> Result<Row, Failure> {
         cpu_s: cpu.as_secs_f64(),
         memory_bytes: peak_memory(),
         events: count("events"),
-        samples,
         reports: count("reports stored"),
         ledger_entries: count("entries of the ledger"),
         ledger_bytes: bytes_below(directory.path()),
@@ -171,12 +160,6 @@ fn size(options: &SimScaleOptions, hubs: u16) -> Result<Row, Failure> {
         cpu_s_of,
         sample_to_ledger_ms: (!delays.is_empty()).then(|| delays.iter().sum::<f64>() / delays.len() as f64),
     })
-}
-
-/// So long has this thread been on a processor.
-fn on_processor() -> Duration {
-    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
-    Duration::new(time.tv_sec.unsigned_abs(), u32::try_from(time.tv_nsec).unwrap_or(0))
 }
 
 /// So long has this process been on processors.

@@ -51,6 +51,11 @@ fn sensors(chance: &mut Chance) -> Vec<Wearable> {
     sensors
 }
 
+/// A share below so many thousandths.
+fn share(chance: &mut Chance, thousandths: u64) -> f64 {
+    chance.below(thousandths) as f64 / 1_000.0
+}
+
 fn air(chance: &mut Chance) -> Air {
     let radio = chance.happens(0.3).then(|| Radio {
         standard: if chance.happens(0.5) { Standard::Ieee802154 } else { Standard::Ieee802156 },
@@ -60,12 +65,11 @@ fn air(chance: &mut Chance) -> Air {
     if chance.happens(0.5) {
         return Air { radio, ..Air::default() };
     }
-    let tenths = |chance: &mut Chance, most: u64| chance.below(most) as f64 / 1_000.0;
     Air {
         radio,
-        loss: tenths(chance, 250),
-        duplicate: tenths(chance, 100),
-        lie: tenths(chance, 50),
+        loss: share(chance, 250),
+        duplicate: share(chance, 100),
+        lie: share(chance, 50),
         delay_ms: chance.between(1, 20),
         jitter_ms: chance.between(0, 80),
     }
@@ -75,11 +79,10 @@ fn path(chance: &mut Chance) -> Path {
     if chance.happens(0.5) {
         return Path::default();
     }
-    let tenths = |chance: &mut Chance, most: u64| chance.below(most) as f64 / 1_000.0;
     Path {
-        loss: tenths(chance, 150),
-        duplicate: tenths(chance, 200),
-        lie: tenths(chance, 50),
+        loss: share(chance, 150),
+        duplicate: share(chance, 200),
+        lie: share(chance, 50),
         delay_ms: chance.between(1, 100),
         jitter_ms: chance.between(0, 600),
     }

@@ -21,7 +21,6 @@ impl World {
         let pause = mean / 2 + self.chance.within(mean);
         self.agenda.schedule(at + pause, Event::Ask);
         let wish = self.wish();
-        // Half of the time nothing is wrong, so that both sides of the table are seen.
         if let Err(text) = self.ask_for(at, &wish) {
             self.checks.violate(at, Rule::Access, text);
         }

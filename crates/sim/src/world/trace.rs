@@ -50,8 +50,8 @@ impl Actor {
             Self::Broker(path) => (3, path as u64, 0),
             Self::Clinic => (4, 0, 0),
             Self::Replica(replica) => (5, replica as u64, 0),
-            Self::Person(name) => (6, name.len() as u64, 0),
-            Self::Attacker(name) => (7, name.len() as u64, 0),
+            Self::Person(_) => (6, 0, 0),
+            Self::Attacker(_) => (7, 0, 0),
         }
     }
 }
@@ -82,6 +82,9 @@ impl Trace {
         self.digest.update([kind]);
         self.digest.update(one.to_be_bytes());
         self.digest.update(other.to_be_bytes());
+        if let Actor::Person(name) | Actor::Attacker(name) = who {
+            self.digest.update(name.as_bytes());
+        }
         self.digest.update(what.as_bytes());
         of.iter().for_each(|number| self.digest.update(number.to_be_bytes()));
         self.digest.update((bytes.len() as u64).to_be_bytes());

@@ -24,8 +24,8 @@ const GRANTS_EVERY: Duration = Duration::from_secs(2);
 const RESTART_AFTER: Duration = Duration::from_secs(1);
 /// How long it takes from the log's append to the head register.
 const REGISTER_AFTER: Duration = Duration::from_millis(1);
-/// An emergency is on the screen within this time: the detector's ten seconds, and two for the way (IEC 60601-2-27 gives the
-/// detector ten).
+/// An emergency is on the screen within this time: ten seconds for the detector (IEC 60601-2-27), and five for paths that are slow or
+/// being replaced.
 pub(super) const ALARM_WITHIN: Duration = Duration::from_secs(15);
 /// Bytes of a report that are looked for where they must not be: long enough never to be there by chance.
 const NEEDLE_BYTES: usize = 12;
