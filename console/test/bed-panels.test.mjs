@@ -70,7 +70,10 @@ test("event review: records with who looked, and 20 s of ECG with the alarm mark
   assert.match(rows[0], /\*\*\* VENT TACHY.*40 s.*Dr A\. Meyer, \d\d:\d\d:\d\d/s);
   assert.match(rows[1], /\*\* HR 128 > 120.*nobody/s);
   await w.seen(".review-strip .strip-mark", { state: "attached" });
-  assert.match(await page.innerText(".review-strip figcaption"), /20 s/);
+  assert.match(await page.innerText(".review-strip figcaption"), /20 s.*where there is no line, the signal was lost on the way/);
+  const trace = await page.locator(".review-strip .strip-trace").getAttribute("d");
+  assert.equal(trace.split("M").length - 1, 2, "a line before what was lost and one behind it");
+  assert.equal(trace.split(/[ML]/).length - 1, 5000 - 62);
   await page.click(".older");
   await w.gone(".older");
   await w.shot("bed-event-review");

@@ -130,7 +130,7 @@ test("with reason and code it opens for 15 minutes; the banner counts down on ev
     assert.ok(await page.locator(".glass-banner .mine").isVisible(), `banner on ${page.url()}`);
   }
   await page.keyboard.press("3");
-  await w.seen(".evidence-strip polyline");
+  await w.seen(".evidence-strip .strip-trace");
   const before = await page.innerText(".glass-banner .left");
   await page.waitForTimeout(1300);
   assert.notEqual(await page.innerText(".glass-banner .left"), before);

@@ -108,9 +108,9 @@ test("an emergency raises a high alarm; a click acknowledges it with who and whe
   await effect(t, "emergency", ALARM_MS, press("emergency"), alarm);
   assert.match(await page.innerText(".card.evidence"), /ρ -?\d\.\d\d\s*[<≥] \d\.\d\d threshold/);
   assert.equal(await page.locator(".card.evidence.bad").count(), 1, "whatever raised it, the evidence of an alarm is red");
-  const strip = page.locator(".evidence-strip polyline");
+  const strip = page.locator(".evidence-strip .strip-trace");
   await strip.waitFor({ timeout: SOON_MS });
-  const points = (await strip.getAttribute("points")).split(" ").length;
+  const points = (await strip.getAttribute("d")).split(/[ML]/).length - 1;
   assert.ok(points > 1_000 && points <= 2_000, `eight seconds of ECG: ${points} points`);
   assert.match(await page.innerText(".card.evidence figcaption"), /^ECG from \d\d:\d\d:\d\d, 8 s/);
   await shot("emergency");

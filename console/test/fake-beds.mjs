@@ -76,6 +76,13 @@ export function waveFrame({ bed, signal, startMs, periodUs, values, perUnit, fla
   return bytes;
 }
 
+// The strip of an alarm: ECG of which a record of 250 ms was lost after six seconds.
+export function lossyStrip(bed, startMs, lengthMs) {
+  const bytes = stretch(bed, "ecg", startMs, lengthMs, 6);
+  for (let n = 1500; n < 1562; n++) bytes.writeInt16LE(-32_768, 30 + 2 * n);
+  return bytes;
+}
+
 // A stretch of a bed's ECG or pleth; the beats of a bed do not depend on who looks.
 export function stretch(bed, name, startMs, lengthMs, flags = 0) {
   const [signal, periodUs, shape] = name === "ecg" ? [ECG, 4000, beat] : [PLETH, 10_000, pulse];

@@ -5,7 +5,7 @@ import { readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { makeDecider, makeKey } from "./fake-access.mjs";
-import { makeBed, rank, stretch, viewOf } from "./fake-beds.mjs";
+import { lossyStrip, makeBed, rank, stretch, viewOf } from "./fake-beds.mjs";
 import { auditPage, makeAlarmRecords, makeAudit, makeDevices, makeReviews, makeTrends } from "./fake-records.mjs";
 import { acceptSocket } from "./fake-socket.mjs";
 
@@ -131,7 +131,7 @@ export async function startFakeWard({
     if (what === "alarms" && !record) return json(response, 200, { alarms: query.get("before") ? [] : makeAlarmRecords(now) });
     if (record || /^alarms\/\d+\/strip$/.test(path)) {
       response.writeHead(200, { "content-type": "application/octet-stream" });
-      return response.end(stretch(Number(number ?? 1), "ecg", now - 3_600_000 - 10_000, record ? 20_000 : 8000));
+      return response.end(lossyStrip(Number(number ?? 1), now - 3_600_000 - 10_000, record ? 20_000 : 8000));
     }
     if (path === "audit") return json(response, 200, auditPage(ward.audit, query));
     const proof = /^audit\/(\d+)\/proof$/.exec(path)?.[1];

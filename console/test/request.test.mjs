@@ -73,5 +73,8 @@ test("a wave frame says whose bed it is; other versions and short frames are lef
   assert.deepEqual(rest, { bed: 402, signal: "pleth", late: true, recent: true, startMs: 5000, periodMs: 10 });
   assert.deepEqual([...values], [0.5, -0.25]);
   assert.equal(parseWaveFrame(buffer(Buffer.concat([Buffer.from([1]), frame.subarray(1)]))), null);
+  const strip = (flags) => parseWaveFrame(buffer(waveFrame({ bed: 1, signal: 1, startMs: 0, periodUs: 4000, values: [1, -32.768, 2], perUnit: 1000, flags })));
+  assert.deepEqual([...strip(6).values], [1, NaN, 2], "lost on the way");
+  assert.ok(Math.abs(strip(2).values[1] + 32.768) < 1e-4, "a live wave may be anything");
   for (let length = 0; length < frame.length; length++) assert.equal(parseWaveFrame(buffer(frame.subarray(0, length))), null);
 });

@@ -2,6 +2,11 @@ import type { Signal } from "./types";
 
 const HEADER_BYTES = 30;
 const VERSION = 2;
+const LATE = 1;
+const RECENT = 2;
+const STRIP = 4;
+// In a strip: a sample that was lost on the way.
+const LOST = -32_768;
 const SIGNALS: Record<number, Signal> = { 1: "ecg", 4: "resp", 7: "pleth" };
 
 export interface WaveFrame {
@@ -11,6 +16,7 @@ export interface WaveFrame {
   recent: boolean;
   startMs: number;
   periodMs: number;
+  // NaN: lost on the way.
   values: Float32Array;
 }
 
@@ -23,14 +29,17 @@ export function parseWaveFrame(bytes: ArrayBuffer): WaveFrame | null {
   if (view.getUint8(0) !== VERSION || !signal || bytes.byteLength < HEADER_BYTES + 2 * count) return null;
   const perUnit = view.getFloat32(20, true);
   const baseline = view.getInt16(24, true);
-  const values = new Float32Array(count);
-  for (let n = 0; n < count; n++) values[n] = (view.getInt16(HEADER_BYTES + 2 * n, true) - baseline) / perUnit;
   const flags = view.getUint8(2);
+  const values = new Float32Array(count);
+  for (let n = 0; n < count; n++) {
+    const sample = view.getInt16(HEADER_BYTES + 2 * n, true);
+    values[n] = flags & STRIP && sample === LOST ? NaN : (sample - baseline) / perUnit;
+  }
   return {
     bed: view.getUint16(28, true),
     signal,
-    late: (flags & 1) !== 0,
-    recent: (flags & 2) !== 0,
+    late: (flags & LATE) !== 0,
+    recent: (flags & RECENT) !== 0,
     startMs: Number(view.getBigUint64(8, true)),
     periodMs: view.getUint32(16, true) / 1000,
     values,

@@ -13,6 +13,16 @@ async function load(path: string, abort: AbortSignal): Promise<WaveFrame | null>
   return response.ok ? parseWaveFrame(await response.arrayBuffer()) : null;
 }
 
+// A line through the values; none through what was lost.
+function lineThrough(values: Float32Array, point: (mv: number, n: number) => string): string {
+  let isDown = false;
+  return Array.from(values, (mv, n) => {
+    const step = Number.isNaN(mv) ? "" : `${isDown ? "L" : "M"}${point(mv, n)}`;
+    isDown = !Number.isNaN(mv);
+    return step;
+  }).join("");
+}
+
 // The ECG around an alarm; the alarm itself is marked when it lies in it. A taller one is drawn smaller, and says so.
 export function EvidenceStrip({ path, raisedAtMs }: { path: string; raisedAtMs: number }) {
   const [strip, setStrip] = useState<WaveFrame | null>(null);
@@ -27,14 +37,15 @@ export function EvidenceStrip({ path, raisedAtMs }: { path: string; raisedAtMs: 
   }, [path, raisedAtMs]);
   if (!strip || strip.values.length < 2) return null;
   const seconds = (strip.values.length * strip.periodMs) / 1000;
-  const lowest = strip.values.reduce((least, mv) => Math.min(least, mv), 0);
-  const highest = strip.values.reduce((most, mv) => Math.max(most, mv), 0);
+  const seen = strip.values.filter((mv) => !Number.isNaN(mv));
+  const lowest = seen.reduce((least, mv) => Math.min(least, mv), 0);
+  const highest = seen.reduce((most, mv) => Math.max(most, mv), 0);
   const spread = highest - lowest;
   const share = Math.min(1, TALLEST_MV / Math.max(spread, TALLEST_MV / 2));
   const middle = (lowest + highest) / 2;
   const y = (mv: number) => (HEIGHT_MM / 2 - (mv - middle) * share * MM_PER_MV).toFixed(2);
   const step = (strip.periodMs / 1000) * MM_PER_S;
-  const points = Array.from(strip.values, (mv, n) => `${(n * step).toFixed(2)},${y(mv)}`).join(" ");
+  const trace = lineThrough(strip.values, (mv, n) => `${(n * step).toFixed(2)} ${y(mv)}`);
   const width = seconds * MM_PER_S;
   const lines = Array.from({ length: Math.floor(width / 5) + 1 }, (_, n) => `M${n * 5} 0V${HEIGHT_MM}`);
   const rows = Array.from({ length: HEIGHT_MM / 5 + 1 }, (_, n) => `M0 ${n * 5}H${width.toFixed(1)}`);
@@ -43,13 +54,14 @@ export function EvidenceStrip({ path, raisedAtMs }: { path: string; raisedAtMs: 
     <figure class="evidence-strip">
       <svg viewBox={`0 0 ${width.toFixed(1)} ${HEIGHT_MM}`} role="img" aria-label={`${about}, around the alarm`}>
         <path class="strip-grid" d={[...lines, ...rows].join("")} />
-        <polyline class="strip-trace" points={points} />
+        <path class="strip-trace" d={trace} />
         {raisedAtMs > strip.startMs && raisedAtMs < strip.startMs + seconds * 1000 && (
           <path class="strip-mark" d={`M${(((raisedAtMs - strip.startMs) / 1000) * MM_PER_S).toFixed(1)} 0V${HEIGHT_MM}`} />
         )}
       </svg>
       <figcaption>
         {about}; a square is 0.2 s and {(0.5 / share).toFixed(1)} mV
+        {seen.length < strip.values.length && "; where there is no line, the signal was lost on the way"}
       </figcaption>
     </figure>
   );

@@ -1,6 +1,6 @@
 //! Figures of the emergency verdicts on the recordings:
 //! `cargo run --release -p bodywire-ecg --example emergency -- [mitdb] [fibrillation]
-//! [noise] [arrests] [weights]`. Learnt weights, which a monitor has only on request, are shown beside the fixed ones
+//! [noise] [arrests] [losses] [weights]`. Learnt weights, which a monitor has only on request, are shown beside the fixed ones
 //! with `weights`.
 #![expect(
     clippy::print_stdout,
@@ -10,6 +10,8 @@
 
 #[path = "../tests/arrests/mod.rs"]
 mod arrests;
+#[path = "../tests/losses/mod.rs"]
+mod losses;
 #[path = "../tests/noise/mod.rs"]
 mod noise;
 #[path = "../tests/recordings/mod.rs"]
@@ -44,6 +46,9 @@ fn main() {
     }
     if want("arrests") {
         arrested();
+    }
+    if want("losses") {
+        lossy();
     }
     if want("weights") {
         weighed();
@@ -220,6 +225,87 @@ fn arrested() {
             ));
         }
         println!("arrests with {case:?}: {}", say.join("; "));
+    }
+}
+
+/// What becomes of the verdicts when records are lost on the way.
+fn lossy() {
+    let records: Vec<_> = ["mitdb", "vfdb", "cudb"].map(recordings::load_all).into();
+    let [mitdb, vfdb, cudb] = records.try_into().unwrap_or_default();
+    let normal: Vec<_> = mitdb.iter().filter(|r| ["100", "113", "234"].contains(&&*r.name)).collect();
+    let Some(rate) = normal.first().map(|r| r.rate_hz) else { return };
+    let arrests: Vec<_> = arrests::fibrillations(&cudb, rate)
+        .into_iter()
+        .map(|(_, a)| a)
+        .chain([arrests::asystole(rate)])
+        .collect();
+    let cases = [0.0, 0.01, 0.03, 0.05, 0.1].map(losses::Channel::independent).into_iter().chain(
+        [(0.03, 2.0), (0.03, 4.0), (0.05, 2.0), (0.1, 3.0)]
+            .map(|(share, run)| losses::Channel { share, run }),
+    );
+    for channel in cases {
+        let (mut wrong, mut hours, mut undetermined) = (0, 0.0, 0.0);
+        let (mut beats, mut score) = (0, EpisodeScore::default());
+        for (i, r) in mitdb.iter().enumerate() {
+            let c = truth::course_with_losses(r, channel.losses(r.samples.len(), r.rate_hz, i as u64));
+            let mut excused = truth::ventricular(r);
+            let long = excused.iter().copied().filter(|e| e.samples() as f64 >= 3.0 * r.rate_hz);
+            score += EpisodeScore::of(&long.collect::<Vec<_>>(), &c.episodes());
+            excused.extend(truth::rate_excursions(r));
+            excused.sort_by_key(|e| e.start);
+            wrong += false_alarms(&c.episodes(), &excused, (SLACK_S * r.rate_hz) as u64).count();
+            hours += r.samples.len() as f64 / r.rate_hz / 3600.0;
+            undetermined += c.undetermined_samples as f64 / r.rate_hz / 3600.0;
+            beats += c.beats.len();
+        }
+        let (mut delays, mut false_others, mut hours_others) = (Vec::new(), 0, 0.0);
+        for (i, r) in vfdb.iter().chain(&cudb).enumerate() {
+            let c = truth::course_with_losses(r, channel.losses(r.samples.len(), r.rate_hz, i as u64));
+            let mut excused = truth::fibrillation(r);
+            for e in excused.iter().filter(|e| e.samples() as f64 >= 10.0 * r.rate_hz) {
+                delays.push(latency(*e, &c.episodes()).map_or(f64::INFINITY, |n| n as f64 / r.rate_hz));
+            }
+            excused.extend(truth::rhythms(r, &["(VT", "(ASYS", "(NOISE"]));
+            excused.sort_by_key(|e| e.start);
+            let slack = (SLACK_S * r.rate_hz) as u64;
+            false_others += false_alarms(&c.episodes(), &excused, slack).count();
+            hours_others +=
+                samples_at_risk(r.samples.len() as u64, &excused, slack) as f64 / r.rate_hz / 3600.0;
+        }
+        delays.sort_by(f64::total_cmp);
+        let mut sudden = Vec::new();
+        for (i, arrest) in arrests.iter().enumerate() {
+            for (j, n) in normal.iter().enumerate() {
+                let a = arrests::splice(n, arrest, None, 0);
+                for again in 0..10 {
+                    let seed = (i * 1000 + j * 10 + again) as u64;
+                    let lost = channel.losses(a.mv.len(), rate, seed);
+                    let c = arrests::run_with_losses(&a.mv, rate, lost);
+                    sudden.push(arrests::found_in(c, &a, rate).0.unwrap_or(f64::INFINITY));
+                }
+            }
+        }
+        sudden.sort_by(f64::total_cmp);
+        let within = |list: &[f64], s: f64| list.iter().filter(|d| **d <= s).count();
+        println!(
+            "losses {:.0} %, runs of {:.2}: mitdb {wrong} false in {hours:.1} h, VT/VF over 3 s {} of {}, undetermined \
+             {:.1} %, {beats} beats; vfdb and cudb {} of {} within 10 s, median {:.1} s, {:.1} false an hour; arrests {} \
+             within 10 s, {} within 15 s, of {}, median {:.1} s, 99 % {:.1} s",
+            100.0 * channel.share,
+            channel.run,
+            score.found,
+            score.reference,
+            100.0 * undetermined / hours,
+            within(&delays, 10.0),
+            delays.len(),
+            percentile(&delays, 0.5).unwrap_or(f64::NAN),
+            f64::from(false_others as u32) / hours_others,
+            within(&sudden, 10.0),
+            within(&sudden, 15.0),
+            sudden.len(),
+            percentile(&sudden, 0.5).unwrap_or(f64::NAN),
+            percentile(&sudden, 0.99).unwrap_or(f64::NAN),
+        );
     }
 }
 

@@ -88,6 +88,13 @@ pub struct Cleaned {
     pub mains_amplitude_mv: f32,
 }
 
+/// A straight line over samples that were not measured, mains left out.
+#[derive(Debug, Clone, Copy)]
+pub struct Line {
+    from_mv: f64,
+    step_mv: f64,
+}
+
 /// The filters of one lead.
 #[derive(Debug, Clone)]
 pub struct Cleaner {
@@ -95,6 +102,7 @@ pub struct Cleaner {
     detect: [Section; 2],
     mains: Mains,
     offset_mv: Option<f64>,
+    last_mv: f64,
 }
 
 impl Cleaner {
@@ -112,7 +120,45 @@ impl Cleaner {
             shape,
             detect: [Section::high_pass(rate, DETECT_LOW_HZ), Section::low_pass(rate, DETECT_HIGH_HZ)],
             offset_mv: None,
+            last_mv: 0.0,
         }
+    }
+
+    /// Whether there has been a sample.
+    pub fn has_begun(&self) -> bool {
+        self.offset_mv.is_some()
+    }
+
+    /// A line over `missing` samples to one of `next_mv`, which is pushed after them.
+    pub fn line(&mut self, missing: u64, next_mv: f32) -> Line {
+        let next_mv = if next_mv.is_finite() { f64::from(next_mv) } else { 0.0 };
+        let offset_mv = *self.offset_mv.get_or_insert(next_mv);
+        let mains = self.mains.clone().pass(missing + 1);
+        self.mains.pass(missing);
+        let step_mv = (next_mv - offset_mv - mains - self.last_mv) / (missing + 1) as f64;
+        Line { from_mv: self.last_mv, step_mv }
+    }
+
+    /// Takes the sample `number` of a line, from 0 on.
+    pub fn follow(&mut self, line: Line, number: u64) -> Cleaned {
+        let (shape, qrs, residue) = self.filter(line.from_mv + line.step_mv * (number + 1) as f64);
+        Cleaned {
+            shape_mv: shape as f32,
+            qrs_mv: qrs as f32,
+            residue_mv: residue as f32,
+            mains_mv: 0.0,
+            mains_amplitude_mv: self.mains.amplitude_mv(),
+        }
+    }
+
+    /// The bands of shape and of detection, and what lies above the first.
+    fn filter(&mut self, x: f64) -> (f64, f64, f64) {
+        self.last_mv = x;
+        let [high, low] = &mut self.shape;
+        let above = high.filter(x);
+        let shape = low.filter(above);
+        let [high, low] = &mut self.detect;
+        (shape, low.filter(high.filter(shape)), above - shape)
     }
 
     /// Takes the next sample in millivolts. The first one is taken as the electrode offset, so that the filters do
@@ -124,12 +170,8 @@ impl Cleaner {
         if let Some(mains) = mains {
             x -= mains;
         }
-        let [high, low] = &mut self.shape;
-        let above = high.filter(x);
-        let shape = low.filter(above);
-        let [high, low] = &mut self.detect;
-        let qrs = low.filter(high.filter(shape));
-        let residue_mv = (above - shape) as f32;
+        let (shape, qrs, residue) = self.filter(x);
+        let residue_mv = residue as f32;
         self.mains.learn(residue_mv);
         Cleaned {
             shape_mv: shape as f32,

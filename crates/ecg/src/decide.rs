@@ -17,6 +17,8 @@
 //!
 //! Measured for fibrillation: 38 of 39 episodes within 10 s (`examples/emergency.rs`).
 //!
+//! Time in which samples were lost and bridged comes on top for `Asystole`; a `Pause` must be seen whole.
+//!
 //! After an electrode's step (see `qualify`) the verdict waits 7 s more, as the filters must settle.
 //!
 //! Once in emergency the template is not learnt from, and only normal beats lead back. A poor signal is
@@ -178,6 +180,10 @@ pub struct TickFacts {
     pub fibrillating: Option<bool>,
     /// Leakage of that window, 0 (one sine) to 1; see `fibrillation`.
     pub leakage: f32,
+    /// Samples since [`Decider::beat_or_start`] that were lost and bridged.
+    pub bridged: u64,
+    /// Sample index from which on none was lost.
+    pub whole_since: u64,
     /// Whether a template exists.
     pub has_template: bool,
 }
@@ -391,7 +397,7 @@ impl Decider {
             self.leakage = facts.leakage;
             self.fibrillating = self.fibrillating << 1 | u32::from(fibrillating && !self.contradicted(now));
         }
-        let found = self.tick_rules(now).or_else(|| self.beat_rules(now));
+        let found = self.tick_rules(facts, now).or_else(|| self.beat_rules(now));
         if found.is_some() {
             return self.conclude(found, now);
         }
@@ -414,18 +420,25 @@ impl Decider {
         recent && (beats & 0b1111).count_ones() >= CONTRADICTING_BEATS
     }
 
-    fn tick_rules(&self, now: u64) -> Option<(EmergencyReason, u64)> {
+    /// Sample index of the last beat, or since when there could have been one.
+    pub fn beat_or_start(&self) -> u64 {
+        self.last_beat.map_or(self.alive_since, |b| b.max(self.alive_since))
+    }
+
+    fn tick_rules(&self, facts: &TickFacts, now: u64) -> Option<(EmergencyReason, u64)> {
         let windows = (self.fibrillating & ((1 << FIBRILLATION_OF) - 1)).count_ones();
         if windows >= FIBRILLATION_WINDOWS {
             let back = crate::fibrillation::WINDOW_S + f64::from(FIBRILLATION_WINDOWS - 1);
             let onset = now.saturating_sub(self.rate.samples(back)).max(self.alive_since);
             return Some((EmergencyReason::VentricularFibrillation, onset));
         }
-        let since = self.last_beat.map_or(self.alive_since, |b| b.max(self.alive_since));
-        let without = self.rate.seconds(now.saturating_sub(since)) - DETECTION_SLACK_S;
-        if without > self.limits.asystole_s {
+        let since = self.beat_or_start();
+        let lasts = |since: u64| self.rate.seconds(now.saturating_sub(since)) - DETECTION_SLACK_S;
+        // A slow heart may have beaten in what was lost, so that a pause must be seen whole. One that is so slow that it
+        // would be taken for asystole is an emergency anyway.
+        if lasts(since + facts.bridged) > self.limits.asystole_s {
             Some((EmergencyReason::Asystole, since))
-        } else if without > self.limits.pause_s && self.last_beat.is_some() {
+        } else if lasts(since.max(facts.whole_since)) > self.limits.pause_s && self.last_beat.is_some() {
             Some((EmergencyReason::Pause, since))
         } else {
             None

@@ -6,6 +6,7 @@
 #![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
 pub mod bank;
+mod bridge;
 pub mod clean;
 pub mod correlate;
 pub mod decide;

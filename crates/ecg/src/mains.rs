@@ -157,6 +157,17 @@ impl Mains {
         Some(f64::from(sine.value.re))
     }
 
+    /// Passes over samples that were not measured: the mains go on. What they are at the last of them, in mV.
+    pub(crate) fn pass(&mut self, samples: u64) -> f64 {
+        for _ in 0..samples {
+            for line in &mut self.lines {
+                line.value = line.value.times(line.turn).scaled(1.0 / (1.0 - self.level_share));
+            }
+            self.next();
+        }
+        self.sine.map_or(0.0, |sine| f64::from(sine.value.re))
+    }
+
     /// Amplitude of what is taken off, in mV.
     pub(crate) fn amplitude_mv(&self) -> f32 {
         self.sine.map_or(0.0, |s| libm::sqrtf(s.value.power()))

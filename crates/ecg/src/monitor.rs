@@ -4,6 +4,7 @@
 use crate::{
     Error, SampleRate,
     bank::Bank,
+    bridge::Bridges,
     clean::Cleaner,
     correlate::{Correlation, Form, Weights, correlate},
     decide::{BeatFacts, Decider, HYSTERESIS, ORGANISED_RHO, State, TickFacts, Verdict},
@@ -71,6 +72,9 @@ pub struct Monitor {
     rate: SampleRate,
     next_sample: u64,
     ticks: u64,
+    // Lost samples before `next_sample` over which a line will lead to it.
+    missing: u64,
+    bridges: Bridges,
     cleaner: Cleaner,
     strip: Strip,
     detector: Detector,
@@ -102,6 +106,8 @@ impl Monitor {
             rate,
             next_sample: 0,
             ticks: 0,
+            missing: 0,
+            bridges: Bridges::new(rate),
             cleaner: Cleaner::new(rate),
             strip: Strip::new(0),
             detector: Detector::new(rate, 0),
@@ -123,11 +129,12 @@ impl Monitor {
     /// Takes the next sample in ADC units. Poll to `None` afterwards.
     pub fn push(&mut self, sample_adu: i16) {
         let now = self.next_sample;
-        self.next_sample += 1;
         let (low, high) = self.settings.rails_adu;
         let at_rail = sample_adu <= low || sample_adu >= high;
         let offset = f64::from(sample_adu) - f64::from(self.settings.baseline_adu);
         let raw_mv = (offset / self.settings.adu_per_mv) as f32;
+        self.bridge(raw_mv);
+        self.next_sample += 1;
         let cleaned = self.cleaner.push(raw_mv);
         self.strip.push(cleaned.shape_mv);
         if let Some(r) = self.detector.push(cleaned, &self.strip) {
@@ -145,12 +152,19 @@ impl Monitor {
         Some(first)
     }
 
-    /// Tells that the next `missing_samples` samples were lost. Filters and windows start afresh; template, weights,
-    /// threshold and an emergency stay.
+    /// Tells that the next `missing_samples` samples were lost. A short loss is bridged. After a longer one, or
+    /// one of many, filters and windows start afresh; template, weights, threshold and an emergency stay.
     pub fn gap(&mut self, missing_samples: u64) {
+        let first = self.next_sample - self.missing;
         self.next_sample =
             self.next_sample.saturating_add(missing_samples).min(SAMPLE_INDEX_MAX.max(self.next_sample));
         let next = self.next_sample;
+        self.missing = next - first;
+        if self.cleaner.has_begun() && self.bridges.admits(first, next) {
+            return;
+        }
+        self.missing = 0;
+        self.bridges = Bridges::new(self.rate);
         self.cleaner = Cleaner::new(self.rate);
         self.strip.restart(next);
         self.detector = Detector::new(self.rate, next);
@@ -212,13 +226,40 @@ impl Monitor {
         &self.strip
     }
 
+    /// Whether a sample of the last eight seconds was lost: then the strip holds a line that leads over it.
+    pub fn is_bridged(&self, sample: u64) -> bool {
+        self.bridges.samples(sample, sample.saturating_add(1)) > 0
+    }
+
     /// Index of the next sample.
     pub fn next_sample(&self) -> u64 {
         self.next_sample
     }
 
+    /// Leads over what is missing, if anything is, to the next sample.
+    fn bridge(&mut self, next_mv: f32) {
+        let missing = core::mem::take(&mut self.missing);
+        if missing == 0 {
+            return;
+        }
+        let (first, end) = (self.next_sample - missing, self.next_sample);
+        let line = self.cleaner.line(missing, next_mv);
+        self.bridges.add(first, end);
+        for (number, now) in (0..missing).zip(first..) {
+            let cleaned = self.cleaner.follow(line, number);
+            self.strip.push(cleaned.shape_mv);
+            if let Some(r) = self.detector.push(cleaned, &self.strip) {
+                self.beat(r, now);
+            }
+        }
+    }
+
     fn beat(&mut self, r: u64, now: u64) {
-        let before = self.last_r.replace(r);
+        let reach = self.rate.samples(segment::QRS_HALF_S);
+        let bridged = |from: u64| self.bridges.samples(from.saturating_sub(reach), r + reach + 1) > 0;
+        // A beat that ends a time of which nothing is known ends no cycle.
+        let before = self.last_r.replace(r).filter(|b| !bridged(*b));
+        let is_whole = !bridged(r);
         let rr_samples = before.map(|b| r.saturating_sub(b));
         if let Some(rr) = rr_samples {
             self.rr_samples.rotate_right(1);
@@ -247,14 +288,16 @@ impl Monitor {
         let known_shape =
             unlike && cycle.as_ref().is_some_and(|cycle| self.bank.knows(cycle, self.settings.weights));
         let like_the_last = with_previous.and_then(|c| c.rho()).is_some_and(|rho| rho >= ORGANISED_RHO);
-        self.qualifier.beat(!unlike || like_the_last);
+        if cycle.is_some() {
+            self.qualifier.beat(!unlike || like_the_last);
+        }
         self.emit(Event::Beat {
             r_sample: r,
             rr_samples,
             correlation,
             with_previous: with_previous.filter(|_| correlation.is_none()),
         });
-        let credible = !unlike || known_shape || self.is_credible(r, correlation);
+        let credible = is_whole && (!unlike || known_shape || self.is_credible(r, correlation));
         let width_s = qrs_width_s(&self.strip, self.rate, r);
         let wide = width_s.is_some_and(|w| w > WIDE_S.max(self.normal_width_s + WIDER_S));
         let rr_s = rr_samples.map(|n| self.rate.seconds(n));
@@ -330,6 +373,8 @@ impl Monitor {
             quality,
             fibrillating: window.map(|f| f.is_some_and(|f| f.looks_fibrillating())),
             leakage: window.flatten().map_or(1.0, |f| f.leakage),
+            bridged: self.bridges.samples(self.decider.beat_or_start(), now + 1),
+            whole_since: self.bridges.end(),
             has_template: self.template.reference().is_some(),
         };
         if let Some(verdict) = self.decider.tick(&facts, now) {
@@ -371,8 +416,10 @@ impl Monitor {
 
 #[cfg(test)]
 mod tests {
+    extern crate std;
     use super::*;
     use crate::synthetic::{EcgModel, Rhythm};
+    use std::vec::Vec;
 
     /// Beats of a noisy sinus rhythm, pushed until `done` says so or four minutes have passed; whether it did.
     fn watch(monitor: &mut Monitor, done: impl Fn(&Monitor) -> bool) -> bool {
@@ -440,6 +487,65 @@ mod tests {
             last = Some(event);
         }
         assert_eq!(last, Some(verdict(99)));
+    }
+
+    /// Sample indices, sizes and intervals of the beats of a heart of 75 per minute with `hum_mv` of mains, of which each
+    /// sample is lost for which `lost` says so.
+    fn beats(hum_mv: f64, seconds: u64, lost: impl Fn(u64) -> bool) -> (Monitor, Vec<(u64, Option<u64>)>) {
+        let rate = SampleRate::new(250.0).unwrap();
+        let mut model = EcgModel::new(rate, 200.0, 0, 0.0, Rhythm::Sinus { bpm: 75.0 }).unwrap();
+        let mut monitor = Monitor::new(Settings::new(250.0, 200.0, 0)).unwrap();
+        let (mut found, mut missing) = (Vec::new(), 0);
+        for at in 0..250 * seconds {
+            let hum = hum_mv * libm::sin(core::f64::consts::TAU * 50.0 * rate.seconds(at));
+            let sample = model.next_sample(&mut || 1 << 31) + (200.0 * hum) as i16;
+            if lost(at) {
+                missing += 1;
+                continue;
+            }
+            if missing > 0 {
+                monitor.gap(core::mem::take(&mut missing));
+            }
+            monitor.push(sample);
+            while let Some(event) = monitor.poll() {
+                if let Event::Beat { r_sample, rr_samples, .. } = event {
+                    found.push((r_sample, rr_samples));
+                }
+            }
+        }
+        (monitor, found)
+    }
+
+    #[test]
+    fn a_lost_record_costs_its_beat_and_nothing_else() {
+        for hum_mv in [0.0, 0.5] {
+            let (whole, all) = beats(hum_mv, 60, |_| false);
+            assert_eq!(whole.state(), State::Normal);
+            // One record of 250 ms in 16, as the phase of the heart goes by.
+            let lost = |at: u64| at > 5000 && (at / 62).is_multiple_of(16);
+            let (monitor, found) = beats(hum_mv, 60, lost);
+            assert_eq!(monitor.state(), State::Normal);
+            let near = |r: u64, reach: u64| (r.saturating_sub(reach)..r + reach).any(lost);
+            let seen: Vec<u64> = all.iter().map(|(r, _)| *r).filter(|r| !near(*r, 25)).collect();
+            assert!(seen.len() > 60 && all.len() - seen.len() > 3, "{} {}", seen.len(), all.len());
+            let is_in = |list: &[(u64, Option<u64>)], r: u64| list.iter().any(|(f, _)| f.abs_diff(r) <= 3);
+            let missed: Vec<_> = seen.iter().filter(|r| !is_in(&found, **r)).collect();
+            assert!(missed.is_empty(), "{hum_mv} mV: {missed:?} of {seen:?}");
+            // Where a QRS complex was lost, its P or T wave may be taken for it.
+            let invented: Vec<_> = found.iter().filter(|(f, _)| !near(*f, 75) && !is_in(&all, *f)).collect();
+            assert!(invented.is_empty(), "{hum_mv} mV: {invented:?}");
+            // No interval leads over what was not seen.
+            assert!(found.iter().filter_map(|(_, rr)| *rr).all(|rr| rr < 250), "{found:?}");
+        }
+    }
+
+    #[test]
+    fn what_was_lost_can_be_told_from_what_was_measured() {
+        let lost = |at: u64| (4000..4062).contains(&at);
+        let (monitor, _) = beats(0.0, 20, lost);
+        assert!((3200..5000).all(|at| monitor.is_bridged(at) == lost(at)));
+        let (monitor, _) = beats(0.0, 20, |at| (4000..4300).contains(&at));
+        assert!(monitor.strip().start() == 4300 && !monitor.is_bridged(4200));
     }
 
     #[test]

@@ -6,6 +6,7 @@
 )]
 
 mod arrests;
+mod losses;
 mod noise;
 mod recordings;
 mod truth;
@@ -379,5 +380,44 @@ fn arrests_in_noise_are_found() {
         println!("arrests with {case:?}: {within} of {all} within 10 s");
         assert!(silent.is_empty(), "neither an emergency nor undetermined: {silent:?}");
         assert!(f64::from(within) >= least * f64::from(all));
+    }
+}
+
+#[test]
+fn lost_records_neither_blind_nor_alarm() {
+    let (mitdb, cudb) = (recordings::load_all("mitdb"), recordings::load_all("cudb"));
+    let normal: Vec<&Loaded> = mitdb.iter().filter(|r| CLEAN.contains(&&*r.name)).collect();
+    let Some(rate_hz) = normal.first().map(|r| r.rate_hz) else { return };
+    let fibrillations = arrests::fibrillations(&cudb, rate_hz);
+    let flat = arrests::asystole(rate_hz);
+    for (share, run, blind, least) in
+        [(0.03, None, 0.01, 0.97), (0.1, None, 0.15, 0.9), (0.03, Some(2.0), 0.06, 0.95)]
+    {
+        let channel = run.map_or(losses::Channel::independent(share), |run| losses::Channel { share, run });
+        let (mut samples, mut undetermined, mut wrong) = (0, 0, Vec::new());
+        for (i, r) in (0..).zip(&normal) {
+            let c = truth::course_with_losses(r, channel.losses(r.samples.len(), rate_hz, i));
+            samples += c.samples;
+            undetermined += c.undetermined_samples;
+            wrong.extend(c.alarms.iter().map(|a| format!("{}: {a:?}", r.name)));
+        }
+        assert!(wrong.is_empty(), "{channel:?}: {wrong:?}");
+        let unjudged = undetermined as f64 / samples as f64;
+        let (mut within, mut all) = (0, 0);
+        for (i, arrest) in (0..).zip(fibrillations.iter().map(|(_, a)| a).chain([&flat])) {
+            for (j, n) in (0..).zip(&normal) {
+                let spliced = arrests::splice(n, arrest, None, 0);
+                let lost = channel.losses(spliced.mv.len(), rate_hz, 100 * i + j);
+                let c = arrests::run_with_losses(&spliced.mv, rate_hz, lost);
+                let (delay, _, _) = arrests::found_in(c, &spliced, rate_hz);
+                within += u32::from(delay.is_some_and(|d| d <= SLACK_S));
+                all += 1;
+            }
+        }
+        println!(
+            "{channel:?}: {:.1} % undetermined, {within} of {all} arrests within 10 s",
+            100.0 * unjudged
+        );
+        assert!(unjudged <= blind && f64::from(within) >= least * f64::from(all), "{channel:?}");
     }
 }

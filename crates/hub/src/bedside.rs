@@ -399,8 +399,15 @@ impl EcgWatch {
         let rate_hz = f64::from(header.rate_millihertz) / 1_000.0;
         let step = ((rate_hz / STRIP_RATE_HZ) as u64).max(1);
         let from = strip.start().max(strip.end().saturating_sub((STRIP_S * rate_hz) as u64));
-        let samples: Vec<i16> =
-            (from..strip.end()).step_by(step as usize).filter_map(|at| strip.microvolts(at)).collect();
+        let sample = |at: u64| {
+            // What was never measured is not drawn.
+            if self.monitor.is_bridged(at) {
+                Some(Alarm::LOST)
+            } else {
+                Some(strip.microvolts(at)?.max(-i16::MAX))
+            }
+        };
+        let samples: Vec<i16> = (from..strip.end()).step_by(step as usize).filter_map(sample).collect();
         let number = self.number_of(from);
         let period_us = 1_000_000_000 / u64::from(header.rate_millihertz);
         let behind_us = header.first_index.saturating_sub(number).saturating_mul(period_us);
@@ -531,6 +538,8 @@ mod tests {
         let rate = SampleRate::new(360.0).unwrap();
         let mut model = EcgModel::new(rate, 200.0, 0, 0.02, Rhythm::Sinus { bpm: 75.0 }).unwrap();
         let (mut present, mut over) = (Vec::new(), Vec::new());
+        // A record is lost while the heart fibrillates.
+        const LOST: u64 = 4 * 15 + 5;
         for chunk in 0..4 * 120u64 {
             if chunk == 4 * 15 {
                 model.switch(Rhythm::VentricularFibrillation).unwrap();
@@ -538,6 +547,9 @@ mod tests {
                 model.switch(Rhythm::Sinus { bpm: 75.0 }).unwrap();
             }
             let samples: Vec<i16> = (0..90).map(|_| model.next_sample(&mut || rng.next_u32())).collect();
+            if chunk == LOST {
+                continue;
+            }
             feed(&mut bedside, chunk * 90, &samples);
             for bytes in bedside.take(0, 0, 0, true).unwrap() {
                 let report = Report::parse(&bytes).unwrap();
@@ -560,7 +572,11 @@ mod tests {
             assert!(end.abs_diff(alarm.decided_index) <= 2, "{end} {alarm:?}");
             // The period is counted in whole microseconds.
             assert!(header.time_us.abs_diff(header.first_index * 1_000_000 / 360) < 3_000, "{header:?}");
-            assert!(microvolts.iter().any(|v| v.abs() > 200), "a heart is on it");
+            let lost = |at: u64| (LOST * 90..(LOST + 1) * 90).contains(&at);
+            for (at, value) in (header.first_index..).step_by(2).zip(microvolts) {
+                assert_eq!(*value == i32::from(Alarm::LOST), lost(at), "{at}");
+            }
+            assert!(microvolts.iter().any(|v| v.abs() > 200 && *v > -30_000), "a heart is on it");
         }
     }
 

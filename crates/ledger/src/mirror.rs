@@ -133,13 +133,12 @@ pub(crate) fn check(contents: &Contents, key: &VerifierKey, frame: &Frame<'_>) -
     let mut last: HashMap<StreamId, Hash> = HashMap::new();
     let mut entries = Vec::with_capacity(frame.items.len());
     let mut marks = Vec::new();
+    let mut follows = true;
     for (index, item) in (frame.header.first..).zip(&frame.items) {
         marks.extend(Mark::of(index, &item.header));
         let Entry { stream, previous, .. } = item.header.entry;
         let before = last.get(&stream).or_else(|| contents.streams.get(&stream));
-        if before.copied().unwrap_or(Hash::ZERO) != previous {
-            return Err(bad("an entry does not follow the last one of its stream"));
-        }
+        follows &= before.copied().unwrap_or(Hash::ZERO) == previous;
         last.insert(stream, Hash::of(&item.header.entry_bytes));
         entries.push((item.header.entry_bytes, item.offset as u64));
     }
@@ -150,6 +149,10 @@ pub(crate) fn check(contents: &Contents, key: &VerifierKey, frame: &Frame<'_>) -
         }
         if head.root != tree.root() {
             return Err(Error::Forked { size: head.size, witness: "this copy" });
+        }
+        // Last: entries of another history break their streams, too, and that the log has signed one weighs more.
+        if !follows {
+            return Err(bad("an entry does not follow the last one of its stream"));
         }
         String::from_utf8(frame.note.to_vec()).map_err(|_| bad("its checkpoint is not text"))
     })
@@ -216,6 +219,14 @@ mod tests {
         // The same key has signed another history: every entry links, the root does not.
         let fork = other.frame(1).unwrap();
         assert!(matches!(mirror.append(&fork), Err(Error::Forked { size: 2, .. })));
+        // An entry of that history that follows one which is not here says the same.
+        other.append(vec![draft(1, b"drei")]).unwrap();
+        let mut further = self::mirror(&log);
+        for frame in [&one, &two] {
+            further.append(frame).unwrap();
+        }
+        let fork = other.frame(2).unwrap();
+        assert!(matches!(further.append(&fork), Err(Error::Forked { size: 3, .. })));
         let mut stranger = self::log(2);
         stranger.append(vec![draft(1, b"one")]).unwrap();
         stranger.append(vec![draft(1, b"two")]).unwrap();

@@ -263,6 +263,9 @@ impl Alarm {
         Ok(out)
     }
 
+    /// In the strip: a sample that was lost on the way, and that the decision did without.
+    pub const LOST: i16 = i16::MIN;
+
     /// Reads the body back, and the strip of ECG behind it if there is one: what led to the decision, band-passed, in a batch
     /// of its own. Numbers that are not finite become `None`, or are refused where they must be there.
     pub fn parse(bytes: &[u8]) -> Result<(Self, Option<Batch<'_>>), Error> {

@@ -21,6 +21,7 @@ pub const FRAME_HEADER_BYTES: usize = 30;
 
 const FLAG_LATE: u8 = 1;
 const FLAG_RECENT: u8 = 2;
+const FLAG_STRIP: u8 = 4;
 
 /// A stretch of one wave without a gap.
 #[derive(Debug, Clone, PartialEq)]
@@ -58,13 +59,13 @@ impl WaveChunk {
     /// The frame of a strip that stands for itself, outside the stream.
     pub(crate) fn evidence(&self, bed: u16) -> Result<Arc<[u8]>, Error> {
         self.check()?;
-        Ok(self.frame(bed, 0, true).into())
+        Ok(self.frame(bed, 0, FLAG_RECENT | FLAG_STRIP).into())
     }
 
     /// Little-endian frame: version, signal, flags, 0, u32 sequence, u64 start (ms), u32 period (us),
     /// f32 counts per millivolt, i16 baseline, u16 count, u16 bed, then the samples as i16.
-    fn frame(&self, bed: u16, sequence: u32, recent: bool) -> Vec<u8> {
-        let flags = if self.late { FLAG_LATE } else { 0 } | if recent { FLAG_RECENT } else { 0 };
+    fn frame(&self, bed: u16, sequence: u32, flags: u8) -> Vec<u8> {
+        let flags = flags | if self.late { FLAG_LATE } else { 0 };
         let mut frame = Vec::with_capacity(FRAME_HEADER_BYTES + 2 * self.samples.len());
         frame.extend([FRAME_VERSION, self.signal.code(), flags, 0]);
         frame.extend(sequence.to_le_bytes());
@@ -96,9 +97,9 @@ impl Waves {
             if self.recent.len() == MAX_RECENT_CHUNKS {
                 self.recent.pop_front();
             }
-            self.recent.push_back(chunk.frame(bed, self.sequence, true).into());
+            self.recent.push_back(chunk.frame(bed, self.sequence, FLAG_RECENT).into());
         }
-        Ok(chunk.frame(bed, self.sequence, false).into())
+        Ok(chunk.frame(bed, self.sequence, 0).into())
     }
 
     /// Frames of the recent past, oldest first.

@@ -11,6 +11,8 @@ struct Ward {
     next_tick: u64,
     quality: Quality,
     fibrillating: bool,
+    /// Of each second so many samples are lost, the last ones until now.
+    bridged: u64,
     credible: bool,
     /// Correlation of each beat with the one before, when not its own.
     alike: Option<f64>,
@@ -26,12 +28,20 @@ impl Ward {
             next_tick: 0,
             quality: Quality::Good,
             fibrillating: false,
+            bridged: 0,
             credible: true,
             alike: None,
             verdicts: Vec::new(),
         };
         if has_template {
-            let facts = TickFacts { quality: Quality::Good, fibrillating: None, leakage: 0.6, has_template };
+            let facts = TickFacts {
+                quality: Quality::Good,
+                fibrillating: None,
+                leakage: 0.6,
+                bridged: 0,
+                whole_since: 0,
+                has_template,
+            };
             ward.verdicts.extend(ward.decider.tick(&facts, 0));
         }
         ward
@@ -45,6 +55,9 @@ impl Ward {
                 quality: self.quality,
                 fibrillating: whole.then_some(self.fibrillating),
                 leakage: 0.6,
+                bridged: self.bridged * (self.next_tick - self.decider.beat_or_start().min(self.next_tick))
+                    / 250,
+                whole_since: if self.bridged > 0 { self.next_tick } else { 0 },
                 has_template: self.decider.has_template,
             };
             self.verdicts.extend(self.decider.tick(&facts, self.next_tick));
@@ -227,6 +240,22 @@ fn emergencies_are_seen_while_learning() {
     organised.beats(20, 0.6, 0.95, false);
     let early = organised.states();
     assert!(early.is_empty(), "an organised rhythm contradicts: {early:?}");
+}
+
+#[test]
+fn time_that_nobody_saw_is_no_time_without_a_beat() {
+    let stops = |bridged, seconds| {
+        let mut ward = Ward::new(true);
+        ward.beats(10, 0.8, 0.95, false);
+        ward.bridged = bridged;
+        ward.wait(seconds);
+        ward.decider.state()
+    };
+    assert_eq!(stops(0, 4.0), emergency(EmergencyReason::Pause));
+    assert_eq!(stops(0, 5.0), emergency(EmergencyReason::Asystole));
+    // A quarter of each second: a heart that beats slowly may have beaten in it, but not one that stands still.
+    assert_eq!(stops(62, 6.0), State::Normal);
+    assert_eq!(stops(62, 7.0), emergency(EmergencyReason::Asystole));
 }
 
 #[test]

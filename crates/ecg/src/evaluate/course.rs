@@ -62,21 +62,34 @@ pub struct Course {
 const HOLD_S: f64 = 1.0;
 
 impl Course {
-    /// Runs a monitor over samples in ADC units.
+    /// Runs a monitor over samples in ADC units; `None` is one that was lost on the way, of which the monitor hears with the
+    /// next that was not.
     ///
     /// # Errors
     /// As [`Settings::check`].
-    pub fn of(settings: Settings, samples: impl IntoIterator<Item = i16>) -> Result<Self, Error> {
+    pub fn of<S: Into<Option<i16>>>(
+        settings: Settings,
+        samples: impl IntoIterator<Item = S>,
+    ) -> Result<Self, Error> {
         let mut monitor = Box::new(Monitor::new(settings)?);
         let mut course = Self::default();
         let mut open: Option<Alarm> = None;
+        let mut missing = 0;
         for (at, sample) in (0u64..).zip(samples) {
-            monitor.push(sample);
+            course.samples = at + 1;
+            match sample.into() {
+                Some(sample) => {
+                    if missing > 0 {
+                        monitor.gap(core::mem::take(&mut missing));
+                    }
+                    monitor.push(sample);
+                    course.last = Some(sample);
+                }
+                None => missing += 1,
+            }
             while let Some(event) = monitor.poll() {
                 course.note(event);
             }
-            course.samples = at + 1;
-            course.last = Some(sample);
             match (monitor.state(), &mut open) {
                 (State::Emergency(reason), Some(alarm)) => {
                     alarm.episode.end = at + 1;

@@ -23,8 +23,14 @@ pub(crate) fn millivolts(r: &Loaded) -> Vec<f64> {
 
 /// Runs a monitor over millivolts through a converter with rails.
 pub(crate) fn run(mv: &[f64], rate_hz: f64) -> Course {
+    run_with_losses(mv, rate_hz, |_| false)
+}
+
+/// As [`run`], with the samples of which `lost` is true lost on the way.
+pub(crate) fn run_with_losses(mv: &[f64], rate_hz: f64, lost: impl Fn(usize) -> bool) -> Course {
     let rail = (RAIL_MV * ADU_PER_MV) as i16;
-    let samples = mv.iter().map(|v| (v * ADU_PER_MV).round().clamp(-f64::from(rail), f64::from(rail)) as i16);
+    let sample = |v: &f64| (v * ADU_PER_MV).round().clamp(-f64::from(rail), f64::from(rail)) as i16;
+    let samples = mv.iter().enumerate().map(|(at, v)| (!lost(at)).then(|| sample(v)));
     let mut settings = Settings::new(rate_hz, ADU_PER_MV, 0);
     settings.rails_adu = (-rail, rail);
     Course::of(settings, samples).unwrap()
@@ -105,7 +111,15 @@ pub(crate) fn asystole(rate_hz: f64) -> Vec<f64> {
 
 /// Seconds from the arrest to the first emergency in it that is not one from before, and its gravest reason.
 pub(crate) fn found(arrest: &Arrest, rate_hz: f64) -> (Option<f64>, Option<EmergencyReason>, Course) {
-    let c = run(&arrest.mv, rate_hz);
+    found_in(run(&arrest.mv, rate_hz), arrest, rate_hz)
+}
+
+/// As [`found`], in what a monitor said.
+pub(crate) fn found_in(
+    c: Course,
+    arrest: &Arrest,
+    rate_hz: f64,
+) -> (Option<f64>, Option<EmergencyReason>, Course) {
     let alarm = c.alarms.iter().find(|a| a.episode.common(arrest.onset) > 0).copied();
     let delay = alarm.map(|a| a.episode.start.saturating_sub(arrest.onset.start) as f64 / rate_hz);
     (delay, alarm.map(|a| a.gravest), c)

@@ -39,5 +39,11 @@ pub(crate) fn rate_excursions(r: &Loaded) -> Vec<Episode> {
 
 /// Runs a monitor over the recording; its header does not say where the converter's rails are.
 pub(crate) fn course(r: &Loaded) -> Course {
-    Course::of(Settings::new(r.rate_hz, r.gain, r.baseline), r.samples.iter().copied()).unwrap()
+    course_with_losses(r, |_| false)
+}
+
+/// As [`course`], with the samples of which `lost` is true lost on the way.
+pub(crate) fn course_with_losses(r: &Loaded, lost: impl Fn(usize) -> bool) -> Course {
+    let samples = r.samples.iter().enumerate().map(|(at, sample)| (!lost(at)).then_some(*sample));
+    Course::of(Settings::new(r.rate_hz, r.gain, r.baseline), samples).unwrap()
 }

@@ -122,9 +122,10 @@ fn emergency(chance: &mut Chance, scenario: &mut Scenario) {
         scenario.sensors.insert(0, Wearable::Ecg);
         scenario.faults.retain(|fault| !matches!(fault.what, What::SensorReset { .. }));
     }
-    // Mostly nothing excuses a missing alarm.
+    // Mostly nothing excuses a missing alarm, not the air either.
     if chance.happens(0.8) {
-        scenario.air = Air { radio: scenario.air.radio, ..Air::default() };
+        let loss = if chance.happens(0.5) { share(chance, 31) } else { 0.0 };
+        scenario.air = Air { radio: scenario.air.radio, loss, ..Air::default() };
     }
     scenario.faults.truncate(usize::try_from(chance.between(0, 2)).unwrap_or(0));
     let at_ms = chance.between(26_000, 33_000);

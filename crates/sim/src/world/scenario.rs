@@ -18,9 +18,9 @@ pub const SECONDS_MAX: u64 = 86_400;
 pub const REPLICAS_MAX: u8 = 5;
 /// How long an electrode must have been worn before an emergency is certain to be seen, milliseconds.
 const WORN_MS: u64 = 25_000;
-/// Share of frames that may be lost in the air while an alarm is promised: one gap in a minute and a half. A radio repeats what is
-/// lost; above this the detector says that it cannot judge, which is an alarm of another kind.
-const AIR_LOSS_MAX: f64 = 0.003;
+/// Share of frames that may be lost in the air while an alarm is promised. The detector leads over single losses; far above this
+/// it says that it cannot judge, which is an alarm of another kind.
+const AIR_LOSS_MAX: f64 = 0.03;
 /// Paths at least: a message is put together from two.
 pub const PATHS_MIN: usize = 2;
 /// Faults and attackers at most; a file with more is a mistake.
