@@ -386,7 +386,7 @@ impl World {
             let end = at.saturating_add(fault.for_ms).min(1_000 * seconds);
             self.agenda.schedule(Time::from_millis(at), Event::Fault(number));
             self.agenda.schedule(Time::from_millis(end), Event::Mend(number));
-            if fault.what == scenario::What::LedgerRolledBack {
+            if matches!(fault.what, scenario::What::LedgerRolledBack | scenario::What::LedgerForked) {
                 self.agenda.schedule(Time::from_millis(at / 2), Event::CopyLedger);
             }
         }

@@ -27,6 +27,8 @@ pub enum Rule {
     LedgerVerifies,
     /// An older ledger is not taken for the newest.
     NoRollback,
+    /// A log with two histories is not vouched for, and is convicted by evidence.
+    OneHistory,
     /// Nobody is given more than is theirs, nor less than care needs, and everything is on record.
     Access,
     /// After the last fault every sensor is heard again.
@@ -47,6 +49,7 @@ impl Rule {
             Self::AlarmInTime => "an emergency is on the screen in time",
             Self::LedgerVerifies => "the ledger verifies, and replicas have the same",
             Self::NoRollback => "an older ledger is refused",
+            Self::OneHistory => "a second history is refused, and evidence of it is kept",
             Self::Access => "access as the table says, and on record",
             Self::SensorsReturn => "every sensor is heard again",
             Self::NothingStops => "no machine stops by itself",

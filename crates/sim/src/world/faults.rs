@@ -42,6 +42,13 @@ impl World {
                 self.crash_clinic(at, false);
                 self.roll_back(at);
             }
+            What::LedgerForked => {
+                let Some(older) = self.older.take() else { return };
+                self.signals.count("other histories shown", 1);
+                for text in self.replicas.show_another_history(at, &older.files, &self.vault.lock()) {
+                    self.checks.violate(at, Rule::OneHistory, text);
+                }
+            }
             What::LedgerDiskFails => {
                 let vault = self.vault.lock();
                 let fails_at = vault.disk.operations() + DISK_FAILS_AFTER;
@@ -94,7 +101,7 @@ impl World {
                 self.records_away -= 1;
                 self.vault.lock().records_away = self.records_away > 0;
             }
-            What::LedgerDiskFails | What::SensorReset { .. } => {}
+            What::LedgerForked | What::LedgerDiskFails | What::SensorReset { .. } => {}
         }
     }
 
@@ -182,6 +189,7 @@ const fn name(what: What) -> &'static str {
         What::HubCrash { .. } => "a hub crashes, fault",
         What::ClinicCrash { .. } => "the clinic crashes, fault",
         What::LedgerRolledBack => "the ledger is exchanged for an older one, fault",
+        What::LedgerForked => "the log shows another history, attack",
         What::LedgerDiskFails => "the ledger's disk is going to fail, fault",
         What::SensorReset { .. } => "a sensor loses its power, fault",
         What::Jammed { .. } => "the air is jammed, fault",

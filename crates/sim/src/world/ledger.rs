@@ -8,7 +8,8 @@ use bodywire_clinic::archive::sealing::{Epoch, Opening};
 use bodywire_clinic::gate::act::Act;
 use bodywire_clinic::gate::{Acts, Appending};
 use bodywire_ledger::{
-    Checkpoint, EntryKind, Error, FileDisk, Floor, Hash, KeyId, Log, MemDisk, Origin, StreamId, VerifierKey,
+    Checkpoint, Draft, EntryKind, Error, FileDisk, Floor, Hash, KeyId, Log, MemDisk, Origin, StreamId,
+    VerifierKey,
 };
 use bodywire_proto::wire::{HubId, SensorId};
 use bodywire_store::LogHead;
@@ -31,7 +32,7 @@ pub(super) struct Database {
     pub(super) newest: BTreeMap<(HubId, SensorId), u64>,
     keys: HashMap<KeyId, [u8; 32]>,
     streams: HashMap<StreamId, (HubId, SensorId)>,
-    of: HashMap<(HubId, SensorId), StreamId>,
+    of: BTreeMap<(HubId, SensorId), StreamId>,
 }
 
 impl Database {
@@ -102,6 +103,40 @@ impl Vault {
         self.has_failed = false;
         self.open = Some(Ledger { log, epochs: BTreeMap::new(), chance, own });
         Ok(())
+    }
+
+    /// Another history, by whoever has the signing key: from an older copy on, with entries of his own up to `size`, and some
+    /// more. Nothing when the copy reaches as far.
+    pub(super) fn another_history(
+        &self,
+        files: &BTreeMap<String, Vec<u8>>,
+        size: u64,
+        chance: &mut Chance,
+    ) -> Result<Option<Log<MemDisk>>, Error> {
+        let disk = MemDisk::from_files(files.clone());
+        let (mut log, _) = Log::open(disk, Origin::new(ORIGIN)?, self.signing_key.clone(), Floor::NONE)?;
+        if log.size() >= size {
+            return Ok(None);
+        }
+        // Half of his entries follow those that are there in a stream, as the true ones did.
+        let known: Vec<StreamId> = self.database.of.values().copied().collect();
+        for entries in [size - log.size(), 3] {
+            let drafts = (0..entries).map(|_| {
+                let stream = if chance.happens(0.5) { chance.pick(&known).copied() } else { None };
+                Draft {
+                    kind: EntryKind::Telemetry,
+                    flags: 0,
+                    time_ms: chance.below(u64::from(u32::MAX)),
+                    stream: stream.unwrap_or_else(|| StreamId(self::stream(chance))),
+                    stream_seq: chance.below(u64::from(u32::MAX)),
+                    key: KeyId(self::stream(chance)),
+                    payload: chance.bytes().to_vec(),
+                }
+            });
+            log.append(drafts.collect())?;
+        }
+        log.publish()?;
+        Ok(Some(log))
     }
 
     /// Appends reports; durable when it returns. The first entry.

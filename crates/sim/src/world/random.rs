@@ -95,7 +95,7 @@ fn fault(chance: &mut Chance, scenario: &Scenario) -> Fault {
     let path = usize::try_from(chance.below(scenario.paths.len() as u64)).unwrap_or(0);
     let sensor = usize::try_from(chance.below(scenario.sensors.len() as u64)).unwrap_or(0);
     let power = chance.happens(0.5);
-    let what = match chance.below(14) {
+    let what = match chance.below(15) {
         0 => What::HubCut { bed, path },
         1 => What::ClinicCut { path },
         2 => What::BrokerDown { path },
@@ -103,6 +103,7 @@ fn fault(chance: &mut Chance, scenario: &Scenario) -> Fault {
         5 | 6 => What::ClinicCrash { power },
         7 => What::LedgerRolledBack,
         8 => What::LedgerDiskFails,
+        14 => What::LedgerForked,
         9 => What::SensorReset { bed, sensor },
         10 => What::Jammed { bed },
         11 => What::HubUnheard { bed },

@@ -8,6 +8,7 @@ use crate::agenda::Time;
 use bodywire_ledger::{Checkpoint, VerifierKey, witness};
 use bodywire_replica::{LogCopy, MemDisks, Refused};
 use ed25519_dalek::SigningKey;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Bytes of frames that are sent at once.
@@ -24,6 +25,8 @@ struct One {
     witnessed: u64,
     /// The same when its power went.
     vouched: (u64, u64),
+    /// It was shown another history of the log.
+    deceived: bool,
 }
 
 impl One {
@@ -33,6 +36,45 @@ impl One {
         self.witnessed =
             copy.and_then(LogCopy::witnessed).and_then(|signed| size_of(signed, key)).unwrap_or(0);
     }
+}
+
+impl One {
+    fn show_another_history(
+        &mut self,
+        now_s: u64,
+        older: &BTreeMap<String, Vec<u8>>,
+        vault: &Vault,
+        key: &VerifierKey,
+    ) -> Result<(), String> {
+        let Self { copy: Some(copy), chance, deceived, witnessed, .. } = self else { return Ok(()) };
+        let text = |error: &bodywire_ledger::Error| error.to_string();
+        // A copy that has nothing yet, or is damaged, has no history to compare with.
+        let Ok(has) = copy.size() else { return Ok(()) };
+        let mut another = |size| vault.another_history(older, size, chance);
+        if let Some(log) = another(has).map_err(|error| text(&error))? {
+            let (frame, before) = (log.frame(has).map_err(|error| text(&error))?, pieces(copy));
+            *deceived = true;
+            match copy.add_frames(has, &frame, now_s) {
+                Err(Refused::Inconsistent) if pieces(copy) > before => {}
+                said => return Err(format!("the mirror was shown another history and said {said:?}")),
+            }
+        }
+        if let Some(log) = another(*witnessed).map_err(|error| text(&error))? {
+            let body = witness::request_of(log.disk(), key, *witnessed).map_err(|error| text(&error))?;
+            let before = pieces(copy);
+            *deceived = true;
+            match copy.add_checkpoint(body.as_bytes(), now_s) {
+                Err(Refused::Inconsistent) if pieces(copy) > before => {}
+                said => return Err(format!("the witness was shown another history and said {said:?}")),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Pieces of evidence that a copy has against its log.
+fn pieces<S: bodywire_replica::Disks>(copy: &LogCopy<S>) -> usize {
+    copy.evidence().as_array().map_or(0, Vec::len)
 }
 
 /// All replicas.
@@ -48,8 +90,16 @@ impl Replicas {
         for number in 0..usize::from(count) {
             let chance = Chance::new(seed, &format!("replica {number}"));
             let disks = Arc::new(MemDisks::default());
-            let mut one =
-                One { disks, copy: None, down: 0, chance, mirrored: 0, witnessed: 0, vouched: (0, 0) };
+            let mut one = One {
+                disks,
+                copy: None,
+                down: 0,
+                chance,
+                mirrored: 0,
+                witnessed: 0,
+                vouched: (0, 0),
+                deceived: false,
+            };
             one.copy = Some(replicas.open(number, &one.disks)?);
             replicas.all.push(one);
         }
@@ -135,6 +185,22 @@ impl Replicas {
         Ok(())
     }
 
+    /// Shows each another history than that which it has, first to the mirror and then to the witness. What is wrong with what they
+    /// said, in words.
+    pub(super) fn show_another_history(
+        &mut self,
+        at: Time,
+        older: &BTreeMap<String, Vec<u8>>,
+        vault: &Vault,
+    ) -> Vec<String> {
+        let mut wrong = Vec::new();
+        for (number, one) in self.all.iter_mut().enumerate() {
+            let shown = one.show_another_history(super::unix_ms(at) / 1_000, older, vault, &self.key);
+            wrong.extend(shown.err().map(|text| format!("replica {number}: {text}")));
+        }
+        wrong
+    }
+
     /// Entries that a majority has durably, and that a majority has cosigned.
     pub(super) fn vouched(&self) -> (u64, u64) {
         let sizes = |of: fn(&One) -> u64| {
@@ -167,7 +233,7 @@ impl Replicas {
         for (number, one) in self.all.iter().enumerate() {
             let Some(copy) = &one.copy else { continue };
             damage.extend(copy.damage().into_iter().map(|text| format!("replica {number}: {text}")));
-            if copy.evidence().as_array().is_some_and(|evidence| !evidence.is_empty()) {
+            if !one.deceived && pieces(copy) > 0 {
                 damage.push(format!("replica {number} has evidence against an honest log"));
             }
         }

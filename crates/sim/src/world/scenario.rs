@@ -251,6 +251,9 @@ pub enum What {
     },
     /// The clinic's ledger is exchanged for an older copy while it is down; it must refuse that, and gets its own back.
     LedgerRolledBack,
+    /// Whoever has the ledger's signing key makes another history from an older copy, and shows it to the replicas. Each must
+    /// refuse it and keep evidence. Not mended: the true ledger goes on.
+    LedgerForked,
     /// The disk of the clinic's ledger fails once.
     LedgerDiskFails,
     /// A sensor loses its power, and comes back with what is in its non-volatile memory.
@@ -407,7 +410,7 @@ impl Scenario {
                 What::HubCut { path, .. } | What::ClinicCut { path } | What::BrokerDown { path } => {
                     paths.push(path);
                 }
-                What::ReplicaCrash { .. } | What::RecordsAway => {}
+                What::ReplicaCrash { .. } | What::LedgerForked | What::RecordsAway => {}
                 _ => return false,
             }
         }
@@ -429,6 +432,7 @@ impl Scenario {
             What::ReplicaCrash { replica } => (None, None, None, Some(replica)),
             What::ClinicCrash { .. }
             | What::LedgerRolledBack
+            | What::LedgerForked
             | What::LedgerDiskFails
             | What::PairsAway
             | What::RecordsAway => (None, None, None, None),
