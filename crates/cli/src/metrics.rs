@@ -166,6 +166,12 @@ pub(crate) fn of_hub(counters: &bodywire_hub::Counters) -> Vec<Metric> {
         Metric::count("bodywire_hub_resent_fragments", "Fragments sent again", &counters.resent),
         Metric::count("bodywire_hub_fragment_bytes", "Bytes of fragments sent", &counters.fragment_bytes),
         Metric::count("bodywire_hub_authentications", "Completed authentications", &counters.authentications),
+        Metric::count("bodywire_hub_ecg_samples", "Samples of ECGs that have come", &counters.ecg_samples),
+        Metric::count(
+            "bodywire_hub_ecg_samples_missing",
+            "Samples of ECGs that have not come, though later ones have",
+            &counters.ecg_samples_missing,
+        ),
         Metric::count("bodywire_hub_refused", "Frames and messages refused", &counters.refused),
         Metric::path_state("bodywire_hub_path_up", "1 when the broker is connected", paths().map(|p| &p.up)),
         Metric::path_state(

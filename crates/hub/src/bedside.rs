@@ -79,6 +79,8 @@ pub struct Bedside {
     beds: BTreeMap<SensorId, Bed>,
     ready: Vec<Draft>,
     vitals: Option<Vitals>,
+    /// Samples of ECGs that have come, and that have not though later ones have.
+    ecg_samples: (u64, u64),
 }
 
 impl Bedside {
@@ -94,7 +96,13 @@ impl Bedside {
             (profile.sensor, Bed { profile, observations, sealed, consents, watch: None })
         };
         let beds = profiles.into_iter().map(bed).collect();
-        Self { report_age, beds, ready: Vec::new(), vitals: aggregation.map(Vitals::new) }
+        Self {
+            report_age,
+            beds,
+            ready: Vec::new(),
+            vitals: aggregation.map(Vitals::new),
+            ecg_samples: (0, 0),
+        }
     }
 
     /// Takes the payload of an opened record. `now_ms` is the hub's clock, milliseconds since 1970.
@@ -139,6 +147,9 @@ impl Bedside {
         }
         if batch.header.signal == Signal::Ecg {
             let found = EcgWatch::of(&mut bed.watch, &batch.header)?.push(&batch);
+            let (taken, missing) = &mut self.ecg_samples;
+            *taken = taken.saturating_add(batch.len() as u64);
+            *missing = missing.saturating_add(found.missing);
             for rate in &found.rates {
                 full |= bed.observations.add(rate, now_ms, offset_ms);
                 if let Some(vitals) = &mut self.vitals {
@@ -158,6 +169,11 @@ impl Bedside {
             self.flush_sensor(sensor);
         }
         Ok(())
+    }
+
+    /// Samples of ECGs that have come, and those that have not though later ones of the same stream have.
+    pub fn ecg_samples(&self) -> (u64, u64) {
+        self.ecg_samples
     }
 
     /// A sensor and the hub have authenticated each other.
@@ -305,6 +321,8 @@ struct EcgWatch {
 struct Found {
     /// Heart rates, as batches.
     rates: Vec<Vec<u8>>,
+    /// Samples between the last batch and this one, which have not come.
+    missing: u64,
     /// With the strip that shows why, which may be empty.
     alarms: Vec<(Alarm, Vec<u8>)>,
 }
@@ -346,6 +364,7 @@ impl EcgWatch {
     fn push(&mut self, batch: &Batch<'_>) -> Found {
         let mut found = Found::default();
         let missing = batch.header.first_index.saturating_sub(self.number_of(self.monitor.next_sample()));
+        found.missing = missing;
         if missing > 0 {
             self.monitor.gap(missing);
             self.drain(&batch.header, &mut found);
@@ -561,6 +580,7 @@ mod tests {
             }
         }
         assert!(!over.is_empty() && over.iter().all(Option::is_none));
+        assert_eq!(bedside.ecg_samples(), ((4 * 120 - 1) * 90, 90));
         for (alarm, strip) in &present {
             let (header, microvolts) = strip.as_ref().unwrap();
             assert_eq!(

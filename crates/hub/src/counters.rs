@@ -23,6 +23,10 @@ pub struct Counters {
     pub handshake_bits: AtomicU64,
     /// Frames, acknowledgements and prekeys that were refused.
     pub refused: AtomicU64,
+    /// Samples of ECGs that have come, and those before them that have not: lost in the air, or while a sensor was away.
+    pub ecg_samples: AtomicU64,
+    /// See [`Self::ecg_samples`].
+    pub ecg_samples_missing: AtomicU64,
     /// Payload bytes of the fragments that went out.
     pub fragment_bytes: AtomicU64,
     /// By path.

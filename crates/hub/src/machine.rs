@@ -266,6 +266,9 @@ impl Machine {
                         Err(error) => Err(error),
                     };
                     self.refused_if(is_refused(taken));
+                    let (taken, missing) = self.bedside.ecg_samples();
+                    self.counters.ecg_samples.store(taken, Ordering::Relaxed);
+                    self.counters.ecg_samples_missing.store(missing, Ordering::Relaxed);
                 }
                 LinkOutput::Failed(error) => tracing::warn!(%error, "a handshake failed"),
             }
