@@ -20,6 +20,7 @@
 
 pub mod ack;
 mod aead;
+mod congestion;
 pub mod disperse;
 pub mod downlink;
 mod erasure;
@@ -38,6 +39,7 @@ pub mod topic;
 #[cfg(test)]
 mod vectors;
 
+pub use congestion::{GIVEN_UP, QUEUE_MAX, WINDOW_MIN};
 pub use error::{Error, Refusal};
 pub use fragment::MessageId;
 pub use keys::SessionKeys;

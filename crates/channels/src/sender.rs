@@ -6,12 +6,14 @@
 //! Drain [`Sender::poll`] to `None` after each call of [`Sender::handle`].
 
 use crate::ack::{self, Status};
+use crate::congestion::{Flow, Window};
 use crate::disperse::disperse;
 use crate::downlink::OrderReader;
 use crate::error::{Error, Refusal};
 use crate::fragment::{FIRST_PREVIEW, MESSAGES_PER_SESSION_MAX, MessageId};
 use crate::health::{Counts, Health};
 use crate::keys::SessionKeys;
+use crate::reassemble::INCOMPLETE_AFTER;
 use crate::session::Started;
 use crate::{PATHS_MAX, Priority};
 use core::time::Duration;
@@ -34,6 +36,8 @@ pub const RESEND_MIN_EMERGENCY: Duration = Duration::from_millis(500);
 pub const RESEND_MAX: Duration = Duration::from_secs(30);
 /// How often the start of a session is repeated until the clinic confirms it.
 pub const START_RESEND: Duration = Duration::from_secs(1);
+/// A path that loses so much, or is so much slower than what it is given, is given a fragment at a time.
+pub const LOSS_BAD: f64 = 0.5;
 /// After this long a new session is due, so that stolen keys open at most a day.
 pub const SESSION_AGE_MAX: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -103,8 +107,35 @@ struct InFlight {
     priority: Priority,
     fragments: Vec<Vec<u8>>,
     progress: [Progress; PATHS_MAX],
+    /// When its fragments were sent last.
+    sent: [Option<Duration>; PATHS_MAX],
+    /// Some of them more than once.
+    again: bool,
     due: Duration,
     wait: Duration,
+}
+
+impl InFlight {
+    /// Lets fragments be sent again that were sent so long ago, unless they may be waiting their turn on the way.
+    fn give_up(&mut self, now: Duration, after: Duration, flows: &[Flow; PATHS_MAX], window: &Window) {
+        let is_late = |sent: Duration, flow: &Flow| {
+            // A repeated alarm is short, and worth it.
+            let waits = self.priority != Priority::Emergency && flow.may_wait(sent, window);
+            now.saturating_sub(sent) >= after && !waits
+        };
+        for ((progress, sent), flow) in self.progress.iter_mut().zip(self.sent).zip(flows) {
+            if *progress == Progress::Sent && sent.is_none_or(|sent| is_late(sent, flow)) {
+                *progress = Progress::Due;
+            }
+        }
+    }
+
+    /// When it was sent, if nothing of it was sent later or again: else that it is stored says nothing of the paths.
+    fn sent_once(&self) -> Option<Duration> {
+        let mut times = self.sent.iter().flatten();
+        let first = times.next()?;
+        (!self.again && times.all(|at| at == first)).then_some(*first)
+    }
 }
 
 /// The sending side of one session.
@@ -118,6 +149,8 @@ pub struct Sender {
     next_id: u64,
     next_preview: u64,
     in_flight: BTreeMap<MessageId, InFlight>,
+    flows: [Flow; PATHS_MAX],
+    window: Window,
     orders: OrderReader,
     outputs: VecDeque<Output>,
     resent: u64,
@@ -139,6 +172,8 @@ impl Sender {
             next_id: 0,
             next_preview: 0,
             in_flight: BTreeMap::new(),
+            flows: Default::default(),
+            window: Window::default(),
             orders: OrderReader::default(),
             outputs: VecDeque::new(),
             resent: 0,
@@ -155,12 +190,27 @@ impl Sender {
 
     /// True when a message of this priority may be submitted.
     pub fn ready(&self, priority: Priority) -> bool {
-        let reserve = if priority == Priority::Emergency { EMERGENCY_MESSAGES_MAX } else { 0 };
+        let is_emergency = priority == Priority::Emergency;
+        let reserve = if is_emergency { EMERGENCY_MESSAGES_MAX } else { 0 };
         let oldest = self.in_flight.first_key_value().map_or(self.next_id, |(id, _)| id.0);
         self.confirmed
             && self.next_id < MESSAGES_PER_SESSION_MAX
+            && (is_emergency || !self.is_congested())
             && self.in_flight.len() < IN_FLIGHT_MESSAGES_MAX + reserve
             && self.next_id - oldest < IDS_AHEAD_MAX + reserve as u64
+    }
+
+    /// True when as many paths are up as bring a message, and fewer take more now. With fewer up it will wait for them anyway.
+    fn is_congested(&self) -> bool {
+        let needed = self.keys.spread().k();
+        let up = || (0..PATHS_MAX).filter(|path| self.up.get(*path) == Some(&true));
+        up().count() >= needed && up().filter(|path| self.takes(*path)).count() < needed
+    }
+
+    /// Whether a path takes more now.
+    fn takes(&self, path: usize) -> bool {
+        let is_bad = self.health.loss(path).is_some_and(|loss| loss >= LOSS_BAD);
+        self.flows.get(path).is_some_and(|flow| flow.is_open(&self.window, is_bad))
     }
 
     /// True when the session has served long enough and a new one should be started.
@@ -200,8 +250,8 @@ impl Sender {
     pub fn handle(&mut self, now: Duration, input: Input<'_>, rng: &mut impl CryptoRng) -> Result<(), Error> {
         match input {
             Input::Submit(token, priority, message) => self.submit(now, token, priority, message, rng),
-            Input::Preview(message) => self.preview(message, rng),
-            Input::PathUp(path) => self.path_up(path),
+            Input::Preview(message) => self.preview(now, message, rng),
+            Input::PathUp(path) => self.path_up(now, path),
             Input::PathDown(path) => self.path_down(path),
             Input::Ack(path, bytes) => self.acknowledged(now, path, bytes),
             Input::Order(path, bytes) => self.ordered(path, bytes),
@@ -226,6 +276,9 @@ impl Sender {
         if !self.confirmed {
             return Err(Error::Misuse("the session is not confirmed yet"));
         }
+        if priority == Priority::Routine && self.is_congested() {
+            return Err(Error::Misuse("the paths take no more yet"));
+        }
         if !self.ready(priority) {
             return Err(Error::Limit { limit: "IN_FLIGHT_MESSAGES_MAX", value: IN_FLIGHT_MESSAGES_MAX });
         }
@@ -234,12 +287,14 @@ impl Sender {
         self.next_id += 1;
         let wait = first_wait(priority);
         let progress = [Progress::Due; PATHS_MAX];
-        self.in_flight.insert(id, InFlight { token, priority, fragments, progress, due: now + wait, wait });
-        self.publish(id);
+        let (sent, due) = ([None; PATHS_MAX], now + wait);
+        let message = InFlight { token, priority, fragments, progress, sent, again: false, due, wait };
+        self.in_flight.insert(id, message);
+        self.publish(now, id);
         Ok(())
     }
 
-    fn preview(&mut self, message: &[u8], rng: &mut impl CryptoRng) -> Result<(), Error> {
+    fn preview(&mut self, now: Duration, message: &[u8], rng: &mut impl CryptoRng) -> Result<(), Error> {
         if !self.confirmed || self.next_preview >= MESSAGES_PER_SESSION_MAX {
             return Err(Error::Misuse("the session takes no preview"));
         }
@@ -248,24 +303,31 @@ impl Sender {
         self.next_preview += 1;
         for (path, payload) in fragments.into_iter().enumerate() {
             if self.up.get(path) == Some(&true) {
-                self.count_sent(path);
+                self.count_sent(now, path, payload.len());
                 self.outputs.push_back(Output::Fragment { path, priority, payload });
             }
         }
         Ok(())
     }
 
-    fn path_up(&mut self, path: usize) -> Result<(), Error> {
+    fn path_up(&mut self, now: Duration, path: usize) -> Result<(), Error> {
+        if !self.up.contains(&true) {
+            // What the paths carry now is not known.
+            self.window = Window::default();
+        }
         *self.up.get_mut(path).ok_or(Error::Misuse("no such path"))? = true;
         if !self.confirmed {
             self.outputs.push_back(Output::Start { path, payload: self.start.clone() });
         }
-        self.publish_all();
+        self.publish_all(now);
         Ok(())
     }
 
     fn path_down(&mut self, path: usize) -> Result<(), Error> {
         *self.up.get_mut(path).ok_or(Error::Misuse("no such path"))? = false;
+        if let Some(flow) = self.flows.get_mut(path) {
+            flow.cut();
+        }
         // What the path had taken may have died with it.
         for message in self.in_flight.values_mut() {
             if let Some(progress) = message.progress.get_mut(path).filter(|p| **p == Progress::Sent) {
@@ -286,14 +348,22 @@ impl Sender {
             self.outputs.push_back(Output::Confirmed);
         }
         self.note_health(now, &status);
+        let is_used = self.flows.iter().any(|flow| flow.is_used(&self.window));
+        self.settle(now);
         for id in status.stored {
             if let Some(message) = self.in_flight.remove(&id) {
+                if let Some(sent) = message.sent_once().filter(|_| message.priority == Priority::Routine) {
+                    let bytes = message.fragments.iter().map(Vec::len).max().unwrap_or(0);
+                    self.window.stored(now, now.saturating_sub(sent), bytes, is_used);
+                }
                 self.outputs.push_back(Output::Acknowledged(message.token));
             }
         }
         for (id, arrived) in status.incomplete {
             self.complete(now, id, arrived);
         }
+        // What did not fit on a path before may fit now.
+        self.publish_all(now);
         Ok(())
     }
 
@@ -316,16 +386,20 @@ impl Sender {
         self.health.record(now, self.sent, self.arrived);
     }
 
-    /// Sends what the receiver is missing of a message of which it has something.
+    /// Sends what the receiver is missing of a message of which it has something, unless that is on its way still.
     fn complete(&mut self, now: Duration, id: MessageId, arrived: u8) {
         let Some(message) = self.in_flight.get_mut(&id) else { return };
         for (path, progress) in message.progress.iter_mut().enumerate().take(message.fragments.len()) {
-            *progress = if arrived >> path & 1 == 1 { Progress::Arrived } else { Progress::Due };
+            if arrived >> path & 1 == 1 {
+                *progress = Progress::Arrived;
+            } else if *progress == Progress::Arrived {
+                // It was given up there.
+                *progress = Progress::Due;
+            }
         }
+        message.give_up(now, INCOMPLETE_AFTER, &self.flows, &self.window);
         message.due = now + message.wait;
-        let before = self.sent;
-        self.publish(id);
-        self.resent += self.sent.iter().zip(before).map(|(now, before)| now - before).sum::<u64>();
+        self.publish(now, id);
     }
 
     fn timeout(&mut self, now: Duration, rng: &mut impl CryptoRng) {
@@ -337,54 +411,70 @@ impl Sender {
                 }
             }
         }
-        let before = self.sent;
+        self.settle(now);
         let due: Vec<MessageId> =
             self.in_flight.iter().filter(|(_, message)| now >= message.due).map(|(id, _)| *id).collect();
         for id in due {
             let Some(message) = self.in_flight.get_mut(&id) else { continue };
             // What had arrived long ago may have been given up since.
             let forgotten = message.wait >= RESEND_MAX;
-            for progress in &mut message.progress {
-                if forgotten || *progress == Progress::Sent {
-                    *progress = Progress::Due;
-                }
+            if forgotten {
+                message.progress = [Progress::Due; PATHS_MAX];
             }
+            message.give_up(now, first_wait(message.priority), &self.flows, &self.window);
             message.wait = (message.wait * 2).min(RESEND_MAX);
             message.due = now + jittered(message.wait, rng);
-            self.publish(id);
         }
-        self.resent += self.sent.iter().zip(before).map(|(now, before)| now - before).sum::<u64>();
+        self.publish_all(now);
     }
 
-    fn publish_all(&mut self) {
-        let emergencies_first = |id: &MessageId| {
-            self.in_flight.get(id).is_none_or(|message| message.priority != Priority::Emergency)
+    /// What has come on each path by the receiver's counts, and what is given up.
+    fn settle(&mut self, now: Duration) {
+        for (flow, arrived) in self.flows.iter_mut().zip(self.arrived) {
+            flow.arrived(now, arrived);
+        }
+    }
+
+    /// Sends what is due and could not be sent before, emergencies first.
+    fn publish_all(&mut self, now: Duration) {
+        let waits = |(_, message): &(&MessageId, &InFlight)| {
+            message.progress.iter().take(message.fragments.len()).any(|progress| *progress == Progress::Due)
         };
-        let mut ids: Vec<MessageId> = self.in_flight.keys().copied().collect();
-        ids.sort_by_key(|id| (emergencies_first(id), *id));
-        ids.into_iter().for_each(|id| self.publish(id));
+        let rank = |(id, message): (&MessageId, &InFlight)| (message.priority != Priority::Emergency, *id);
+        let mut ids: Vec<_> = self.in_flight.iter().filter(waits).map(rank).collect();
+        ids.sort_unstable();
+        ids.into_iter().for_each(|(_, id)| self.publish(now, id));
     }
 
-    /// Queues each fragment that is due and whose path is up. A fragment never takes another path than its own: two
-    /// fragments on one path would give that path the message.
-    fn publish(&mut self, id: MessageId) {
+    /// Queues each fragment that is due and whose path is up and takes more; for an emergency it always does. A fragment
+    /// never takes another path than its own: two fragments on one path would give that path the message.
+    fn publish(&mut self, now: Duration, id: MessageId) {
+        let takes: [bool; PATHS_MAX] = core::array::from_fn(|path| self.takes(path));
         let Some(message) = self.in_flight.get_mut(&id) else { return };
-        let priority = message.priority;
-        let paths = message.fragments.iter().zip(message.progress.iter_mut().zip(self.up)).enumerate();
-        for (path, (fragment, (progress, up))) in paths {
-            if up && *progress == Progress::Due {
-                *progress = Progress::Sent;
-                if let Some(count) = self.sent.get_mut(path) {
-                    *count += 1;
-                }
-                self.outputs.push_back(Output::Fragment { path, priority, payload: fragment.clone() });
+        let (priority, is_emergency) = (message.priority, message.priority == Priority::Emergency);
+        let paths = self.up.iter().zip(takes).zip(self.flows.iter_mut().zip(&mut self.sent));
+        let states = message.progress.iter_mut().zip(&mut message.sent);
+        for (path, ((fragment, (progress, last)), ((up, takes), (flow, count)))) in
+            message.fragments.iter().zip(states).zip(paths).enumerate()
+        {
+            if !*up || !(takes || is_emergency) || *progress != Progress::Due {
+                continue;
             }
+            if last.replace(now).is_some() {
+                message.again = true;
+                self.resent += 1;
+            }
+            *progress = Progress::Sent;
+            *count += 1;
+            flow.sent(now, fragment.len());
+            self.outputs.push_back(Output::Fragment { path, priority, payload: fragment.clone() });
         }
     }
 
-    fn count_sent(&mut self, path: usize) {
-        if let Some(count) = self.sent.get_mut(path) {
+    fn count_sent(&mut self, now: Duration, path: usize, bytes: usize) {
+        if let (Some(count), Some(flow)) = (self.sent.get_mut(path), self.flows.get_mut(path)) {
             *count += 1;
+            flow.sent(now, bytes);
         }
     }
 }
@@ -408,6 +498,7 @@ mod tests {
     use crate::ack::AckWriter;
     use crate::keys::Secret;
     use crate::reassemble::{Outcome, Reassembler};
+    use crate::{QUEUE_MAX, WINDOW_MIN};
     use proptest::prelude::*;
     use rand_chacha::ChaCha20Rng;
     use rand_core::SeedableRng;
@@ -569,6 +660,97 @@ mod tests {
         let ack = writer.seal(&stored(0)).unwrap();
         s.handle(Duration::ZERO, Input::Ack(0, &ack[0]), &mut rng).unwrap();
         assert!(s.ready(Priority::Routine));
+    }
+
+    /// A backlog of reports over paths that carry so many bytes a second, each in order, and an emergency after half a minute.
+    /// When it arrived, how many reports had by then, and how many fragments were sent again. 0 swallows everything.
+    fn backlog(bytes_per_s: [u32; 3], way: Duration) -> (Duration, u64, u64) {
+        let (mut s, mut rng) = sender();
+        let mut writer = confirm(&mut s, &mut rng);
+        (0..3).for_each(|path| s.handle(Duration::ZERO, Input::PathUp(path), &mut rng).unwrap());
+        drain(&mut s);
+        let mut clinic = Reassembler::default();
+        let session = clinic.add(1, keys()).unwrap().unwrap();
+        let (mut free, mut queues) = ([Duration::ZERO; 3], BTreeMap::new());
+        let (mut now, mut token, mut alarm, mut delivered, mut nth) = (Duration::ZERO, 0, None, 0, 0u64);
+        let (alarm_at, mut look_at) = (Duration::from_secs(30), Duration::ZERO);
+        loop {
+            if now >= alarm_at && alarm.is_none() {
+                alarm = Some(s.next_id);
+                s.handle(now, Input::Submit(Token(u64::MAX), Priority::Emergency, b"alarm"), &mut rng)
+                    .unwrap();
+            }
+            while s.ready(Priority::Routine) {
+                s.handle(now, Input::Submit(Token(token), Priority::Routine, &[7; 1_000]), &mut rng).unwrap();
+                token += 1;
+            }
+            for output in drain(&mut s) {
+                if let Output::Fragment { path, payload, .. } = output
+                    && bytes_per_s[path] > 0
+                {
+                    free[path] =
+                        free[path].max(now) + Duration::from_secs(payload.len() as u64) / bytes_per_s[path];
+                    nth += 1;
+                    queues.insert((free[path] + way, nth), (path, payload, true));
+                }
+            }
+            let next = queues.first_key_value().map(|((at, _), _)| *at);
+            let until_alarm = Some(alarm_at).filter(|_| alarm.is_none());
+            let others = s.next_timeout().into_iter().chain(until_alarm).chain([look_at]);
+            now = others.chain(next).min().unwrap().max(now);
+            let mut status = Status::default();
+            if next == Some(now) {
+                let (_, (path, payload, is_up)) = queues.pop_first().unwrap();
+                if !is_up {
+                    s.handle(now, Input::Ack(path, &payload), &mut rng).unwrap();
+                    continue;
+                }
+                let _ = clinic.handle(now, path, &payload);
+                status.stored.extend(std::iter::from_fn(|| clinic.poll()).map(|delivered| delivered.id));
+            } else if now >= look_at {
+                look_at = now + Duration::from_millis(250);
+                clinic.expire(now);
+                status.incomplete = clinic.incomplete(now).into_iter().flat_map(|(_, ids)| ids).collect();
+            } else {
+                s.handle(now, Input::Timeout, &mut rng).unwrap();
+                continue;
+            }
+            if status.stored.iter().any(|id| Some(id.0) == alarm) {
+                return (now - alarm_at, delivered, s.resent());
+            }
+            delivered += status.stored.len() as u64;
+            status.received = clinic.received(session);
+            for (path, ack) in writer.seal(&status).unwrap().into_iter().enumerate() {
+                nth += 1;
+                queues.insert((now + way, nth), (path, ack, false));
+            }
+        }
+    }
+
+    #[test]
+    fn an_alarm_overtakes_a_backlog_on_slow_paths_and_they_are_used() {
+        const FRAGMENT: f64 = 89.0 + 508.0;
+        for (rates, way_ms) in [
+            ([8_000; 3], 30),
+            ([8_000; 3], 300),
+            ([100_000; 3], 30),
+            ([300_000; 3], 100),
+            ([2_600, 4_200, 6_400], 15),
+            ([8_000, 0, 8_000], 30),
+            ([500, 8_000, 100_000], 30),
+        ] {
+            let way = Duration::from_millis(way_ms);
+            let (after, delivered, resent) = backlog(rates, way);
+            let mut sorted = rates;
+            sorted.sort_unstable();
+            // A message is there with the second of three fragments.
+            let second = sorted[1];
+            let usual = way + QUEUE_MAX + Duration::from_secs(WINDOW_MIN as u64) / second;
+            assert!(after < usual, "{rates:?} {way:?}: {after:?}");
+            let share = delivered as f64 * FRAGMENT / (30.0 * f64::from(second));
+            assert!(share > 0.7, "{rates:?} {way:?}: {share}");
+            assert!(resent < 20 + delivered / 20, "{rates:?} {way:?}: {resent} of {delivered}");
+        }
     }
 
     #[test]

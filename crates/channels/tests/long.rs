@@ -33,7 +33,7 @@ fn arrives(spread: Spread, down: &[usize], lengths: &[usize]) {
     let accepted =
         session::accept(std::slice::from_ref(&prekey), |_| Some(hub_is), &started.start, NOW_MS).unwrap();
     let mut clinic = Reassembler::default();
-    clinic.add(HUB.0, accepted.keys.clone()).unwrap();
+    let session = clinic.add(HUB.0, accepted.keys.clone()).unwrap().unwrap();
     let mut acks = AckWriter::new(accepted.keys);
     let mut sender = Sender::new(started, T0);
     let confirmed = acks.seal(&Status::default()).unwrap();
@@ -52,7 +52,8 @@ fn arrives(spread: Spread, down: &[usize], lengths: &[usize]) {
         }
         let delivered = clinic.poll().unwrap();
         assert_eq!(delivered.message, message, "{len} bytes over {spread:?}");
-        let stored = acks.seal(&Status { stored: vec![delivered.id], ..Status::default() }).unwrap();
+        let (received, stored) = (clinic.received(session), vec![delivered.id]);
+        let stored = acks.seal(&Status { received, stored, ..Status::default() }).unwrap();
         sender.handle(T0, Input::Ack(0, &stored[0]), &mut rng).unwrap();
         assert_eq!(sender.poll(), Some(Output::Acknowledged(Token(token))));
         assert_eq!((sender.in_flight(), clinic.waiting_bytes()), (0, 0));

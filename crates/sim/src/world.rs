@@ -40,6 +40,7 @@ use bodywire_channels::topic::{Rendezvous, Shard};
 use bodywire_clinic::Acknowledge;
 use bodywire_clinic::chart::SensorCard;
 use bodywire_hub::machine::RadioAddress;
+use bodywire_paths::Publication;
 use bodywire_proto::wire::{HubId, SensorId};
 use broker::{Broker, Client, Parcel};
 use chance::Chance;
@@ -148,6 +149,7 @@ enum Event {
     Radio { bed: usize },
     HubTurn { bed: usize, boot: u64 },
     Connect { path: usize, client: Client },
+    Through { path: usize, client: Client, connection: u64, publication: Publication },
     Noticed { path: usize, client: Client, connection: u64 },
     Arrives(usize, Parcel),
     ClinicTick { boot: u64 },
@@ -407,6 +409,9 @@ impl World {
             Event::Radio { bed } => self.radio(at, bed),
             Event::HubTurn { bed, boot } => self.hub_turn(at, bed, boot),
             Event::Connect { path, client } => self.connect(at, path, client),
+            Event::Through { path, client, connection, publication } => {
+                self.through(at, path, client, connection, publication);
+            }
             Event::Noticed { path, client, connection } => self.noticed(at, path, client, connection),
             Event::Arrives(path, parcel) => self.arrives(at, path, parcel),
             Event::ClinicTick { boot } => self.clinic_tick(at, boot),

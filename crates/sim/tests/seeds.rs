@@ -84,7 +84,7 @@ fn no_fault_and_no_attacker_breaks_a_rule() {
 /// Logs of some seeds, on whatever machine. They change with every change of what the code does: then take over what is found,
 /// after a look at why.
 const LOGS: [(u64, [u8; 4]); 3] =
-    [(3, [71, 198, 142, 185]), (11, [129, 66, 120, 237]), (42, [252, 135, 115, 17])];
+    [(3, [114, 75, 109, 215]), (11, [134, 203, 3, 228]), (42, [97, 67, 52, 197])];
 
 #[test]
 fn every_machine_has_the_same_log() {

@@ -25,6 +25,8 @@ pub(super) struct Link {
     believed: Option<u64>,
     /// The connection that there is.
     real: Option<u64>,
+    /// What it has been given is through by then.
+    free: Time,
 }
 
 impl World {
@@ -72,7 +74,7 @@ impl World {
             return;
         }
         let connection = broker.connect(client, will);
-        link.real = Some(connection);
+        (link.real, link.free) = (Some(connection), at);
         let before = link.believed.replace(connection);
         self.trace.note(
             at,
@@ -114,8 +116,36 @@ impl World {
         }
     }
 
-    /// A client publishes. What it publishes into a connection that is gone is lost.
+    /// A client publishes. What a hub publishes waits until what it has published before is through.
     pub(super) fn publish(&mut self, at: Time, path: usize, client: Client, publication: Publication) {
+        let kbit_per_s = self.scenario.paths.get(path).map_or(0, |path| path.kbit_per_s);
+        let link = self.links.entry((path, client)).or_default();
+        let Some(connection) = link.real.filter(|_| kbit_per_s > 0 && !matches!(client, Client::Clinic))
+        else {
+            return self.publish_now(at, path, client, publication);
+        };
+        let bits = 8 * (publication.payload.len() + publication.topic.len()) as u64;
+        link.free = link.free.max(at) + Duration::from_micros(1_000 * bits / u64::from(kbit_per_s));
+        let through = link.free;
+        self.agenda.schedule(through, Event::Through { path, client, connection, publication });
+    }
+
+    /// It is through, if the connection still is the same.
+    pub(super) fn through(
+        &mut self,
+        at: Time,
+        path: usize,
+        client: Client,
+        connection: u64,
+        what: Publication,
+    ) {
+        if self.links.get(&(path, client)).is_some_and(|link| link.real == Some(connection)) {
+            self.publish_now(at, path, client, what);
+        }
+    }
+
+    /// The broker takes what a client publishes. What goes into a connection that is gone is lost.
+    fn publish_now(&mut self, at: Time, path: usize, client: Client, publication: Publication) {
         let Some(broker) = self.brokers.get_mut(path) else { return };
         let what =
             if matches!(client, Client::Clinic) { "carries of the clinic" } else { "carries of a hub" };

@@ -85,6 +85,8 @@ fn path(chance: &mut Chance) -> Path {
         lie: share(chance, 50),
         delay_ms: chance.between(1, 100),
         jitter_ms: chance.between(0, 600),
+        // A radio for things: what a bed makes, and some more.
+        kbit_per_s: if chance.happens(0.2) { u32::try_from(chance.between(20, 100)).unwrap_or(0) } else { 0 },
     }
 }
 
@@ -129,7 +131,19 @@ fn emergency(chance: &mut Chance, scenario: &mut Scenario) {
         scenario.air = Air { radio: scenario.air.radio, loss, ..Air::default() };
     }
     scenario.faults.truncate(usize::try_from(chance.between(0, 2)).unwrap_or(0));
-    let at_ms = chance.between(26_000, 33_000);
+    let mut at_ms = chance.between(26_000, 33_000);
+    // In some nothing has been sent for long when it begins, and not much of it can be at once.
+    if chance.happens(0.2) {
+        scenario.seconds = 110;
+        at_ms += 60_000;
+        scenario.faults.clear();
+        for (path, of) in scenario.paths.iter_mut().enumerate() {
+            let kbit_per_s = u32::try_from(chance.between(20, 40)).unwrap_or(0);
+            *of = Path { kbit_per_s, ..Path::default() };
+            let for_ms = at_ms - 3_000 + chance.below(2_000);
+            scenario.faults.push(Fault { at_ms: 3_000, for_ms, what: What::HubCut { bed: 0, path } });
+        }
+    }
     scenario.faults.push(Fault { at_ms, for_ms: 20_000, what: What::Emergency { bed: 0 } });
 }
 

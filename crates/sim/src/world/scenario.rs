@@ -21,6 +21,10 @@ const WORN_MS: u64 = 25_000;
 /// Share of frames that may be lost in the air while an alarm is promised. The detector leads over single losses; far above this
 /// it says that it cannot judge, which is an alarm of another kind.
 const AIR_LOSS_MAX: f64 = 0.03;
+/// Slowest way of a hub to a broker, kbit/s: a little more than a bed of five sensors makes.
+pub const KBIT_PER_S_MIN: u32 = 12;
+/// How long after a heart begins to fibrillate its hub may still be cut off, if the alarm must come all the same, milliseconds.
+const BACK_AFTER_MS: u64 = 3_000;
 /// Paths at least: a message is put together from two.
 pub const PATHS_MIN: usize = 2;
 /// Faults and attackers at most; a file with more is a mistake.
@@ -195,11 +199,13 @@ pub struct Path {
     pub delay_ms: u64,
     /// How much longer it takes at most, milliseconds.
     pub jitter_ms: u64,
+    /// What a hub's way to it carries, kbit/s; what is more waits its turn. 0: anything at once.
+    pub kbit_per_s: u32,
 }
 
 impl Default for Path {
     fn default() -> Self {
-        Self { loss: 0.0, duplicate: 0.0, lie: 0.0, delay_ms: 15, jitter_ms: 20 }
+        Self { loss: 0.0, duplicate: 0.0, lie: 0.0, delay_ms: 15, jitter_ms: 20, kbit_per_s: 0 }
     }
 }
 
@@ -367,6 +373,9 @@ impl Scenario {
         }
         let paths = self.paths.iter().flat_map(|path| [path.loss, path.duplicate, path.lie]);
         let chances = paths.chain([self.air.loss, self.air.duplicate, self.air.lie]);
+        if self.paths.iter().any(|path| (1..KBIT_PER_S_MIN).contains(&path.kbit_per_s)) {
+            return refuse(format!("kbit_per_s must be 0 or at least {KBIT_PER_S_MIN}"));
+        }
         if let Some(chance) = chances.into_iter().find(|chance| !(0.0..=1.0).contains(chance)) {
             return refuse(format!("{chance} is no probability"));
         }
@@ -407,6 +416,8 @@ impl Scenario {
                 | What::HubUnheard { bed: of }
                 | What::Emergency { bed: of }
                     if of != bed => {}
+                // It is back in time, however much has been kept until then.
+                What::HubCut { .. } if fault.at_ms + fault.for_ms <= at_ms + BACK_AFTER_MS => {}
                 What::HubCut { path, .. } | What::ClinicCut { path } | What::BrokerDown { path } => {
                     paths.push(path);
                 }
@@ -464,6 +475,7 @@ mod tests {
         for (text, why) in [
             ("beds = 0", "beds"),
             ("bed = 1", "unknown field"),
+            ("[[paths]]\nkbit_per_s = 3\n[[paths]]", "kbit_per_s"),
             ("sensors = [\"tail\"]", "tail"),
             ("[air]\nloss = 1.5", "1.5"),
             ("replicas = 0\nwait_for_replicas = true", "no replica"),
