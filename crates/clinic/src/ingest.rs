@@ -374,9 +374,9 @@ mod tests {
             std::iter::from_fn(|| self.sender.poll()).collect()
         }
 
-        fn deliver(&mut self, publications: &[Publication]) {
+        fn deliver(&mut self, at: Duration, publications: &[Publication]) {
             for p in publications {
-                self.sender.handle(T0, Input::Ack(p.path, &p.payload), &mut self.rng).unwrap();
+                self.sender.handle(at, Input::Ack(p.path, &p.payload), &mut self.rng).unwrap();
             }
         }
 
@@ -385,7 +385,7 @@ mod tests {
                 if let Output::Start { path, payload } = output {
                     let answer = self.ingest.start(path, &payload, 2_000);
                     assert_eq!(answer.len(), 3);
-                    self.deliver(&answer);
+                    self.deliver(T0, &answer);
                 }
             }
             assert_eq!(self.outputs(), [Output::Confirmed]);
@@ -413,7 +413,7 @@ mod tests {
         assert!(w.ingest.poll().is_none());
         assert_eq!((arrived.message.as_slice(), arrived.hub), (&b"report"[..], HUB));
         let answer = w.ingest.acknowledge(T0, &[arrived.receipt]);
-        w.deliver(&answer);
+        w.deliver(T0, &answer);
         assert_eq!(w.outputs(), [Output::Acknowledged(Token(7))]);
     }
 
@@ -476,7 +476,7 @@ mod tests {
         w.ingest.fragment(T0, fragments[1].0, &fragments[1].1);
         assert!(w.ingest.complain(T0).is_empty());
         let complaint = w.ingest.complain(INCOMPLETE_AFTER);
-        w.deliver(&complaint[..1]);
+        w.deliver(INCOMPLETE_AFTER, &complaint[..1]);
         let again: Vec<usize> = w
             .outputs()
             .into_iter()
