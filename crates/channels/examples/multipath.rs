@@ -29,7 +29,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let known = |number| (number == me).then_some(sending.verifying_key());
     let accepted = session::accept(&[prekey], known, &started.start, now_ms)?;
     let mut reassembler = Reassembler::default();
-    reassembler.add(accepted.hub.0, accepted.keys.clone()).map_err(bodywire_channels::Error::from)?;
+    let added = reassembler.add(accepted.hub.0, accepted.keys.clone());
+    let number = added.map_err(bodywire_channels::Error::from)?.ok_or("the session is known already")?;
     let mut acks = AckWriter::new(accepted.keys);
 
     // The receiver's first acknowledgement confirms the session; then messages may be submitted.
@@ -49,8 +50,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     }
     while let Some(message) = reassembler.poll() {
         println!("received: {}", String::from_utf8_lossy(&message.message));
-        // Store it durably first. Then tell the sender, on every path, that it may forget.
-        let ack = acks.seal(&Status { stored: vec![message.id], ..Status::default() })?;
+        // Store it durably first. Then tell the sender, on every path, that it may forget, and what each path has brought:
+        // by that it tells how much a path carries.
+        let (received, stored) = (reassembler.received(number), vec![message.id]);
+        let ack = acks.seal(&Status { received, stored, ..Status::default() })?;
         sender.handle(now, Input::Ack(2, &ack[2]), &mut rng)?;
     }
     println!("acknowledged: {}", sender.poll() == Some(Output::Acknowledged(Token(42))));

@@ -27,7 +27,8 @@ const BODY_BYTES_MAX: usize = 4 * PATHS_MAX + 2 + 9 * IDS_PER_ACK_MAX;
 /// What an acknowledgement says.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Status {
-    /// Fragments that verified on each path since the session began; places beyond the last path are 0.
+    /// Fragments that verified on each path since the session began ([`crate::reassemble::Reassembler::received`]): what is
+    /// not among them the sender takes for being on its way, and sends less. Places beyond the last path are 0.
     pub received: [u32; PATHS_MAX],
     /// Messages that are stored and in the ledger.
     pub stored: Vec<MessageId>,

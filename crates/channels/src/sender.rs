@@ -188,7 +188,8 @@ impl Sender {
         &self.keys
     }
 
-    /// True when a message of this priority may be submitted.
+    /// True when a message of this priority may be submitted. A routine one waits until as many paths have room as bring it
+    /// ([`crate::WINDOW_MIN`]), so that an emergency finds no queue.
     pub fn ready(&self, priority: Priority) -> bool {
         let is_emergency = priority == Priority::Emergency;
         let reserve = if is_emergency { EMERGENCY_MESSAGES_MAX } else { 0 };
