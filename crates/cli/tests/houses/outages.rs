@@ -4,6 +4,10 @@ use crate::engines::{Engines, Make};
 use crate::process::json;
 use crate::relay::Relay;
 use crate::world::World;
+use bodywire_ecg::SampleRate;
+use bodywire_ecg::synthetic::{EcgModel, Rhythm};
+use bodywire_ecg::wfdb::{Format, encode, encoded_len};
+use bodywire_proto::report::Kind;
 use serde_json::Value;
 use std::time::{Duration, Instant};
 
@@ -23,7 +27,18 @@ impl Dice {
 
 /// A ward over three brokers behind wires, with two sensors for so long, and what the bad day does meanwhile.
 async fn ward(make: Make, test: &str, seconds: u32, day: impl FnOnce(&World, &mut Engines, &[Relay])) {
-    let Some(mut engines) = Engines::start(make, test) else { return };
+    ward_of(make, test, seconds, |_| Vec::new(), day).await;
+}
+
+/// The same with an ECG of one's own: the sensor's arguments. What is left when all is over; nothing without the brokers.
+async fn ward_of(
+    make: Make,
+    test: &str,
+    seconds: u32,
+    ecg: impl FnOnce(&World) -> Vec<String>,
+    day: impl FnOnce(&World, &mut Engines, &[Relay]),
+) -> Option<World> {
+    let mut engines = Engines::start(make, test)?;
     let relays = engines.ports.map(Relay::to);
     let mut paths = String::new();
     for (index, relay) in relays.iter().enumerate() {
@@ -40,7 +55,11 @@ async fn ward(make: Make, test: &str, seconds: u32, day: impl FnOnce(&World, &mu
     let mut clinic = world.clinic();
     let (hub, address) = world.hub();
     let duration = format!("{seconds}s");
-    let mut sensors = [world.sensor("1", &address, &duration), world.sensor("2", &address, &duration)];
+    let (ecg, others) = (ecg(&world), Vec::new());
+    let mut sensors = [
+        world.sensor_with("1", &address, &duration, &ecg),
+        world.sensor_with("2", &address, &duration, &others),
+    ];
     world.keep(clinic);
     day(&world, &mut engines, &relays);
     for sensor in &mut sensors {
@@ -59,6 +78,7 @@ async fn ward(make: Make, test: &str, seconds: u32, day: impl FnOnce(&World, &mu
     assert_eq!(stored.keys().copied().collect::<Vec<_>>(), (0..reports).collect::<Vec<_>>(), "lost");
     assert!(stored.values().all(|times| *times == 1), "stored twice: {stored:?}");
     assert_eq!(world.unmarked().await, 0, "out of order and not marked late");
+    Some(world)
 }
 
 /// Restarted and killed brokers, a slow path (so that fragments overtake each other), a path that takes nothing more.
@@ -133,4 +153,47 @@ async fn a_clinic_is_killed_and_restarted_ten_times() {
         }
     };
     ward(Make::Embedded, "a_clinic_is_killed_and_restarted_ten_times", 45, kills).await;
+}
+
+/// Writes a recording whose heart begins to fibrillate; the arguments with which a sensor plays it.
+fn fibrillating(world: &World, after_s: usize) -> Vec<String> {
+    let rate = SampleRate::new(250.0).unwrap();
+    let mut dice = Dice(11);
+    let mut model = EcgModel::new(rate, 200.0, 0, 0.02, Rhythm::Sinus { bpm: 70.0 }).unwrap();
+    let mut random = || dice.below(1 << 31) as u32 * 2;
+    let mut samples: Vec<i16> = (0..after_s * 250).map(|_| model.next_sample(&mut random)).collect();
+    model.switch(Rhythm::VentricularFibrillation).unwrap();
+    samples.extend((0..120 * 250).map(|_| model.next_sample(&mut random)));
+    let mut bytes = vec![0; encoded_len(Format::Pcm16, samples.len())];
+    encode(Format::Pcm16, &samples, &mut bytes).unwrap();
+    std::fs::write(world.path("heart.dat"), bytes).unwrap();
+    let header = format!("heart 1 250 {}\nheart.dat 16 200(0)/mV 16 0 0 0 0 II\n", samples.len());
+    std::fs::write(world.path("heart.hea"), header).unwrap();
+    vec!["--recording".to_owned(), world.file("heart")]
+}
+
+/// A hub is cut off for long, and back on ways that carry 20 kbit/s when the heart fibrillates.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_alarm_overtakes_what_was_kept_while_a_slow_hub_was_cut_off() {
+    let test = "an_alarm_overtakes_what_was_kept_while_a_slow_hub_was_cut_off";
+    let cut_off = |_: &World, _: &mut Engines, relays: &[Relay]| {
+        sleep(4.0);
+        for relay in relays {
+            relay.refuse(true);
+            relay.cut();
+            relay.rate(2_500);
+        }
+        sleep(40.0);
+        relays.iter().for_each(|relay| relay.refuse(false));
+    };
+    let ecg = |world: &World| fibrillating(world, 40);
+    let Some(world) = ward_of(Make::Mosquitto, test, 62, ecg, cut_off).await else { return };
+    let rows = world.rows().await;
+    let alarm = rows.iter().filter(|row| row.kind == Kind::Alarm as u8).min_by_key(|row| row.ledger_index);
+    let alarm = alarm.expect("an alarm is stored");
+    let overtaken = rows
+        .iter()
+        .filter(|row| row.kind != Kind::Alarm as u8)
+        .filter(|row| row.number < alarm.number && row.ledger_index > alarm.ledger_index);
+    assert!(overtaken.count() > 10, "{alarm:?}");
 }

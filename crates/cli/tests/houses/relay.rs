@@ -17,6 +17,8 @@ struct Mood {
     stalls: AtomicBool,
     /// How much later everything arrives.
     delay_ms: AtomicU64,
+    /// Bytes a second that it carries to the broker; 0: anything at once.
+    rate: AtomicU64,
     over: AtomicBool,
     open: Mutex<Vec<TcpStream>>,
 }
@@ -64,6 +66,11 @@ impl Relay {
         self.mood.stalls.store(stalls, Ordering::Relaxed);
     }
 
+    /// How many bytes a second it carries to the broker on each connection.
+    pub(crate) fn rate(&self, bytes_per_s: u64) {
+        self.mood.rate.store(bytes_per_s, Ordering::Relaxed);
+    }
+
     pub(crate) fn delay(&self, delay: Duration) {
         self.mood.delay_ms.store(delay.as_millis() as u64, Ordering::Relaxed);
     }
@@ -78,8 +85,8 @@ impl Drop for Relay {
 }
 
 fn carry(mood: &Arc<Mood>, client: TcpStream, server: TcpStream) {
-    let both = [(&client, &server), (&server, &client)];
-    for (from, to) in both {
+    let both = [(&client, &server, true), (&server, &client, false)];
+    for (from, to, is_up) in both {
         let (mut from, mut to) = (from.try_clone().unwrap(), to.try_clone().unwrap());
         let mood = Arc::clone(mood);
         std::thread::spawn(move || {
@@ -89,7 +96,13 @@ fn carry(mood: &Arc<Mood>, client: TcpStream, server: TcpStream) {
                     std::thread::sleep(LOOK);
                     continue;
                 }
-                let Ok(read @ 1..) = from.read(&mut buffer) else { break };
+                let rate = if is_up { mood.rate.load(Ordering::Relaxed) } else { 0 };
+                // A tenth of a second at a time, so that what is small does not wait for a large piece.
+                let most = if rate > 0 { (rate / 10) as usize } else { buffer.len() };
+                let Ok(read @ 1..) = from.read(&mut buffer[..most]) else { break };
+                if rate > 0 {
+                    std::thread::sleep(Duration::from_secs(read as u64) / rate as u32);
+                }
                 std::thread::sleep(Duration::from_millis(mood.delay_ms.load(Ordering::Relaxed)));
                 if to.write_all(&buffer[..read]).is_err() {
                     break;

@@ -4,7 +4,7 @@ use crate::process::{Process, json};
 use bodywire_clinic::archive::Archive;
 use bodywire_ledger::{EntryKind, FileDisk, Floor, Log, Origin};
 use bodywire_proto::wire::HubId;
-use bodywire_store::{DatabaseKey, Store};
+use bodywire_store::{DatabaseKey, ReportRow, Store};
 use ed25519_dalek::SigningKey;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -124,8 +124,12 @@ impl World {
     }
 
     pub(crate) fn sensor(&self, sensor: &str, hub: &str, duration: &str) -> Process {
+        self.sensor_with(sensor, hub, duration, &[])
+    }
+
+    pub(crate) fn sensor_with(&self, sensor: &str, hub: &str, duration: &str, more: &[String]) -> Process {
         let config = self.file("hub.toml");
-        Process::start(&[
+        let mut arguments = vec![
             "sensor",
             "run",
             sensor,
@@ -137,7 +141,16 @@ impl World {
             &config,
             "--output",
             "json",
-        ])
+        ];
+        arguments.extend(more.iter().map(String::as_str));
+        Process::start(&arguments)
+    }
+
+    /// The index of what the hub has sent. Nobody may be running.
+    pub(crate) async fn rows(&self) -> Vec<ReportRow> {
+        let key = DatabaseKey::new(secret(&self.path("clinic/keys/database")));
+        let store = Store::open(&self.path("clinic/clinic/bodywire.db"), &key).await.unwrap();
+        store.reports(HubId(HUB)).await.unwrap()
     }
 
     /// How often each report of the hub stands in the ledger. Nobody may be running.
@@ -178,9 +191,7 @@ impl World {
             .entries_from(0)
             .map(|entry| entry.map(|(index, entry, _)| (index, entry.flags)).unwrap())
             .collect();
-        let database = self.path("clinic/clinic/bodywire.db");
-        let store = Store::open(&database, &DatabaseKey::new(secret("database"))).await.unwrap();
-        let mut rows = store.reports(HubId(HUB)).await.unwrap();
+        let mut rows = self.rows().await;
         rows.sort_by_key(|row| row.ledger_index);
         let mut newest = BTreeMap::new();
         let mut unmarked = 0;
