@@ -106,9 +106,10 @@ impl Row {
         let mut figures: Vec<Figure> = timed
             .map(|(operation, seconds)| {
                 let (low, middle, high) = Self::middle(seconds);
-                Figure::new(self.name.as_str(), *operation, "ns", NANO * middle)
-                    .between(NANO * low, NANO * high, Spread::Rounds)
-                    .class(TIMING)
+                let figure = Figure::new(self.name.as_str(), *operation, "ns", NANO * middle).class(TIMING);
+                // Of a peer only the median is known.
+                let spread = seconds.len() > 1;
+                if spread { figure.between(NANO * low, NANO * high, Spread::Rounds) } else { figure }
             })
             .collect();
         figures.push(Figure::new(self.name.as_str(), "ciphertext", "byte", self.bytes));
