@@ -249,6 +249,7 @@ fn an_alarm_overtakes_a_backlog_on_slow_paths_and_they_are_used() {
         let second = sorted[1];
         let usual = way + QUEUE_MAX + Duration::from_secs(WINDOW_MIN as u64) / second;
         assert!(after < usual, "{rates:?} {way:?}: {after:?}");
+        eprintln!("{rates:?} B/s, {way:?}: after {after:?}; {delivered} reports, {resent} fragments again");
         let share = delivered as f64 * FRAGMENT / (30.0 * f64::from(second));
         assert!(share > 0.7, "{rates:?} {way:?}: {share}");
         assert!(resent < 20 + delivered / 20, "{rates:?} {way:?}: {resent} of {delivered}");
